@@ -1,0 +1,139 @@
+// One virtual CPU: guest state, address translation caches, block cache, asynchronous requests, counters.
+#pragma once
+
+#include "arm64/counters.h"
+#include "arm64/environment.h"
+#include "arm64/fault.h"
+#include "arm64/state.h"
+#include "arm64/tlb.h"
+
+#include <atomic>
+#include <cstddef>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+namespace beeline::arm64 {
+
+struct Block;
+struct CpuFeatures;
+class BlockCache;
+
+/// Why Vcpu::run() came back.
+enum class ExitReason : uint8_t {
+    Stopped,          ///< Somebody called request_stop().
+    WaitForInterrupt, ///< WFI with nothing pending: call run() again once an interrupt line is raised.
+    WaitForEvent,     ///< WFE with a clear event register: call run() again on an interrupt line, SEV, or soon.
+    Yield,            ///< The guest spins (YIELD); the caller may give the host CPU away before the next run().
+};
+
+/// Interrupt inputs, driven by the interrupt controller.
+enum class Line : uint8_t { Irq = 1, Fiq = 2 };
+
+/// Privilege and restrictions that a data access is checked with; each has a TLB of its own.
+enum class Regime : uint8_t {
+    El0,    ///< EL0 accesses, and LDTR/STTR at EL1 with UAO clear
+    El1,    ///< EL1, PAN clear
+    El1Pan, ///< EL1, PAN set
+};
+inline constexpr unsigned kRegimes = 3;
+
+class Vcpu {
+public:
+    /// `index` is the linear CPU number; MPIDR_EL1 is derived from it as QEMU's `virt` does (8 a cluster on GICv2, 16 on v3).
+    Vcpu(CpuModel model, unsigned index, Environment& environment);
+    ~Vcpu();
+    Vcpu(const Vcpu&) = delete;
+    Vcpu& operator=(const Vcpu&) = delete;
+
+    /// Architectural reset into EL1h, MMU and caches off, DAIF masked, pc and x0 as given. Caches are dropped.
+    void reset(uint64_t pc, uint64_t x0);
+
+    /// Executes guest code until something needs the caller. Only the vCPU's own thread calls this.
+    ExitReason run();
+
+    // ---- from any thread -------------------------------------------------------------------------------------
+    void set_line(Line line, bool level);
+    void request_stop();
+    /// Queues a maintenance operation of another CPU; it is done before this CPU executes further guest code.
+    void post_maintenance(const Maintenance& operation);
+    bool maintenance_pending() const { return maintenance_posted_.load(std::memory_order_acquire); }
+    /// True while inside run(). A CPU that is not running serves its maintenance before it executes again.
+    bool running() const { return running_.load(std::memory_order_seq_cst); }
+    uint32_t lines() const { return lines_.load(std::memory_order_acquire); }
+    void set_event(); ///< SEV from another CPU or an interrupt's wake-up
+    bool event_pending() const { return event_.load(std::memory_order_acquire); }
+
+    // ---- from the vCPU's own thread --------------------------------------------------------------------------
+    /// Applies queued maintenance now (used while waiting in Environment::synchronize()).
+    void serve_maintenance();
+    /// An unmasked interrupt is pending, or would be but for PSTATE (WFI wakes on either).
+    bool interrupt_pending() const { return lines() != 0; }
+
+    unsigned index() const { return index_; }
+    CpuModel model() const { return model_; }
+    const CpuFeatures& features() const { return *features_; }
+    Environment& environment() const { return environment_; }
+
+    // The parts below are public because the interpreter's handlers are free functions.
+    CpuState state{};
+
+    /// Data TLB in use for plain loads and stores: tlb[regime], or a TLB that never hits when every access must take
+    /// the slow path (big-endian data, SCTLR_EL1.A, watchpoints armed). Kept by update_execution_context().
+    Tlb* data_tlb;
+    /// The same for LDTR/STTR.
+    Tlb* unprivileged_tlb;
+    Tlb tlb[kRegimes];
+
+    uint64_t page_va = 0;      ///< Virtual page of the block being executed.
+    Block* block = nullptr;    ///< Block being executed.
+    uint64_t lookup_tag = 0;   ///< Execution context, ASID and translation generation that jump cache entries must carry.
+    Fault fault{};             ///< Set by a failed access; consumed by take_fault().
+    uint64_t transfer[2]{};    ///< Result of a slow-path load, source of a slow-path store.
+    Counters counters{};
+
+    /// Bits that make block entry leave the fast path.
+    static constexpr uint32_t kPollLines = 1, kPollStop = 2, kPollMaintenance = 4, kPollDebug = 8, kPollEvent = 16;
+    std::atomic<uint32_t> poll{0};
+
+    /// Recomputes what is derived from PSTATE and system registers: the regime and its TLBs, the execution context key,
+    /// debug stepping, unmasked interrupts. Call after anything in PSTATE (but NZCV), SCTLR, TCR, TTBR, MDSCR, DBG* changed.
+    void update_execution_context();
+
+    /// Memory access slow path: translation, permissions, alignment, devices, page crossing, watchpoints, byte order.
+    /// On failure sets `fault` and returns false. Data travel in `transfer`. `size` 1..16 bytes.
+    bool load_slow(uint64_t va, unsigned size, Regime regime, AccessFlags flags = {});
+    bool store_slow(uint64_t va, unsigned size, Regime regime, AccessFlags flags = {});
+    Regime data_regime() const { return regime_; }
+    Regime unprivileged_regime() const { return unprivileged_regime_; }
+
+    /// Host address for an atomic read-modify-write of a naturally aligned `size`-byte location (16 for pairs), after
+    /// every check for a read and a write. nullptr: `fault` is set, unless `device` came back true (the location is not
+    /// plain memory: exclusives and atomics there are reported as an unsupported-exclusive fault).
+    uint8_t* atomic_pointer(uint64_t va, unsigned size, bool read_only = false);
+
+    /// Drops translations and cached walks. Instruction-side lookups are dropped as well.
+    void flush_tlb_all();
+    void apply_maintenance(const Maintenance& operation);
+
+    BlockCache& blocks() { return *blocks_; }
+
+private:
+    friend struct VcpuInternals;
+    Environment& environment_;
+    const CpuFeatures* features_;
+    std::unique_ptr<BlockCache> blocks_;
+    CpuModel model_;
+    unsigned index_;
+    Regime regime_ = Regime::El1;
+    Regime unprivileged_regime_ = Regime::El0;
+    std::atomic<uint32_t> lines_{0};
+    std::atomic<bool> stop_{false};
+    std::atomic<bool> running_{false};
+    std::atomic<bool> event_{false};
+    std::atomic<bool> maintenance_posted_{false};
+    std::mutex maintenance_mutex_;
+    std::vector<Maintenance> maintenance_;
+};
+
+} // namespace beeline::arm64
