@@ -86,7 +86,6 @@ struct alignas(64) CpuState {
     uint32_t fpsr;
     VReg v[32];
     ExclusiveMonitor exclusive;
-    bool event_register; ///< SEV/WFE
     uint64_t mpidr_el1;
     SystemRegisters sys;
 };

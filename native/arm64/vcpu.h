@@ -63,6 +63,8 @@ public:
     uint32_t lines() const { return lines_.load(std::memory_order_acquire); }
     void set_event(); ///< SEV from another CPU or an interrupt's wake-up
     bool event_pending() const { return event_.load(std::memory_order_acquire); }
+    /// Clears the event register; true when it was set (WFE then completes at once).
+    bool consume_event() { return event_.exchange(false, std::memory_order_acq_rel); }
 
     // ---- from the vCPU's own thread --------------------------------------------------------------------------
     /// Applies queued maintenance now (used while waiting in Environment::synchronize()).
@@ -93,7 +95,7 @@ public:
     Counters counters{};
 
     /// Bits that make block entry leave the fast path.
-    static constexpr uint32_t kPollLines = 1, kPollStop = 2, kPollMaintenance = 4, kPollDebug = 8, kPollEvent = 16;
+    static constexpr uint32_t kPollLines = 1, kPollStop = 2, kPollMaintenance = 4, kPollDebug = 8;
     std::atomic<uint32_t> poll{0};
 
     /// Recomputes what is derived from PSTATE and system registers: the regime and its TLBs, the execution context key,
@@ -118,8 +120,22 @@ public:
 
     BlockCache& blocks() { return *blocks_; }
 
+    // ---- used by the interpreter's control functions -----------------------------------------------------------
+    /// The next lookup in run() may link `block` to what it finds, as successor `which`.
+    struct PendingLink {
+        Block* block = nullptr;
+        unsigned which = 0;
+    };
+    PendingLink pending_link{};
+    /// Set by leave(): run() returns this reason.
+    bool exit_pending = false;
+    ExitReason exit_reason = ExitReason::Stopped;
+
 private:
-    friend struct VcpuInternals;
+    /// The block at state.pc, or nullptr when the fetch took an exception.
+    Block* find_block();
+    bool serve_requests();
+
     Environment& environment_;
     const CpuFeatures* features_;
     std::unique_ptr<BlockCache> blocks_;

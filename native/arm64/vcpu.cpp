@@ -1,0 +1,177 @@
+#include "arm64/vcpu.h"
+
+#include "arm64/debug.h"
+#include "arm64/exceptions.h"
+#include "arm64/execution_context.h"
+#include "arm64/features.h"
+#include "arm64/interpreter/block_cache.h"
+#include "arm64/mmu.h"
+#include "arm64/system_registers.h"
+
+namespace beeline::arm64 {
+
+Vcpu::Vcpu(CpuModel model, unsigned index, Environment& environment)
+    : environment_(environment), features_(&cpu_features(model)),
+      blocks_(std::make_unique<BlockCache>(*features_, counters)), model_(model), index_(index) {
+    reset(0, 0);
+}
+
+Vcpu::~Vcpu() = default;
+
+void Vcpu::reset(uint64_t pc, uint64_t x0) {
+    state = CpuState{};
+    state.pc = pc;
+    state.x[0] = x0;
+    // Affinity 0 counts up to 8 or 16 CPUs, as many as one GICv2, or one SGI target list of GICv3, can address.
+    const unsigned cluster = environment_.has_gic_system_registers() ? 16 : 8;
+    state.mpidr_el1 = uint64_t{1} << 31 | uint64_t{index_ / cluster} << 8 | index_ % cluster;
+    state.exclusive.va = ExclusiveMonitor::kInvalid;
+    reset_system_registers(*this);
+    page_va = 0;
+    block = nullptr;
+    pending_link = {};
+    exit_pending = false;
+    event_.store(false);
+    poll.store(0);
+    blocks_->clear();
+    flush_tlb_all();
+    update_execution_context();
+}
+
+void Vcpu::set_line(Line line, bool level) {
+    const auto bit = static_cast<uint32_t>(line);
+    if (level) {
+        lines_.fetch_or(bit, std::memory_order_acq_rel);
+        poll.fetch_or(kPollLines, std::memory_order_acq_rel);
+    } else {
+        lines_.fetch_and(~bit, std::memory_order_acq_rel);
+    }
+}
+
+void Vcpu::request_stop() {
+    stop_.store(true, std::memory_order_release);
+    poll.fetch_or(kPollStop, std::memory_order_acq_rel);
+}
+
+void Vcpu::set_event() { event_.store(true, std::memory_order_release); }
+
+void Vcpu::post_maintenance(const Maintenance& operation) {
+    {
+        const std::lock_guard lock(maintenance_mutex_);
+        maintenance_.push_back(operation);
+        maintenance_posted_.store(true, std::memory_order_seq_cst);
+    }
+    poll.fetch_or(kPollMaintenance, std::memory_order_seq_cst);
+}
+
+void Vcpu::serve_maintenance() {
+    std::vector<Maintenance> operations;
+    {
+        const std::lock_guard lock(maintenance_mutex_);
+        operations.swap(maintenance_);
+    }
+    for (const Maintenance& operation : operations) apply_maintenance(operation);
+    const std::lock_guard lock(maintenance_mutex_);
+    // The poster may go on once this is false: only when everything posted so far has been applied.
+    if (maintenance_.empty()) maintenance_posted_.store(false, std::memory_order_release);
+}
+
+namespace {
+
+/// AArch64.BranchAddr: with top-byte-ignore a branch drops the tag.
+uint64_t canonical_pc(const Vcpu& cpu, uint64_t pc) {
+    const bool upper = (pc >> 55 & 1) != 0;
+    const bool ignore_top_byte = (cpu.state.sys.tcr_el1 >> (upper ? 38 : 37) & 1) != 0;
+    if (!ignore_top_byte) return pc;
+    return static_cast<uint64_t>(static_cast<int64_t>(pc << 8) >> 8);
+}
+
+} // namespace
+
+/// Serves what block entry polled for. True: run() is to return.
+bool Vcpu::serve_requests() {
+    // Cleared before the requests are read: one that arrives meanwhile sets its bit again.
+    poll.fetch_and(~(kPollLines | kPollStop | kPollMaintenance), std::memory_order_acq_rel);
+    if (maintenance_pending()) serve_maintenance();
+    return stop_.exchange(false, std::memory_order_acq_rel);
+}
+
+Block* Vcpu::find_block() {
+    state.pc = canonical_pc(*this, state.pc);
+    const uint64_t pc = state.pc;
+    BlockCache& cache = *blocks_;
+    auto& entry = cache.jump_entry(pc);
+    if (entry.pc == pc && entry.tag == lookup_tag && entry.block->generation == cache.generation()) return entry.block;
+
+    counters.jump_cache_misses++;
+    if (pc % 4 != 0) {
+        state.sys.far_el1 = pc;
+        enter_synchronous(*this, ExceptionClass::PcAlignment, 0, pc);
+        return nullptr;
+    }
+    GuestPa pa;
+    if (!translate_fetch(*this, pc, pa)) {
+        enter_fault(*this, pc);
+        return nullptr;
+    }
+    const uint8_t* host_page = environment_.host_page({pa.value & ~kPageMask}, false);
+    if (host_page == nullptr) {
+        fault = {.kind = Fault::Kind::External, .access = Access::Fetch, .va = pc};
+        enter_fault(*this, pc);
+        return nullptr;
+    }
+    const uint64_t epoch = cache.epoch();
+    Block* found = cache.find_or_decode(pa, static_cast<uint8_t>(lookup_tag), host_page);
+    if (cache.epoch() != epoch) pending_link = {};
+    cache.jump_entry(pc) = {pc, lookup_tag, found};
+    return found;
+}
+
+ExitReason Vcpu::run() {
+    running_.store(true, std::memory_order_seq_cst);
+    // Requests made before a reset() lost their bit, not their flag.
+    poll.fetch_or(kPollStop | kPollMaintenance, std::memory_order_seq_cst);
+    ExitReason reason = ExitReason::Stopped;
+    for (;;) {
+        const PendingLink link = pending_link;
+        pending_link = {};
+        if (poll.load(std::memory_order_seq_cst) != 0 && serve_requests()) break;
+        if (lines() != 0 && take_interrupt(*this)) continue;
+        if (state.pstate.il) [[unlikely]] {
+            enter_synchronous(*this, ExceptionClass::IllegalExecution, 0, state.pc);
+            continue;
+        }
+        const bool debug = (poll.load(std::memory_order_relaxed) & kPollDebug) != 0;
+        if (debug && debug_before_instruction(*this)) continue;
+
+        pending_link = link;
+        Block* found = find_block();
+        if (found == nullptr) {
+            pending_link = {};
+            continue;
+        }
+        page_va = state.pc & ~kPageMask;
+        // The mapping may have changed since the branch asked for the link: only blocks of one physical page are linked.
+        if (const auto [from, which] = pending_link;
+            from != nullptr && from->context == found->context && (from->pa.value ^ found->pa.value) < kPageSize)
+            from->links[which] = found;
+        pending_link = {};
+
+        // Past the entry instruction: its poll has just been done here.
+        block = found;
+        counters.instructions += found->count;
+        Insn* insn = run_insn(*this, found->insns + 1);
+        while (insn != nullptr) insn = insn->handler(*this, insn);
+
+        if (debug) debug_after_instruction(*this);
+        if (exit_pending) [[unlikely]] {
+            exit_pending = false;
+            reason = exit_reason;
+            break;
+        }
+    }
+    running_.store(false, std::memory_order_seq_cst);
+    return reason;
+}
+
+} // namespace beeline::arm64
