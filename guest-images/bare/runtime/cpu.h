@@ -7,7 +7,7 @@
 struct frame {
     u64 x[31];
     u64 sp_el0, elr, spsr, esr, far, vector;
-    u64 padding;
+    u64 entered; // PSTATE on entry: DAIF, and PAN and UAO where they exist
 };
 _Static_assert(offsetof(struct frame, sp_el0) == FRAME_SP_EL0, "frame");
 _Static_assert(offsetof(struct frame, elr) == FRAME_ELR, "frame");

@@ -59,6 +59,11 @@ static void unexpected(const struct frame *frame)
 void exception(struct frame *frame)
 {
     struct cpu *cpu = this_cpu();
+    frame->entered = READ_SYSREG(daif);
+    if (has_pan())
+        frame->entered |= READ_SYSREG(s3_0_c4_c2_3);
+    if (has_uao())
+        frame->entered |= READ_SYSREG(s3_0_c4_c2_4);
     unsigned kind = frame->vector % 4;
     if (kind == 1 && cpu->on_irq != 0) {
         cpu->on_irq(frame);

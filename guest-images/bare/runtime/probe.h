@@ -5,7 +5,7 @@
 // Defines the code of a probe; a RET is added. It may use x0 to x29 freely, and takes its arguments in x0 to x7.
 #define PROBE(name, ...)                                              \
     __asm__(".pushsection .user.text, \"ax\"\n"                       \
-            ".balign 4\n.arch armv8.4-a+fp16+simd+crypto+sha3+sm4\n"  \
+            ".balign 4\n.arch armv8.6-a+fp16+fp16fml+crypto+sha3+sm4+rng+memtag\n"  \
             ".global " #name "\n" #name ":\n" __VA_ARGS__ "\nret\n" \
             ".popsection\n.arch armv8-a\n");                          \
     extern const u32 name[];

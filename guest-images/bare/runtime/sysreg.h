@@ -101,3 +101,6 @@ enum {
 #define ISS_SYSREG(op0, op1, crn, crm, op2, rt, read) \
     (((u64)(op0) << 20) | ((u64)(op2) << 17) | ((u64)(op1) << 14) | ((u64)(crn) << 10) | ((u64)(rt) << 5) | \
      ((u64)(crm) << 1) | (u64)(read))
+
+static inline bool has_pan(void) { return field(READ_SYSREG(id_aa64mmfr1_el1), 20, 4) != 0; }
+static inline bool has_uao(void) { return field(READ_SYSREG(s3_0_c0_c7_2), 4, 4) != 0; } // ID_AA64MMFR2_EL1
