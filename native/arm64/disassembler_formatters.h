@@ -17,5 +17,6 @@ struct Formatter {
 std::span<const Formatter> base_formatters(); ///< disassembler_base.cpp
 std::span<const Formatter> fp_formatters();   ///< disassembler_fp.cpp
 std::span<const Formatter> simd_formatters(); ///< disassembler_simd.cpp
+std::span<const Formatter> system_formatters(); ///< disassembler_system.cpp
 
 } // namespace beeline::arm64

@@ -2,10 +2,12 @@
 #pragma once
 
 #include "arm64/counters.h"
+#include "arm64/debug.h"
 #include "arm64/environment.h"
 #include "arm64/fault.h"
 #include "arm64/state.h"
 #include "arm64/tlb.h"
+#include "arm64/translation_cache.h"
 
 #include <atomic>
 #include <cstddef>
@@ -80,12 +82,14 @@ public:
     // The parts below are public because the interpreter's handlers are free functions.
     CpuState state{};
 
-    /// Data TLB in use for plain loads and stores: tlb[regime], or a TLB that never hits when every access must take
-    /// the slow path (big-endian data, SCTLR_EL1.A, watchpoints armed). Kept by update_execution_context().
+    /// Data TLB in use for plain loads and stores: that of the current address space and regime, or a TLB that never
+    /// hits when every access must take the slow path (big-endian data, SCTLR_EL1.A, MMU off). Kept by
+    /// update_execution_context().
     Tlb* data_tlb;
     /// The same for LDTR/STTR.
     Tlb* unprivileged_tlb;
-    Tlb tlb[kRegimes];
+    TranslationCache translations;
+    DebugState debug{};
 
     uint64_t page_va = 0;      ///< Virtual page of the block being executed.
     Block* block = nullptr;    ///< Block being executed.

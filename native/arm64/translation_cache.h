@@ -1,0 +1,121 @@
+// Second level of address translation caching: ASID-tagged pages and blocks, walks cut short at the last-level table,
+// and the first-level TLBs of the address spaces that were current lately.
+#pragma once
+
+#include "arm64/tlb.h"
+#include "arm64/types.h"
+
+#include <array>
+#include <bitset>
+#include <cstdint>
+
+namespace beeline::arm64 {
+
+/// The leaf descriptor that a walk found, with everything that depends on TCR, MAIR and SCTLR folded in.
+struct Mapping {
+    enum Flag : uint8_t {
+        kUserRead = 1,
+        kUserWrite = 2,
+        kPrivilegedWrite = 4,
+        kUserExecute = 8,
+        kPrivilegedExecute = 16,
+        kDevice = 32,
+        kGlobal = 64,
+    };
+    uint64_t page = 0;      ///< VA[55:size_bits], at its place: the address of the mapping's first byte.
+    uint64_t pa = 0;        ///< Of the mapping's first byte.
+    uint32_t version = 0;   ///< Must equal the cache's version of the ASID (or of global entries).
+    uint16_t asid = 0;
+    uint8_t flags = 0;
+    uint8_t size_bits = 12; ///< log2 of the mapping's size in the page tables.
+    uint8_t level = 3;
+
+    bool has(Flag flag) const { return (flags & flag) != 0; }
+    uint64_t translate(uint64_t va) const { return pa + (va & ((uint64_t{1} << size_bits) - 1)); }
+};
+
+/// What one pair of translation table base registers and ASID sees, one TLB for each regime.
+struct AddressSpace {
+    uint64_t ttbr0 = 0, ttbr1 = 0;
+    uint16_t asid = 0;
+    bool valid = false;
+    /// Never used before when a translation that instruction lookups may depend on is dropped.
+    uint64_t generation = 0;
+    uint8_t filled = 0; ///< Bit n: tlb[n] holds something.
+    std::array<Tlb, 3> tlb;
+};
+
+class TranslationCache {
+public:
+    TranslationCache();
+
+    // ---- address spaces --------------------------------------------------------------------------------------
+    AddressSpace& current() { return spaces_[current_]; }
+    /// Makes the address space of these registers current, from memory or empty.
+    AddressSpace& activate(uint64_t ttbr0, uint64_t ttbr1, uint16_t asid);
+    /// Notes that the generation stands for the translation of an instruction address.
+    void note_fetch(uint64_t va) { fetched_.set(filter_slot(va >> kPageBits)); }
+
+    // ---- pages and blocks ------------------------------------------------------------------------------------
+    const Mapping* find(uint64_t va, uint16_t asid) const;
+    void insert(Mapping mapping, uint64_t va);
+
+    // ---- walks -----------------------------------------------------------------------------------------------
+    struct LastTable {
+        uint64_t key = ~uint64_t{0}; ///< VA above what the last-level table resolves.
+        uint64_t base = 0;           ///< Of the TTBR that led here.
+        uint64_t table = 0;          ///< Physical address of the table.
+        uint32_t version = 0;
+        uint8_t attributes = 0;      ///< APTable, UXNTable, PXNTable accumulated.
+    };
+    const LastTable* find_table(uint64_t key, uint64_t base) const;
+    void insert_table(LastTable table);
+
+    // ---- maintenance -----------------------------------------------------------------------------------------
+    void flush_all();
+    void flush_asid(uint16_t asid);
+    /// `page` is VA[55:12] << 12. `last_level_only` keeps the cached walks.
+    void flush_va(uint64_t page, uint16_t asid, bool all_asids, bool last_level_only);
+    /// First-level TLBs only (watchpoints changed).
+    void flush_first_level();
+
+private:
+    static constexpr unsigned kWays = 4;
+    static constexpr unsigned kPageSets = 1024, kBlockSets = 64;
+    static constexpr unsigned kBlockBits = 21; ///< Mappings at least this large are kept apart, folded to this size.
+    static constexpr unsigned kVersions = 256, kGlobalVersion = kVersions;
+    static constexpr unsigned kSpaces = 4;
+    static constexpr unsigned kTables = 64;
+    static constexpr unsigned kFilterBits = 4096;
+
+    static unsigned filter_slot(uint64_t number) { return static_cast<unsigned>((number ^ number >> 12) % kFilterBits); }
+    static unsigned page_set(uint64_t va) { return static_cast<unsigned>((va >> 12 ^ va >> 22) % kPageSets); }
+    static unsigned block_set(uint64_t va) { return static_cast<unsigned>((va >> 21 ^ va >> 27) % kBlockSets); }
+    uint32_t version_of(uint16_t asid, bool global) const { return versions_[global ? kGlobalVersion : asid % kVersions]; }
+    bool matches(const Mapping& entry, uint64_t page, uint16_t asid) const;
+    uint32_t next_version();
+    void clear_storage();
+    void empty(AddressSpace& space);
+    void renew_generations();
+
+    std::array<std::array<Mapping, kWays>, kPageSets> pages_{};
+    std::array<std::array<Mapping, kWays>, kBlockSets> blocks_{};
+    std::array<LastTable, kTables> tables_{};
+    std::array<AddressSpace, kSpaces> spaces_{};
+    std::array<uint32_t, kVersions + 1> versions_{};
+    uint32_t version_counter_ = 0;
+    uint32_t table_version_ = 0;
+    uint32_t victim_ = 0;
+    unsigned current_ = 0;
+    unsigned space_victim_ = 0;
+    uint64_t generation_counter_ = 1;
+    /// 2 MiB regions that a block mapping was cached for since the last full flush.
+    std::bitset<kFilterBits> block_regions_;
+    /// Some mapping was larger than 2 MiB, or folded into several 4 KiB entries.
+    bool huge_seen_ = false;
+    uint8_t largest_page_bits_ = 12;
+    /// Pages that instructions were looked up in since the generations were renewed.
+    std::bitset<kFilterBits> fetched_;
+};
+
+} // namespace beeline::arm64
