@@ -1,0 +1,61 @@
+// Errors as values: what went wrong, with which option, and what to do about it.
+#pragma once
+
+#include <cassert>
+#include <string>
+#include <utility>
+#include <variant>
+
+namespace beeline::board {
+
+/// A refusal that a user can act upon. `code` is a row of the control plane's table of errors; the other fields fill
+/// the row's placeholders of the same names, and are empty where the row has none. `message` is the whole sentence,
+/// cause and remedy, for callers without that table.
+struct Error {
+    std::string code;     ///< BEELINE_E_...
+    std::string option;   ///< As on the command line: "--kernel"
+    std::string path;     ///< The file concerned.
+    std::string expected; ///< What the file should have been.
+    std::string size;     ///< Of the file, as a person reads it.
+    std::string memory;   ///< Of the guest, as a person reads it.
+    std::string detail;   ///< The cause, without option and path.
+    std::string remedy;
+    std::string message;
+};
+
+/// Either a value or an Error.
+template <class T> class [[nodiscard]] Result {
+public:
+    Result(T value) : content_(std::in_place_index<0>, std::move(value)) {}
+    Result(Error error) : content_(std::in_place_index<1>, std::move(error)) {}
+
+    explicit operator bool() const { return content_.index() == 0; }
+    T& value() {
+        assert(content_.index() == 0);
+        return *std::get_if<0>(&content_);
+    }
+    const T& value() const {
+        assert(content_.index() == 0);
+        return *std::get_if<0>(&content_);
+    }
+    T& operator*() { return value(); }
+    T* operator->() { return &value(); }
+    Error& error() {
+        assert(content_.index() == 1);
+        return *std::get_if<1>(&content_);
+    }
+    const Error& error() const {
+        assert(content_.index() == 1);
+        return *std::get_if<1>(&content_);
+    }
+
+private:
+    std::variant<T, Error> content_;
+};
+
+struct Nothing {};
+/// Success without a value, or an Error.
+using Status = Result<Nothing>;
+inline Status success() { return Nothing{}; }
+
+} // namespace beeline::board

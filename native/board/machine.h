@@ -1,0 +1,112 @@
+// A whole machine: what the control plane creates, runs, talks to and stops.
+#pragma once
+
+#include "arm64/counters.h"
+#include "arm64/types.h"
+#include "board/error.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace beeline::board {
+
+/// A file copied as it is to a guest-physical address in RAM before the machine starts.
+struct RawLoad {
+    std::string path;
+    uint64_t address = 0;
+};
+
+/// Empty paths mean "none".
+struct MachineConfig {
+    uint64_t memory_bytes = uint64_t{1} << 30; ///< A multiple of 2 MiB.
+    unsigned cpus = 1;                         ///< Up to 8 with GICv2, 64 with GICv3.
+    arm64::CpuModel cpu_model = arm64::CpuModel::N1;
+    unsigned gic_version = 3; ///< 2 or 3
+    std::string kernel_path;  ///< arm64 Image (raw, gzip, EFI zboot), AArch64 ELF, or a raw binary.
+    std::string initrd_path;
+    std::string dtb_path; ///< Used instead of the built tree; /chosen and /memory are filled in.
+    std::string append;   ///< Kernel command line.
+    std::vector<RawLoad> raw_loads;
+    bool no_reboot = false; ///< A guest's reset ends the run with ExitCause::Reset.
+};
+
+enum class ExitCause : uint8_t {
+    PowerOff,      ///< PSCI SYSTEM_OFF
+    Reset,         ///< PSCI SYSTEM_RESET with no_reboot
+    Stopped,       ///< Machine::stop()
+    InternalError, ///< Our own failure; `detail` says what.
+};
+
+/// Called from the machine's own threads, one call at a time, never with a lock held. A slow on_serial holds the
+/// guest's output back (the UART looks busy) and nothing else; no byte is lost.
+class MachineEvents {
+public:
+    virtual ~MachineEvents() = default;
+    virtual void on_serial(const uint8_t* bytes, size_t count) = 0;
+    /// Comes exactly once for a machine that was started, after the last on_serial(). The machine may be destroyed only
+    /// after stop() has returned, and stop() must not be called from here.
+    virtual void on_exit(ExitCause cause, std::string detail) = 0;
+};
+
+struct MachineStats {
+    std::vector<arm64::Counters> cpus;
+    double elapsed_seconds = 0;       ///< Wall time since start(), up to the exit.
+    double first_output_seconds = -1; ///< From start() to the first byte of serial output; negative: none yet.
+    double create_seconds = 0;        ///< Building and loading the machine.
+    uint64_t serial_bytes_out = 0;
+    uint64_t serial_bytes_in = 0;
+    uint64_t timer_expiries = 0;   ///< Deadlines of the generic timers that were reached.
+    uint64_t gic_acknowledges = 0; ///< Interrupts that guests acknowledged.
+    uint64_t gic_sgis = 0;         ///< Software-generated interrupts sent.
+    uint64_t sleeps = 0;           ///< Times that a CPU's thread slept in WFI or WFE.
+    uint64_t broadcasts = 0;       ///< Maintenance operations sent to other CPUs.
+    uint64_t guest_resets = 0;
+};
+
+class Machine {
+public:
+    /// Builds the machine and loads its images. `events` must outlive it. Errors: BEELINE_E_MEMORY, _CPUS,
+    /// _OPTION_VALUE, _FILE_MISSING, _FILE_UNREADABLE, _FILE_KIND, _FILE_TOO_BIG, _MACHINE.
+    static Result<std::unique_ptr<Machine>> create(const MachineConfig& config, MachineEvents& events);
+
+    /// Stops first when need be.
+    ~Machine();
+    Machine(const Machine&) = delete;
+    Machine& operator=(const Machine&) = delete;
+
+    // All of these may be called from any thread that is not one of the machine's own.
+
+    /// Starts the guest. Once.
+    void start();
+    /// Brings every CPU to a halt and freezes the virtual counter; returns when no guest code executes.
+    void pause();
+    void resume();
+    /// As the guest's own SYSTEM_RESET: images are loaded again, devices reset. A paused machine stays paused.
+    void reset();
+    /// Presses the power button.
+    void powerdown();
+    /// Ends the run and blocks until every thread has been joined and on_exit has been delivered.
+    void stop();
+
+    /// Feeds bytes to the serial port; they wait in a queue of the host's until the guest takes them. Returns how many
+    /// the queue accepted (all of them, up to kSerialQueueBytes waiting).
+    size_t serial_write(std::span<const uint8_t> bytes);
+    static constexpr size_t kSerialQueueBytes = size_t{1} << 20;
+
+    /// The device tree that the guest is given.
+    std::vector<uint8_t> dtb() const;
+    MachineStats stats() const;
+    bool paused() const;
+    bool exited() const;
+
+private:
+    class Implementation;
+    explicit Machine(std::unique_ptr<Implementation> implementation);
+    std::unique_ptr<Implementation> implementation_;
+};
+
+} // namespace beeline::board
