@@ -1,0 +1,159 @@
+// Turns the text of options into values; every failure names the option and the remedy.
+import { BeelineError, messageOf } from '../errors.js';
+import type { Reply } from '../vm/matcher.js';
+
+const mebibyte = 1024 * 1024;
+
+/** Guest memory comes in whole 2 MiB blocks, the unit in which kernels map it. */
+export const memoryUnit = 2 * mebibyte;
+
+const memoryScale: Readonly<Record<string, number>> = {
+  '': mebibyte,
+  K: 1024,
+  M: mebibyte,
+  G: 1024 * mebibyte,
+  T: 1024 * 1024 * mebibyte,
+};
+
+/** Bytes; a number without a unit is MiB. */
+export function parseMemory(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)([KMGT]?)(?:i?B)?$/i.exec(text.trim());
+  const remedy = 'give a multiple of 2 MiB such as 512M or 1G';
+  if (match === null) throw new BeelineError('BEELINE_E_MEMORY', { detail: `${text} is not a size`, remedy });
+  const bytes = Number(match[1]) * (memoryScale[(match[2] ?? '').toUpperCase()] ?? mebibyte);
+  if (bytes === 0) throw new BeelineError('BEELINE_E_MEMORY', { detail: 'a guest without memory cannot run', remedy });
+  if (!Number.isSafeInteger(bytes) || bytes % memoryUnit !== 0) {
+    throw new BeelineError('BEELINE_E_MEMORY', { detail: `${text} is not a multiple of 2 MiB`, remedy });
+  }
+  return bytes;
+}
+
+/** Refuses more than the host has. */
+export function checkHostMemory(bytes: number, hostBytes: number): void {
+  if (bytes <= hostBytes) return;
+  throw new BeelineError('BEELINE_E_MEMORY', {
+    detail: `${formatBytes(bytes)} is more than this host's ${formatBytes(hostBytes)}`,
+    remedy: 'give less',
+  });
+}
+
+export function formatBytes(bytes: number): string {
+  for (const [unit, scale] of [
+    ['GiB', 1024 * mebibyte],
+    ['MiB', mebibyte],
+    ['KiB', 1024],
+  ] as const) {
+    if (bytes >= scale) return `${Number((bytes / scale).toFixed(1))} ${unit}`;
+  }
+  return `${bytes} B`;
+}
+
+/** GICv2 has eight CPU interfaces; GICv3 as many redistributors as fit between 0x080A_0000 and the UART. */
+export const maximumCpus = { 2: 8, 3: 123 } as const;
+
+export function parseCpus(text: string): number {
+  const cpus = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+  if (!Number.isSafeInteger(cpus) || cpus < 1) {
+    throw new BeelineError('BEELINE_E_CPUS', {
+      detail: `${text} is not a number of CPUs`,
+      remedy: `give 1 to ${maximumCpus[3]}`,
+    });
+  }
+  return cpus;
+}
+
+export function checkCpus(cpus: number, gic: 2 | 3): void {
+  if (cpus <= maximumCpus[gic]) return;
+  const more = gic === 2 && cpus <= maximumCpus[3] ? ', or choose --gic 3' : '';
+  throw new BeelineError('BEELINE_E_CPUS', {
+    detail: `GICv${gic} serves at most ${maximumCpus[gic]} CPUs, not ${cpus}`,
+    remedy: `give 1 to ${maximumCpus[gic]}${more}`,
+  });
+}
+
+export function parseChoice<T extends string>(option: string, choices: readonly T[], text: string): T {
+  const found = choices.find((choice) => choice === text);
+  if (found !== undefined) return found;
+  throw new BeelineError('BEELINE_E_OPTION_VALUE', {
+    option,
+    detail: `${text === '' ? 'an empty value' : text} is not known`,
+    remedy: `choose ${choices.join(' or ')}`,
+  });
+}
+
+/** In multi-line mode: ^ and $ match at line ends too. */
+export function parseRegex(option: string, text: string): RegExp {
+  if (text === '') {
+    throw new BeelineError('BEELINE_E_REGEX', { option, regex: "''", detail: 'it is empty and would match at once' });
+  }
+  try {
+    return new RegExp(text, 'gm');
+  } catch (error) {
+    const detail = messageOf(error).replace(/^Invalid regular expression: .*: /, '');
+    throw new BeelineError('BEELINE_E_REGEX', { option, regex: text, detail }, error);
+  }
+}
+
+/** REGEX=TEXT: cut at the first = that has no backslash before it. */
+export function parseSend(text: string): Reply {
+  const cut = /(?<!\\)(?:\\\\)*=/.exec(text);
+  if (cut === null) {
+    throw new BeelineError('BEELINE_E_OPTION_VALUE', {
+      option: '--send',
+      detail: `${text} has no = between REGEX and TEXT`,
+      remedy: "write it as 'REGEX=TEXT', with \\= for an = in REGEX",
+    });
+  }
+  const at = cut.index + cut[0].length - 1;
+  const regex = parseRegex('--send', text.slice(0, at).replaceAll('\\=', '='));
+  return { regex, text: unescapeText(text.slice(at + 1)) };
+}
+
+const simpleEscapes: Readonly<Record<string, string>> = { n: '\n', r: '\r', t: '\t', '\\': '\\' };
+
+/** \n \r \t \\ and \xNN (a byte); the rest as UTF-8. */
+function unescapeText(text: string): Uint8Array {
+  const bytes: Uint8Array[] = [];
+  for (const [token] of text.matchAll(/\\x[0-9a-f]{2}|\\.|[^\\]+|\\$/gis)) {
+    if (!token.startsWith('\\')) {
+      bytes.push(Buffer.from(token));
+      continue;
+    }
+    const plain = simpleEscapes[token[1] ?? ''];
+    if (plain !== undefined) bytes.push(Buffer.from(plain));
+    else if (/^\\x../i.test(token)) bytes.push(Uint8Array.of(Number.parseInt(token.slice(2), 16)));
+    else {
+      throw new BeelineError('BEELINE_E_OPTION_VALUE', {
+        option: '--send',
+        detail: `TEXT has an unknown escape ${token}`,
+        remedy: 'use \\n, \\r, \\t, \\\\ or \\xNN',
+      });
+    }
+  }
+  return Buffer.concat(bytes);
+}
+
+/** The longest that a timer of the runtime can wait, in seconds. */
+const longestTimeout = 2_147_483;
+
+export function parseTimeout(text: string): number {
+  const seconds = /^\d+(?:\.\d+)?$/.test(text) ? Number(text) : Number.NaN;
+  if (seconds > 0 && seconds <= longestTimeout) return seconds;
+  throw new BeelineError('BEELINE_E_OPTION_VALUE', {
+    option: '--timeout',
+    detail: `${text} is not a number of seconds above 0`,
+    remedy: `give seconds, at most ${longestTimeout}`,
+  });
+}
+
+export type SerialTarget = { readonly kind: 'stdio' | 'none' } | { readonly kind: 'file'; readonly path: string };
+
+export function parseSerial(text: string): SerialTarget {
+  if (text === 'stdio' || text === 'none') return { kind: text };
+  if (text.startsWith('file:') && text.length > 5) return { kind: 'file', path: text.slice(5) };
+  throw new BeelineError('BEELINE_E_OPTION_VALUE', {
+    option: '--serial',
+    detail: `${text} is not known`,
+    remedy: 'choose stdio, file:PATH or none',
+  });
+}

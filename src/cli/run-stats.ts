@@ -1,0 +1,110 @@
+// What --stats writes: the schema first, the type derived from it.
+import { type Static, Type } from '@sinclair/typebox';
+
+const closed = { additionalProperties: false };
+const seconds = Type.Number({ minimum: 0 });
+const count = Type.Integer({ minimum: 0 });
+const Counters = Type.Record(Type.String(), count);
+
+export const RunStatsSchema = Type.Object(
+  {
+    schema: Type.Literal('beeline.run-stats.1', { description: 'Name and version of this format.' }),
+    version: Type.String({ description: 'Version of Beeline.' }),
+    host: Type.Object(
+      {
+        name: Type.String(),
+        cpu: Type.String({ description: 'Model name of the host CPU.' }),
+        cores: Type.Integer({ minimum: 1 }),
+      },
+      closed,
+    ),
+    machine: Type.Object(
+      {
+        image: Type.Union([Type.String(), Type.Null()]),
+        kernel: Type.String(),
+        initrd: Type.Union([Type.String(), Type.Null()]),
+        dtb: Type.Union([Type.String(), Type.Null()]),
+        append: Type.String(),
+        memoryBytes: count,
+        cpus: Type.Integer({ minimum: 1 }),
+        cpu: Type.Union([Type.Literal('n1'), Type.Literal('a57')]),
+        gic: Type.Union([Type.Literal(2), Type.Literal(3)]),
+        tier: Type.Literal('interpreter'),
+      },
+      closed,
+    ),
+    outcome: Type.Object(
+      {
+        reason: Type.Union(
+          (['poweroff', 'until', 'reset', 'timeout', 'panic', 'quit', 'signal', 'failure'] as const).map((reason) =>
+            Type.Literal(reason),
+          ),
+        ),
+        detail: Type.String(),
+        status: Type.Integer({ minimum: 0, maximum: 255, description: 'Exit status of the command.' }),
+      },
+      closed,
+    ),
+    time: Type.Object(
+      {
+        startedAt: Type.String({ description: 'ISO 8601, UTC.' }),
+        totalSeconds: seconds,
+        firstOutputSeconds: Type.Union([seconds, Type.Null()], {
+          description: 'From the start of the machine to the first byte on its console; null if none came.',
+        }),
+        untilSeconds: Type.Union([seconds, Type.Null()], {
+          description: 'From the start of the machine to the match of --until; null if there was none.',
+        }),
+      },
+      closed,
+    ),
+    guest: Type.Object(
+      {
+        instructions: Type.Integer({ minimum: 0, description: 'Retired by all CPUs.' }),
+        instructionsPerSecond: Type.Number({ minimum: 0, description: 'Over the whole time, waiting included.' }),
+        consoleBytes: Type.Integer({ minimum: 0, description: 'Written by the guest to its serial port.' }),
+      },
+      closed,
+    ),
+    counters: Type.Object(
+      {
+        total: Counters,
+        cpus: Type.Array(Counters, { description: 'One entry a CPU.' }),
+      },
+      closed,
+    ),
+  },
+  {
+    $id: 'beeline.run-stats.1',
+    title: 'Beeline run statistics',
+    description: 'What `beeline run --stats` writes.',
+    ...closed,
+  },
+);
+
+export type RunStats = Static<typeof RunStatsSchema>;
+
+/** 1234567 as 1.2 M. */
+function scaled(value: number): string {
+  for (const [unit, scale] of [
+    ['G', 1e9],
+    ['M', 1e6],
+    ['k', 1e3],
+  ] as const) {
+    if (value >= scale) return `${(value / scale).toFixed(1)} ${unit}`;
+  }
+  return value.toFixed(0);
+}
+
+/** The line at the end of a run. */
+export function summaryLine(stats: RunStats, description: string, untilGiven: boolean): string {
+  const { time, guest } = stats;
+  const at = (value: number | null, otherwise: string) => (value === null ? otherwise : `${value.toFixed(2)} s`);
+  const parts = [
+    `${description} after ${time.totalSeconds.toFixed(2)} s`,
+    `first console output ${at(time.firstOutputSeconds, 'never')}`,
+  ];
+  if (untilGiven) parts.push(`--until ${at(time.untilSeconds, 'not matched')}`);
+  parts.push(`${scaled(guest.instructions)} guest instructions, ${scaled(guest.instructionsPerSecond)}/s`);
+  return parts.join('; ');
+}

@@ -1,0 +1,242 @@
+// beeline run: one guest in the foreground.
+import { closeSync, openSync, writeSync } from 'node:fs';
+import { writeFileAtomically } from '../atomic-file.js';
+import { BeelineError, messageOf, systemCode } from '../errors.js';
+import { describeHost } from '../host.js';
+import { type BuiltImage, ensureImage } from '../images/ensure.js';
+import type { NativeMachineConfig, NativeStats } from '../native/addon.js';
+import { loadAddon } from '../native/loader.js';
+import type { Reply } from '../vm/matcher.js';
+import { describeOutcome, outcome } from '../vm/outcome.js';
+import { Session, type SessionResult } from '../vm/session.js';
+import { version } from '../version.js';
+import { EscapeKeys, escapeHelp } from './escape-keys.js';
+import { checkDtb, checkInitrd, checkReadable, checkWritable } from './files.js';
+import { checkCpus, checkHostMemory, type SerialTarget } from './parse.js';
+import { type RunStats, summaryLine } from './run-stats.js';
+import { onEndingSignal, signalStatus } from './signals.js';
+import { Terminal } from './terminal.js';
+
+export interface RunOptions {
+  readonly kernel?: string;
+  readonly initrd?: string;
+  readonly append?: string;
+  readonly dtb?: string;
+  /** Bytes. */
+  readonly memory?: number;
+  readonly cpus: number;
+  readonly cpu: 'n1' | 'a57';
+  readonly gic: 2 | 3;
+  readonly tier: 'interpreter';
+  readonly serial: SerialTarget;
+  readonly until?: RegExp;
+  readonly send: readonly Reply[];
+  /** Seconds. */
+  readonly timeout?: number;
+  readonly stats?: string;
+  readonly quiet: boolean;
+  /** commander's name for --no-reboot: false when given. */
+  readonly reboot: boolean;
+}
+
+export const defaultImage = 'debian-busybox';
+const defaultMemory = 1024 * 1024 * 1024;
+
+/** Checks everything that can be checked before anything is built or started. */
+function checkOptions(options: RunOptions): void {
+  checkCpus(options.cpus, options.gic);
+  if (options.memory !== undefined) checkHostMemory(options.memory, describeHost().memory);
+  if (options.kernel !== undefined) checkReadable('--kernel', options.kernel);
+  if (options.initrd !== undefined) checkInitrd('--initrd', options.initrd);
+  if (options.dtb !== undefined) checkDtb('--dtb', options.dtb);
+  if (options.stats !== undefined && options.stats !== '-') checkWritable('--stats', options.stats);
+  if (options.serial.kind === 'file') checkWritable('--serial', options.serial.path);
+}
+
+function machineConfig(options: RunOptions, image: BuiltImage | undefined): NativeMachineConfig {
+  return {
+    memoryBytes: options.memory ?? image?.memory ?? defaultMemory,
+    cpus: options.cpus,
+    cpuModel: options.cpu,
+    gicVersion: options.gic,
+    tier: options.tier,
+    kernel: options.kernel ?? image?.kernel ?? '',
+    initrd: options.initrd ?? image?.initrd ?? '',
+    dtb: options.dtb ?? '',
+    append: options.append ?? image?.append ?? '',
+    noReboot: !options.reboot,
+  };
+}
+
+/** Where the guest's serial output goes. */
+class SerialOutput {
+  readonly #file: number | undefined;
+  readonly #target: SerialTarget;
+
+  constructor(target: SerialTarget) {
+    this.#target = target;
+    this.#file = target.kind === 'file' ? openSync(target.path, 'w') : undefined;
+  }
+
+  write(data: Uint8Array): void {
+    if (this.#target.kind === 'stdio') process.stdout.write(data);
+    if (this.#file === undefined) return;
+    for (let done = 0; done < data.length; ) done += writeSync(this.#file, data, done);
+  }
+
+  close(): void {
+    if (this.#file !== undefined) closeSync(this.#file);
+  }
+}
+
+function say(line: string): void {
+  process.stderr.write(`beeline: ${line}\n`);
+}
+
+/** Joins standard input to the guest; returns what parts them. */
+function connectInput(session: Session, terminal: Terminal, quiet: boolean): () => void {
+  const keys = new EscapeKeys({
+    onData: (data) => session.write(data),
+    onAction: (action) => {
+      if (action === 'quit') session.finish(outcome('quit'));
+      else process.stderr.write(`\n${escapeHelp.join('\n')}\n`);
+    },
+  });
+  const onData = (data: Buffer) => (terminal.isTerminal ? keys.push(data) : session.write(data));
+  const onError = () => undefined;
+  const onSuspend = () => {
+    terminal.leaveRaw();
+    process.kill(process.pid, 'SIGSTOP');
+  };
+  const onContinue = () => terminal.enterRaw();
+  if (terminal.isTerminal) {
+    if (!quiet) say('Ctrl-A x quits, Ctrl-A ? shows help');
+    process.on('SIGTSTP', onSuspend);
+    process.on('SIGCONT', onContinue);
+  }
+  process.stdin.on('data', onData);
+  process.stdin.on('error', onError);
+  terminal.enterRaw();
+  return () => {
+    process.stdin.off('data', onData);
+    process.stdin.pause();
+    process.off('SIGTSTP', onSuspend);
+    process.off('SIGCONT', onContinue);
+    terminal.leaveRaw();
+  };
+}
+
+function sumCounters(stats: NativeStats): Record<string, number> {
+  const total: Record<string, number> = {};
+  for (const cpu of stats.cpus) {
+    for (const [name, value] of Object.entries(cpu)) total[name] = (total[name] ?? 0) + value;
+  }
+  return total;
+}
+
+function makeStats(
+  options: RunOptions,
+  image: string | null,
+  config: NativeMachineConfig,
+  startedAt: Date,
+  result: SessionResult,
+): RunStats {
+  const host = describeHost();
+  const instructions = result.stats?.instructions ?? 0;
+  return {
+    schema: 'beeline.run-stats.1',
+    version: version(),
+    host: { name: host.name, cpu: host.cpu, cores: host.cores },
+    machine: {
+      image,
+      kernel: config.kernel,
+      initrd: config.initrd === '' ? null : config.initrd,
+      dtb: config.dtb === '' ? null : config.dtb,
+      append: config.append,
+      memoryBytes: config.memoryBytes,
+      cpus: config.cpus,
+      cpu: options.cpu,
+      gic: options.gic,
+      tier: options.tier,
+    },
+    outcome: result.outcome,
+    time: {
+      startedAt: startedAt.toISOString(),
+      totalSeconds: result.totalSeconds,
+      firstOutputSeconds: result.firstOutputSeconds ?? null,
+      untilSeconds: result.untilSeconds ?? null,
+    },
+    guest: {
+      instructions,
+      instructionsPerSecond: result.totalSeconds > 0 ? instructions / result.totalSeconds : 0,
+      consoleBytes: result.consoleBytes,
+    },
+    counters: {
+      total: result.stats === undefined ? {} : sumCounters(result.stats),
+      cpus: result.stats === undefined ? [] : result.stats.cpus.map((counters) => ({ ...counters })),
+    },
+  };
+}
+
+/** Runs a guest to its end and returns the exit status. Throws BeelineError before the guest has started. */
+export async function run(imageName: string | undefined, options: RunOptions): Promise<number> {
+  checkOptions(options);
+  const addon = loadAddon();
+  const name = imageName ?? (options.kernel === undefined ? defaultImage : undefined);
+  const image = name === undefined ? undefined : await ensureImage(name, { quiet: options.quiet });
+  const config = machineConfig(options, image);
+  if (options.memory === undefined) checkHostMemory(config.memoryBytes, describeHost().memory);
+
+  let session: Session | undefined;
+  let early: ReturnType<typeof outcome> | undefined;
+  const end = (result: ReturnType<typeof outcome>) => {
+    early ??= result;
+    session?.finish(result);
+  };
+  const forgetSignals = onEndingSignal((signal) => end(outcome('signal', signal, signalStatus(signal))));
+  const onStdoutError = (error: Error) => end(outcome('failure', `standard output: ${messageOf(error)}`));
+  process.stdout.on('error', onStdoutError);
+
+  let serial: SerialOutput | undefined;
+  const output = (data: Uint8Array) => {
+    try {
+      serial?.write(data);
+    } catch (error) {
+      const path = options.serial.kind === 'file' ? options.serial.path : 'standard output';
+      end(outcome('failure', new BeelineError('BEELINE_E_OUTPUT', { path, detail: systemCode(error) ?? '' }).message));
+    }
+  };
+  const startedAt = new Date();
+  session = new Session(addon, {
+    config,
+    sends: options.send,
+    until: options.until,
+    timeout: options.timeout,
+    output,
+  });
+  if (early !== undefined) session.finish(early);
+  serial = new SerialOutput(options.serial);
+  const disconnect =
+    options.serial.kind === 'stdio' ? connectInput(session, new Terminal(), options.quiet) : () => undefined;
+
+  let result: SessionResult;
+  try {
+    result = await session.run();
+  } finally {
+    disconnect();
+    serial.close();
+    forgetSignals();
+  }
+
+  const stats = makeStats(options, name ?? null, config, startedAt, result);
+  if (!options.quiet || result.outcome.reason === 'failure') {
+    if (options.serial.kind === 'stdio' && result.consoleBytes > 0) process.stderr.write('\n');
+    say(summaryLine(stats, describeOutcome(result.outcome), options.until !== undefined));
+  }
+  if (options.stats !== undefined) {
+    const text = `${JSON.stringify(stats, null, 2)}\n`;
+    if (options.stats === '-') process.stdout.write(text);
+    else writeFileAtomically(options.stats, text);
+  }
+  return result.outcome.status;
+}

@@ -1,0 +1,156 @@
+// Every error that a user can meet, in one table: what it is called, what caused it, what to do about it, and the exit
+// status of the command line. Placeholders in braces are filled from the details given where the error is made.
+
+/** Exit statuses of the command line. */
+export const ExitStatus = {
+  ok: 0,
+  failure: 1,
+  usage: 2,
+  guestReset: 3,
+  timeout: 4,
+  guestPanic: 5,
+  /** A signal, or the escape key: 128 + the signal's number, as shells do. */
+  interrupted: 130,
+} as const;
+
+interface ErrorRow {
+  /** What happened, for a person. */
+  readonly cause: string;
+  /** What to do about it; empty where the cause says it all. */
+  readonly remedy: string;
+  readonly status: number;
+}
+
+export const errorTable = {
+  BEELINE_E_USAGE: { cause: '{detail}', remedy: 'see {command} --help', status: ExitStatus.usage },
+  BEELINE_E_OPTION_VALUE: { cause: '{option}: {detail}', remedy: '{remedy}', status: ExitStatus.usage },
+  BEELINE_E_FILE_MISSING: {
+    cause: '{option}: {path} does not exist',
+    remedy: 'check the path',
+    status: ExitStatus.usage,
+  },
+  BEELINE_E_FILE_UNREADABLE: {
+    cause: '{option}: {path} cannot be read ({detail})',
+    remedy: 'give a regular file that you may read',
+    status: ExitStatus.usage,
+  },
+  BEELINE_E_FILE_UNWRITABLE: {
+    cause: '{option}: {path} cannot be written ({detail})',
+    remedy: 'choose a path in a folder that you may write to',
+    status: ExitStatus.usage,
+  },
+  BEELINE_E_FILE_KIND: {
+    cause: '{option}: {path} is not {expected}',
+    remedy: 'give {expected}',
+    status: ExitStatus.usage,
+  },
+  BEELINE_E_FILE_TOO_BIG: {
+    cause: '{option}: {path} ({size}) does not fit the guest memory of {memory}',
+    remedy: 'give more with --memory',
+    status: ExitStatus.usage,
+  },
+  BEELINE_E_MEMORY: { cause: '--memory: {detail}', remedy: '{remedy}', status: ExitStatus.usage },
+  BEELINE_E_CPUS: { cause: '--cpus: {detail}', remedy: '{remedy}', status: ExitStatus.usage },
+  BEELINE_E_REGEX: {
+    cause: '{option}: {regex} is not a regular expression ({detail})',
+    remedy: "use JavaScript's syntax, and quote it for the shell",
+    status: ExitStatus.usage,
+  },
+  BEELINE_E_IMAGE_UNKNOWN: {
+    cause: 'IMAGE: there is no guest image called {name}',
+    remedy: 'known images are {known}',
+    status: ExitStatus.usage,
+  },
+  BEELINE_E_IMAGE_MALFORMED: {
+    cause: '{path}: {detail}',
+    remedy: 'correct it; schemas/image.schema.json says what is allowed',
+    status: ExitStatus.usage,
+  },
+  BEELINE_E_IMAGE_NOT_BUILT: {
+    cause: 'image {name} is not built',
+    remedy: 'run: beeline image build {name}',
+    status: ExitStatus.failure,
+  },
+  BEELINE_E_IMAGE_BROKEN: {
+    cause: 'image {name} in the cache is broken ({detail})',
+    remedy: 'run: beeline image build {name}',
+    status: ExitStatus.failure,
+  },
+  BEELINE_E_IMAGE_BUILD: {
+    cause: 'image {name} could not be built: {detail}',
+    remedy: '{remedy}',
+    status: ExitStatus.failure,
+  },
+  BEELINE_E_PACKAGES_MISSING: {
+    cause: 'these Debian packages are missing: {packages}',
+    remedy: 'run: apt-get install --no-install-recommends {packages}',
+    status: ExitStatus.failure,
+  },
+  BEELINE_E_DISK_FULL: {
+    cause: 'no space left while writing {path}',
+    remedy: 'free some, or point XDG_CACHE_HOME at a roomier file system',
+    status: ExitStatus.failure,
+  },
+  BEELINE_E_CACHE: {
+    cause: 'the cache folder {path} cannot be used ({detail})',
+    remedy: 'make it writable, or point XDG_CACHE_HOME elsewhere',
+    status: ExitStatus.failure,
+  },
+  BEELINE_E_ADDON_MISSING: {
+    cause: 'the native core is not built (tried {paths})',
+    remedy: 'run: npm run build:native',
+    status: ExitStatus.failure,
+  },
+  BEELINE_E_ADDON_BROKEN: {
+    cause: 'the native core {path} does not load ({detail})',
+    remedy: 'run: npm run build:native',
+    status: ExitStatus.failure,
+  },
+  BEELINE_E_OUTPUT: { cause: 'output to {path} failed ({detail})', remedy: '', status: ExitStatus.failure },
+  BEELINE_E_MACHINE: { cause: 'the machine failed: {detail}', remedy: '', status: ExitStatus.failure },
+  BEELINE_E_INTERNAL: {
+    cause: 'internal error: {detail}',
+    remedy: 'this is a fault in Beeline; BEELINE_LOG=debug shows where',
+    status: ExitStatus.failure,
+  },
+} as const satisfies Record<string, ErrorRow>;
+
+export type ErrorCode = keyof typeof errorTable;
+export type ErrorDetails = Readonly<Record<string, string | number>>;
+
+function fill(template: string, details: ErrorDetails): string {
+  return template.replace(/\{(\w+)\}/g, (_, key: string) => String(details[key] ?? ''));
+}
+
+/** An error with a row in the table. Its message is one line: the cause, then the remedy. */
+export class BeelineError extends Error {
+  readonly code: ErrorCode;
+  readonly details: ErrorDetails;
+  readonly status: number;
+
+  constructor(code: ErrorCode, details: ErrorDetails = {}, cause?: unknown) {
+    const row: ErrorRow = errorTable[code];
+    const happened = fill(row.cause, details);
+    const remedy = fill(row.remedy, details);
+    const line = remedy === '' ? happened : `${happened}; ${remedy}`;
+    super(line.replace(/\s*\n\s*/g, ' '), { cause });
+    this.name = 'BeelineError';
+    this.code = code;
+    this.details = details;
+    this.status = row.status;
+  }
+}
+
+export function isErrorCode(code: string): code is ErrorCode {
+  return Object.hasOwn(errorTable, code);
+}
+
+/** The system's error code (ENOENT, ENOSPC, ...), or undefined. */
+export function systemCode(error: unknown): string | undefined {
+  if (error instanceof Error && 'code' in error && typeof error.code === 'string') return error.code;
+  return undefined;
+}
+
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,114 @@
+// guest-images/NAME/image.json: the schema first, the types derived from it.
+import { type Static, Type } from '@sinclair/typebox';
+
+const closed = { additionalProperties: false };
+
+const Mode = Type.String({ pattern: '^0[0-7]{3,4}$', description: 'Permission bits in octal, such as 0755.' });
+const Path = Type.String({ pattern: '^(?!.*(^|/)\\.{0,2}(/|$))[^\\u0000]+$', description: 'Relative, without . or ..' });
+const PackageName = Type.String({ pattern: '^[a-z0-9][a-z0-9+.-]+$' });
+
+/** Where the bytes of a file come from. */
+const FromPackage = Type.Object(
+  { package: PackageName, path: Path },
+  { description: "A file of a Debian package; path may hold tar's wildcards.", ...closed },
+);
+const FromRecipe = Type.Object({ recipe: Path }, { description: "A file beside image.json.", ...closed });
+
+export const InitramfsEntrySchema = Type.Union([
+  Type.Object({ type: Type.Literal('directory'), path: Path, mode: Type.Optional(Mode) }, closed),
+  Type.Object(
+    {
+      type: Type.Literal('file'),
+      path: Path,
+      mode: Type.Optional(Mode),
+      from: Type.Union([FromPackage, FromRecipe]),
+    },
+    closed,
+  ),
+  Type.Object({ type: Type.Literal('symlink'), path: Path, target: Type.String({ minLength: 1 }) }, closed),
+  Type.Object(
+    {
+      type: Type.Literal('character'),
+      path: Path,
+      mode: Type.Optional(Mode),
+      major: Type.Integer({ minimum: 0, maximum: 4095 }),
+      minor: Type.Integer({ minimum: 0, maximum: 1048575 }),
+    },
+    closed,
+  ),
+]);
+
+/** A kernel and an initramfs put together from Debian packages. */
+export const DebianRecipeSchema = Type.Object(
+  {
+    kind: Type.Literal('debian'),
+    architecture: Type.Literal('arm64'),
+    kernel: Type.Object(
+      {
+        package: PackageName,
+        follow: Type.Optional(
+          Type.String({ description: 'Regular expression: the dependency of that package which holds the kernel.' }),
+        ),
+        path: Path,
+      },
+      closed,
+    ),
+    initramfs: Type.Array(InitramfsEntrySchema, {
+      minItems: 1,
+      description: 'In order; a folder comes before what is in it.',
+    }),
+  },
+  closed,
+);
+
+/** Guests built from source by `make OUT=DIR` in the recipe's folder. */
+export const MakeRecipeSchema = Type.Object(
+  {
+    kind: Type.Literal('make'),
+    tools: Type.Array(Type.Object({ command: Type.String(), package: PackageName }, closed), {
+      description: 'Commands that have to be installed, and the Debian packages that have them.',
+    }),
+  },
+  closed,
+);
+
+const Boot = {
+  append: Type.Optional(Type.String({ description: 'Kernel command line.' })),
+  memory: Type.Optional(Type.String({ description: 'As --memory takes it; 1G otherwise.' })),
+};
+
+export const ImageSchema = Type.Object(
+  {
+    $schema: Type.Optional(Type.String()),
+    name: Type.String({ pattern: '^[a-z0-9][a-z0-9-]*$', description: 'The name of its folder.' }),
+    description: Type.String({ minLength: 1 }),
+    recipe: Type.Union([DebianRecipeSchema, MakeRecipeSchema]),
+    guests: Type.Optional(
+      Type.Array(
+        Type.Object(
+          {
+            name: Type.String({ pattern: '^[a-z0-9][a-z0-9-]*$' }),
+            description: Type.String({ minLength: 1 }),
+            kernel: Path,
+            ...Boot,
+          },
+          closed,
+        ),
+        { minItems: 1, description: 'For recipes that make several: each is run as NAME/GUEST.' },
+      ),
+    ),
+    prompt: Type.Optional(Type.String({ description: 'Regular expression that the shell prompt matches.' })),
+    ...Boot,
+  },
+  {
+    $id: 'beeline.image.1',
+    title: 'Beeline guest image',
+    description: 'guest-images/NAME/image.json.',
+    ...closed,
+  },
+);
+
+export type ImageDefinition = Static<typeof ImageSchema>;
+export type DebianRecipe = Static<typeof DebianRecipeSchema>;
+export type MakeRecipe = Static<typeof MakeRecipeSchema>;
+export type InitramfsEntry = Static<typeof InitramfsEntrySchema>;

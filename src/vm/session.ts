@@ -1,0 +1,147 @@
+// One run of one machine in this process, from start to its outcome.
+import { performance } from 'node:perf_hooks';
+import { type Outcome, outcome } from './outcome.js';
+import type { Addon, ExitReason, NativeMachine, NativeMachineConfig, NativeStats } from '../native/addon.js';
+import { createMachine } from './machine.js';
+import { ConsoleWatcher, type Reply } from './matcher.js';
+
+/** How long a panicking kernel may go on printing its last words, in milliseconds. */
+const panicGrace = 2000;
+/** How long a machine may take to stop, in milliseconds. */
+const stopGrace = 5000;
+
+export interface SessionOptions {
+  readonly config: NativeMachineConfig;
+  readonly sends: readonly Reply[];
+  readonly until: RegExp | undefined;
+  /** Seconds. */
+  readonly timeout: number | undefined;
+  /** Receives everything the guest writes to its serial port. */
+  readonly output: (data: Uint8Array) => void;
+}
+
+export interface SessionResult {
+  readonly outcome: Outcome;
+  /** undefined when the machine did not come to a stop in time. */
+  readonly stats: NativeStats | undefined;
+  readonly totalSeconds: number;
+  readonly firstOutputSeconds: number | undefined;
+  readonly untilSeconds: number | undefined;
+  readonly consoleBytes: number;
+}
+
+export class Session {
+  readonly #options: SessionOptions;
+  readonly #watcher: ConsoleWatcher;
+  readonly #machine: NativeMachine;
+  readonly #begun = performance.now();
+  #firstOutput: number | undefined;
+  #untilAt: number | undefined;
+  #consoleBytes = 0;
+  #panicked = false;
+  #panicTimer: NodeJS.Timeout | undefined;
+  #timeoutTimer: NodeJS.Timeout | undefined;
+  #outcome: Outcome | undefined;
+  #ended: () => void = () => undefined;
+  readonly #end: Promise<void>;
+  #stopped: () => void = () => undefined;
+  readonly #stop: Promise<void>;
+
+  /** Throws BeelineError when the machine cannot be made. */
+  constructor(addon: Addon, options: SessionOptions) {
+    this.#options = options;
+    this.#end = new Promise((resolve) => {
+      this.#ended = resolve;
+    });
+    this.#stop = new Promise((resolve) => {
+      this.#stopped = resolve;
+    });
+    this.#watcher = new ConsoleWatcher(options.sends, options.until, {
+      onSend: (text) => this.write(text),
+      onUntil: () => {
+        this.#untilAt = this.#elapsed();
+        this.finish(outcome('until'));
+      },
+      onPanic: () => {
+        this.#panicked = true;
+        this.#panicTimer = setTimeout(() => this.finish(outcome('panic')), panicGrace);
+      },
+      onPanicEnd: () => this.finish(outcome('panic')),
+    });
+    this.#machine = createMachine(addon, options.config, {
+      onSerial: (data) => this.#onSerial(data),
+      onExit: (reason, detail) => this.#onExit(reason, detail),
+    });
+  }
+
+  /** Sends bytes to the guest's serial port. */
+  write(data: Uint8Array): void {
+    if (this.#outcome === undefined) this.#machine.serialWrite(data);
+  }
+
+  /** Ends the run; the first outcome given stands. */
+  finish(result: Outcome): void {
+    if (this.#outcome !== undefined) return;
+    this.#outcome = result;
+    this.#ended();
+  }
+
+  async run(): Promise<SessionResult> {
+    const { timeout } = this.#options;
+    if (timeout !== undefined) {
+      this.#timeoutTimer = setTimeout(() => this.finish(outcome('timeout')), timeout * 1000);
+    }
+    this.#machine.start();
+    await this.#end;
+    const totalSeconds = this.#elapsed();
+    clearTimeout(this.#timeoutTimer);
+    clearTimeout(this.#panicTimer);
+    this.#machine.stop();
+    const stopped = await this.#stopsInTime();
+    return {
+      outcome: this.#outcome ?? outcome('failure'),
+      stats: stopped ? this.#machine.stats() : undefined,
+      totalSeconds,
+      firstOutputSeconds: this.#firstOutput,
+      untilSeconds: this.#untilAt,
+      consoleBytes: this.#consoleBytes,
+    };
+  }
+
+  async #stopsInTime(): Promise<boolean> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<boolean>((resolve) => {
+      timer = setTimeout(() => resolve(false), stopGrace);
+    });
+    const stopped = await Promise.race([this.#stop.then(() => true), late]);
+    clearTimeout(timer);
+    return stopped;
+  }
+
+  #elapsed(): number {
+    return (performance.now() - this.#begun) / 1000;
+  }
+
+  #onSerial(data: Uint8Array): void {
+    this.#firstOutput ??= this.#elapsed();
+    this.#consoleBytes += data.length;
+    this.#options.output(data);
+    if (this.#outcome === undefined) this.#watcher.push(data);
+  }
+
+  #onExit(reason: ExitReason, detail: string): void {
+    switch (reason) {
+      case 'poweroff':
+        this.finish(outcome(this.#panicked ? 'panic' : 'poweroff'));
+        break;
+      case 'reset':
+        this.finish(outcome(this.#panicked ? 'panic' : 'reset'));
+        break;
+      case 'stopped':
+      case 'internal_error':
+        this.finish(outcome('failure', detail));
+        break;
+    }
+    this.#stopped();
+  }
+}
