@@ -7,7 +7,6 @@
     {
       "target_name": "beeline",
       "sources": [
-        "native/addon/addon.cpp",
         "<!@(sed -n 's,^[^ ].*,native/&,p' native/sources.txt)"
       ],
       "include_dirs": [

@@ -1,11 +1,15 @@
 // Files that appear whole or not at all.
-import { renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { BeelineError, messageOf, systemCode } from './errors.js';
 
 /** Writes beside `path`, then renames; a device or pipe is written in place. */
 export function writeFileAtomically(path: string, text: string): void {
   const temporary = `${path}.${process.pid}.part`;
   try {
+    if (existsSync(path) && !statSync(path).isFile()) {
+      writeFileSync(path, text);
+      return;
+    }
     writeFileSync(temporary, text);
     renameSync(temporary, path);
   } catch (error) {

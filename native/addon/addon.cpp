@@ -1,5 +1,7 @@
 // The surface that the control plane sees: one class, Machine, and a few free functions.
+#include "addon/machine_object.h"
 #include "host/features.h"
+#include "host/terminal_guard.h"
 
 #include <napi.h>
 
@@ -19,8 +21,12 @@ Napi::Value host_features(const Napi::CallbackInfo& info) {
     return list;
 }
 
+void guard_terminal(const Napi::CallbackInfo& info) { beeline::host::guard_terminal(info[0].ToNumber().Int32Value()); }
+
 Napi::Object initialise(Napi::Env env, Napi::Object exports) {
     exports.Set("hostFeatures", Napi::Function::New(env, host_features, "hostFeatures"));
+    exports.Set("guardTerminal", Napi::Function::New(env, guard_terminal, "guardTerminal"));
+    exports.Set("Machine", beeline::addon::MachineObject::define(env));
     return exports;
 }
 

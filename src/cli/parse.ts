@@ -1,5 +1,6 @@
 // Turns the text of options into values; every failure names the option and the remedy.
 import { BeelineError, messageOf } from '../errors.js';
+import type { RawLoad } from '../native/addon.js';
 import type { Reply } from '../vm/matcher.js';
 
 const mebibyte = 1024 * 1024;
@@ -48,8 +49,8 @@ export function formatBytes(bytes: number): string {
   return `${bytes} B`;
 }
 
-/** GICv2 has eight CPU interfaces; GICv3 as many redistributors as fit between 0x080A_0000 and the UART. */
-export const maximumCpus = { 2: 8, 3: 123 } as const;
+/** What the core takes. GICv2 has eight CPU interfaces. */
+export const maximumCpus = { 2: 8, 3: 64 } as const;
 
 export function parseCpus(text: string): number {
   const cpus = /^\d+$/.test(text) ? Number(text) : Number.NaN;
@@ -155,5 +156,17 @@ export function parseSerial(text: string): SerialTarget {
     option: '--serial',
     detail: `${text} is not known`,
     remedy: 'choose stdio, file:PATH or none',
+  });
+}
+
+/** FILE@ADDRESS; the address in C's notation. */
+export function parseLoad(text: string): RawLoad {
+  const match = /^(.+)@(0x[0-9a-f]+|\d+)$/i.exec(text);
+  const address = Number(match?.[2]);
+  if (match?.[1] !== undefined && Number.isSafeInteger(address)) return { path: match[1], address };
+  throw new BeelineError('BEELINE_E_OPTION_VALUE', {
+    option: '--load',
+    detail: `${text} is not FILE@ADDRESS`,
+    remedy: 'write for instance firmware.bin@0x40200000',
   });
 }

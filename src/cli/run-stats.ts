@@ -55,6 +55,9 @@ export const RunStatsSchema = Type.Object(
         untilSeconds: Type.Union([seconds, Type.Null()], {
           description: 'From the start of the machine to the match of --until; null if there was none.',
         }),
+        createSeconds: Type.Union([seconds, Type.Null()], {
+          description: 'Making the machine and loading its files, before its start; null if unknown.',
+        }),
       },
       closed,
     ),
@@ -70,6 +73,7 @@ export const RunStatsSchema = Type.Object(
       {
         total: Counters,
         cpus: Type.Array(Counters, { description: 'One entry a CPU.' }),
+        board: Counters,
       },
       closed,
     ),

@@ -4,7 +4,7 @@ import { writeFileAtomically } from '../atomic-file.js';
 import { BeelineError, messageOf, systemCode } from '../errors.js';
 import { describeHost } from '../host.js';
 import { type BuiltImage, ensureImage } from '../images/ensure.js';
-import type { NativeMachineConfig, NativeStats } from '../native/addon.js';
+import type { NativeMachineConfig, NativeStats, RawLoad } from '../native/addon.js';
 import { loadAddon } from '../native/loader.js';
 import type { Reply } from '../vm/matcher.js';
 import { describeOutcome, outcome } from '../vm/outcome.js';
@@ -30,6 +30,7 @@ export interface RunOptions {
   readonly tier: 'interpreter';
   readonly serial: SerialTarget;
   readonly until?: RegExp;
+  readonly load: readonly RawLoad[];
   readonly send: readonly Reply[];
   /** Seconds. */
   readonly timeout?: number;
@@ -40,6 +41,8 @@ export interface RunOptions {
 }
 
 export const defaultImage = 'debian-busybox';
+/** How often to look whether the guest has taken its input, in milliseconds. */
+const backlogInterval = 50;
 const defaultMemory = 1024 * 1024 * 1024;
 
 /** Checks everything that can be checked before anything is built or started. */
@@ -49,6 +52,7 @@ function checkOptions(options: RunOptions): void {
   if (options.kernel !== undefined) checkReadable('--kernel', options.kernel);
   if (options.initrd !== undefined) checkInitrd('--initrd', options.initrd);
   if (options.dtb !== undefined) checkDtb('--dtb', options.dtb);
+  for (const load of options.load) checkReadable('--load', load.path);
   if (options.stats !== undefined && options.stats !== '-') checkWritable('--stats', options.stats);
   if (options.serial.kind === 'file') checkWritable('--serial', options.serial.path);
 }
@@ -59,11 +63,11 @@ function machineConfig(options: RunOptions, image: BuiltImage | undefined): Nati
     cpus: options.cpus,
     cpuModel: options.cpu,
     gicVersion: options.gic,
-    tier: options.tier,
     kernel: options.kernel ?? image?.kernel ?? '',
     initrd: options.initrd ?? image?.initrd ?? '',
     dtb: options.dtb ?? '',
     append: options.append ?? image?.append ?? '',
+    loads: options.load,
     noReboot: !options.reboot,
   };
 }
@@ -102,7 +106,21 @@ function connectInput(session: Session, terminal: Terminal, quiet: boolean): () 
       else process.stderr.write(`\n${escapeHelp.join('\n')}\n`);
     },
   });
-  const onData = (data: Buffer) => (terminal.isTerminal ? keys.push(data) : session.write(data));
+  let resume: NodeJS.Timeout | undefined;
+  const onData = (data: Buffer) => {
+    if (terminal.isTerminal) {
+      keys.push(data);
+      return;
+    }
+    session.write(data);
+    if (!session.isBacklogged) return;
+    process.stdin.pause();
+    resume = setInterval(() => {
+      if (session.isBacklogged) return;
+      clearInterval(resume);
+      process.stdin.resume();
+    }, backlogInterval);
+  };
   const onError = () => undefined;
   const onSuspend = () => {
     terminal.leaveRaw();
@@ -119,6 +137,7 @@ function connectInput(session: Session, terminal: Terminal, quiet: boolean): () 
   terminal.enterRaw();
   return () => {
     process.stdin.off('data', onData);
+    clearInterval(resume);
     process.stdin.pause();
     process.off('SIGTSTP', onSuspend);
     process.off('SIGCONT', onContinue);
@@ -142,7 +161,8 @@ function makeStats(
   result: SessionResult,
 ): RunStats {
   const host = describeHost();
-  const instructions = result.stats?.instructions ?? 0;
+  const total = result.stats === undefined ? {} : sumCounters(result.stats);
+  const instructions = total.instructions ?? 0;
   return {
     schema: 'beeline.run-stats.1',
     version: version(),
@@ -165,6 +185,7 @@ function makeStats(
       totalSeconds: result.totalSeconds,
       firstOutputSeconds: result.firstOutputSeconds ?? null,
       untilSeconds: result.untilSeconds ?? null,
+      createSeconds: result.stats?.createSeconds ?? null,
     },
     guest: {
       instructions,
@@ -172,8 +193,9 @@ function makeStats(
       consoleBytes: result.consoleBytes,
     },
     counters: {
-      total: result.stats === undefined ? {} : sumCounters(result.stats),
-      cpus: result.stats === undefined ? [] : result.stats.cpus.map((counters) => ({ ...counters })),
+      total,
+      cpus: result.stats?.cpus.map((counters) => ({ ...counters })) ?? [],
+      board: { ...result.stats?.board },
     },
   };
 }

@@ -6,16 +6,23 @@ export interface HostFeature {
   readonly use: string;
 }
 
+/** A file copied to guest memory as it is. */
+export interface RawLoad {
+  readonly path: string;
+  readonly address: number;
+}
+
+/** Empty paths mean none. */
 export interface NativeMachineConfig {
   readonly memoryBytes: number;
   readonly cpus: number;
   readonly cpuModel: 'n1' | 'a57';
   readonly gicVersion: 2 | 3;
-  readonly tier: 'interpreter';
   readonly kernel: string;
   readonly initrd: string;
   readonly dtb: string;
   readonly append: string;
+  readonly loads: readonly RawLoad[];
   readonly noReboot: boolean;
 }
 
@@ -32,12 +39,16 @@ export interface NativeMachineEvents {
 export type Counters = Readonly<Record<string, number>>;
 
 export interface NativeStats {
-  /** Seconds since start(). */
+  /** Seconds from start() to now, or to the exit. */
   readonly elapsedSeconds: number;
-  /** Guest instructions retired by all CPUs. */
-  readonly instructions: number;
-  /** Counters of each CPU. */
+  /** Seconds from start() to the first byte of serial output; negative when none came yet. */
+  readonly firstOutputSeconds: number;
+  /** Seconds that making the machine and loading its files took. */
+  readonly createSeconds: number;
+  /** Counters of each CPU; `instructions` is among them. */
   readonly cpus: readonly Counters[];
+  /** Counters of the board. */
+  readonly board: Counters;
 }
 
 export interface NativeMachine {
@@ -47,21 +58,17 @@ export interface NativeMachine {
   reset(): void;
   /** Presses the power button. */
   powerdown(): void;
-  /** Stops every thread of the machine; onExit follows with `stopped` unless the guest came first. */
+  /** Blocks until every thread of the machine has ended; onExit follows, unless it has come already. */
   stop(): void;
-  serialWrite(data: Uint8Array): void;
+  /** Returns how many bytes were taken; the rest has to be offered again later. */
+  serialWrite(data: Uint8Array): number;
   stats(): NativeStats;
   dtb(): Buffer;
 }
 
-/** What the core throws: `code` is a BEELINE_E_ code, `option` the command line's name of what was wrong. */
-export interface NativeError {
-  readonly code: string;
-  readonly option: string;
-  readonly message: string;
-}
-
 export interface Addon {
   hostFeatures(): HostFeature[];
+  /** Puts the descriptor's terminal settings back should the process crash. */
+  guardTerminal(descriptor: number): void;
   readonly Machine: new (config: NativeMachineConfig, events: NativeMachineEvents) => NativeMachine;
 }

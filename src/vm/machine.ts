@@ -8,13 +8,12 @@ function property(error: unknown, name: string): string {
   return typeof value === 'string' ? value : '';
 }
 
-/** What the core throws carries a code, the option concerned and a message; unknown codes are our own failure. */
+/** What the core throws has a code of the table and what fills its row; anything else is our own failure. */
 export function fromNative(error: unknown): BeelineError {
   const code = property(error, 'code');
-  const option = property(error, 'option');
-  const detail = messageOf(error);
-  if (!isErrorCode(code)) return new BeelineError('BEELINE_E_MACHINE', { detail }, error);
-  return new BeelineError(code, { option, detail, path: property(error, 'path'), remedy: property(error, 'remedy') }, error);
+  if (!isErrorCode(code)) return new BeelineError('BEELINE_E_MACHINE', { detail: messageOf(error) }, error);
+  const names = ['option', 'path', 'expected', 'size', 'memory', 'detail', 'remedy'];
+  return new BeelineError(code, Object.fromEntries(names.map((name) => [name, property(error, name)])), error);
 }
 
 export function createMachine(addon: Addon, config: NativeMachineConfig, events: NativeMachineEvents): NativeMachine {

@@ -7,6 +7,8 @@ import { ConsoleWatcher, type Reply } from './matcher.js';
 
 /** How long a panicking kernel may go on printing its last words, in milliseconds. */
 const panicGrace = 2000;
+/** How long to wait before offering bytes again that the serial port did not take, in milliseconds. */
+const retryInterval = 20;
 /** How long a machine may take to stop, in milliseconds. */
 const stopGrace = 5000;
 
@@ -38,6 +40,8 @@ export class Session {
   #firstOutput: number | undefined;
   #untilAt: number | undefined;
   #consoleBytes = 0;
+  #unsent: Uint8Array[] = [];
+  #retryTimer: NodeJS.Timeout | undefined;
   #panicked = false;
   #panicTimer: NodeJS.Timeout | undefined;
   #timeoutTimer: NodeJS.Timeout | undefined;
@@ -74,9 +78,30 @@ export class Session {
     });
   }
 
-  /** Sends bytes to the guest's serial port. */
+  /** Sends bytes to the guest's serial port, in order; what it does not take yet waits. */
   write(data: Uint8Array): void {
-    if (this.#outcome === undefined) this.#machine.serialWrite(data);
+    this.#unsent.push(data);
+    if (this.#retryTimer === undefined) this.#sendWaiting();
+  }
+
+  /** Whether bytes wait for the guest: a source that can wait should. */
+  get isBacklogged(): boolean {
+    return this.#unsent.length > 0;
+  }
+
+  #sendWaiting(): void {
+    this.#retryTimer = undefined;
+    while (this.#outcome === undefined) {
+      const next = this.#unsent[0];
+      if (next === undefined) return;
+      const taken = this.#machine.serialWrite(next);
+      if (taken < next.length) {
+        this.#unsent[0] = next.subarray(taken);
+        this.#retryTimer = setTimeout(() => this.#sendWaiting(), retryInterval);
+        return;
+      }
+      this.#unsent.shift();
+    }
   }
 
   /** Ends the run; the first outcome given stands. */
@@ -96,6 +121,7 @@ export class Session {
     const totalSeconds = this.#elapsed();
     clearTimeout(this.#timeoutTimer);
     clearTimeout(this.#panicTimer);
+    clearTimeout(this.#retryTimer);
     this.#machine.stop();
     const stopped = await this.#stopsInTime();
     return {

@@ -1,0 +1,92 @@
+#include "addon/event_bridge.h"
+
+#include <chrono>
+#include <utility>
+
+namespace beeline::addon {
+
+namespace {
+
+constexpr std::chrono::milliseconds kLongestWait{50};
+
+const char* name_of(board::ExitCause cause) {
+    switch (cause) {
+    case board::ExitCause::PowerOff: return "poweroff";
+    case board::ExitCause::Reset: return "reset";
+    case board::ExitCause::Stopped: return "stopped";
+    case board::ExitCause::InternalError: break;
+    }
+    return "internal_error";
+}
+
+} // namespace
+
+void EventBridge::open(Napi::Env env, Napi::Object events, Napi::Object owner) {
+    events_ = Napi::Persistent(events);
+    owner_ = Napi::Persistent(owner);
+    // The function itself is never called from JavaScript: deliver() calls the methods of `events`.
+    Napi::Function unused = Napi::Function::New(env, [](const Napi::CallbackInfo&) {});
+    function_ = Napi::ThreadSafeFunction::New(env, unused, "beeline machine", 0, 1);
+    std::lock_guard lock(mutex_);
+    open_ = true;
+}
+
+void EventBridge::close() {
+    std::lock_guard lock(mutex_);
+    open_ = false;
+    drained_.notify_all();
+}
+
+// With mutex_ held.
+void EventBridge::schedule() {
+    if (scheduled_ || !open_) return;
+    scheduled_ = true;
+    napi_status status = function_.NonBlockingCall([this](Napi::Env env, Napi::Function) { deliver(env); });
+    if (status != napi_ok) open_ = false; // The environment is going down.
+}
+
+void EventBridge::on_serial(const uint8_t* bytes, size_t count) {
+    std::unique_lock lock(mutex_);
+    output_.insert(output_.end(), bytes, bytes + count);
+    schedule();
+    if (output_.size() > kHighWater) {
+        drained_.wait_for(lock, kLongestWait, [this] { return output_.size() <= kHighWater || !open_; });
+    }
+}
+
+void EventBridge::on_exit(board::ExitCause cause, std::string detail) {
+    std::lock_guard lock(mutex_);
+    exit_ = Exit{cause, std::move(detail)};
+    schedule();
+}
+
+void EventBridge::deliver(Napi::Env env) {
+    std::vector<uint8_t> output;
+    std::optional<Exit> exit;
+    {
+        std::lock_guard lock(mutex_);
+        scheduled_ = false;
+        if (!open_) return;
+        output.swap(output_);
+        exit.swap(exit_);
+        if (exit) open_ = false;
+        drained_.notify_all();
+    }
+    Napi::Object events = events_.Value();
+    if (!output.empty()) {
+        Napi::Value data = Napi::Buffer<uint8_t>::Copy(env, output.data(), output.size());
+        events.Get("onSerial").As<Napi::Function>().Call(events, {data});
+    }
+    if (!exit) return;
+    // An exception of onSerial stays pending for Node to report; no further call may be made then.
+    if (!env.IsExceptionPending()) {
+        Napi::Value cause = Napi::String::New(env, name_of(exit->cause));
+        Napi::Value detail = Napi::String::New(env, exit->detail);
+        events.Get("onExit").As<Napi::Function>().Call(events, {cause, detail});
+    }
+    events_.Reset();
+    owner_.Reset();
+    function_.Release();
+}
+
+} // namespace beeline::addon

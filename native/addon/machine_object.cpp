@@ -1,0 +1,156 @@
+#include "addon/machine_object.h"
+
+#include "arm64/counters.h"
+
+#include <string>
+#include <utility>
+
+namespace beeline::addon {
+
+namespace {
+
+std::string text_of(const Napi::Object& object, const char* key) { return object.Get(key).ToString().Utf8Value(); }
+double number_of(const Napi::Object& object, const char* key) { return object.Get(key).ToNumber().DoubleValue(); }
+
+board::MachineConfig config_from(const Napi::Object& object) {
+    board::MachineConfig config;
+    config.memory_bytes = static_cast<uint64_t>(number_of(object, "memoryBytes"));
+    config.cpus = static_cast<unsigned>(number_of(object, "cpus"));
+    config.cpu_model = text_of(object, "cpuModel") == "a57" ? arm64::CpuModel::A57 : arm64::CpuModel::N1;
+    config.gic_version = static_cast<unsigned>(number_of(object, "gicVersion"));
+    config.kernel_path = text_of(object, "kernel");
+    config.initrd_path = text_of(object, "initrd");
+    config.dtb_path = text_of(object, "dtb");
+    config.append = text_of(object, "append");
+    config.no_reboot = object.Get("noReboot").ToBoolean();
+    Napi::Array loads = object.Get("loads").As<Napi::Array>();
+    for (uint32_t i = 0; i < loads.Length(); i++) {
+        Napi::Object load = loads.Get(i).As<Napi::Object>();
+        config.raw_loads.push_back({text_of(load, "path"), static_cast<uint64_t>(number_of(load, "address"))});
+    }
+    return config;
+}
+
+Napi::Error error_from(Napi::Env env, const board::Error& error) {
+    Napi::Error thrown = Napi::Error::New(env, error.message);
+    const std::pair<const char*, const std::string&> fields[] = {
+        {"code", error.code}, {"option", error.option}, {"path", error.path},     {"expected", error.expected},
+        {"size", error.size}, {"memory", error.memory}, {"detail", error.detail}, {"remedy", error.remedy},
+    };
+    for (const auto& [name, value] : fields) thrown.Value().Set(name, Napi::String::New(env, value));
+    return thrown;
+}
+
+struct CounterName {
+    const char* name;
+    uint64_t arm64::Counters::*field;
+};
+
+constexpr CounterName kCounterNames[] = {
+    {"instructions", &arm64::Counters::instructions},
+    {"blocksDecoded", &arm64::Counters::blocks_decoded},
+    {"instructionsDecoded", &arm64::Counters::instructions_decoded},
+    {"blocksInvalidated", &arm64::Counters::blocks_invalidated},
+    {"jumpCacheMisses", &arm64::Counters::jump_cache_misses},
+    {"tlbMisses", &arm64::Counters::tlb_misses},
+    {"tableWalks", &arm64::Counters::table_walks},
+    {"slowAccesses", &arm64::Counters::slow_accesses},
+    {"deviceAccesses", &arm64::Counters::device_accesses},
+    {"tlbFlushes", &arm64::Counters::tlb_flushes},
+    {"exceptions", &arm64::Counters::exceptions},
+    {"interrupts", &arm64::Counters::interrupts},
+    {"waits", &arm64::Counters::waits},
+};
+static_assert(std::size(kCounterNames) * sizeof(uint64_t) == sizeof(arm64::Counters), "every counter has a name");
+
+Napi::Number number(Napi::Env env, uint64_t value) { return Napi::Number::New(env, static_cast<double>(value)); }
+
+} // namespace
+
+Napi::Function MachineObject::define(Napi::Env env) {
+    return DefineClass(env, "Machine",
+                       {
+                           InstanceMethod("start", &MachineObject::start),
+                           InstanceMethod("pause", &MachineObject::pause),
+                           InstanceMethod("resume", &MachineObject::resume),
+                           InstanceMethod("reset", &MachineObject::reset),
+                           InstanceMethod("powerdown", &MachineObject::powerdown),
+                           InstanceMethod("stop", &MachineObject::stop),
+                           InstanceMethod("serialWrite", &MachineObject::serial_write),
+                           InstanceMethod("stats", &MachineObject::stats),
+                           InstanceMethod("dtb", &MachineObject::dtb),
+                       });
+}
+
+MachineObject::MachineObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<MachineObject>(info) {
+    Napi::Env env = info.Env();
+    if (info.Length() != 2 || !info[0].IsObject() || !info[1].IsObject()) {
+        Napi::TypeError::New(env, "Machine takes a configuration and an object of callbacks")
+            .ThrowAsJavaScriptException();
+        return;
+    }
+    board::MachineConfig config = config_from(info[0].As<Napi::Object>());
+    if (env.IsExceptionPending()) return;
+    board::Result<std::unique_ptr<board::Machine>> made = board::Machine::create(config, bridge_);
+    if (!made) {
+        error_from(env, made.error()).ThrowAsJavaScriptException();
+        return;
+    }
+    machine_ = std::move(*made);
+    events_ = Napi::Persistent(info[1].As<Napi::Object>());
+}
+
+MachineObject::~MachineObject() { bridge_.close(); }
+
+void MachineObject::start(const Napi::CallbackInfo& info) {
+    if (std::exchange(started_, true)) return;
+    bridge_.open(info.Env(), events_.Value(), info.This().As<Napi::Object>());
+    machine_->start();
+}
+
+void MachineObject::pause(const Napi::CallbackInfo&) { machine_->pause(); }
+void MachineObject::resume(const Napi::CallbackInfo&) { machine_->resume(); }
+void MachineObject::reset(const Napi::CallbackInfo&) { machine_->reset(); }
+void MachineObject::powerdown(const Napi::CallbackInfo&) { machine_->powerdown(); }
+void MachineObject::stop(const Napi::CallbackInfo&) { machine_->stop(); }
+
+Napi::Value MachineObject::serial_write(const Napi::CallbackInfo& info) {
+    Napi::Uint8Array bytes = info[0].As<Napi::Uint8Array>();
+    return number(info.Env(), machine_->serial_write({bytes.Data(), bytes.ByteLength()}));
+}
+
+Napi::Value MachineObject::stats(const Napi::CallbackInfo& info) {
+    Napi::Env env = info.Env();
+    board::MachineStats stats = machine_->stats();
+    Napi::Array cpus = Napi::Array::New(env, stats.cpus.size());
+    for (size_t i = 0; i < stats.cpus.size(); i++) {
+        Napi::Object counters = Napi::Object::New(env);
+        for (const CounterName& counter : kCounterNames) {
+            counters.Set(counter.name, number(env, stats.cpus[i].*counter.field));
+        }
+        cpus.Set(static_cast<uint32_t>(i), counters);
+    }
+    Napi::Object board = Napi::Object::New(env);
+    board.Set("serialBytesOut", number(env, stats.serial_bytes_out));
+    board.Set("serialBytesIn", number(env, stats.serial_bytes_in));
+    board.Set("timerExpiries", number(env, stats.timer_expiries));
+    board.Set("gicAcknowledges", number(env, stats.gic_acknowledges));
+    board.Set("gicSgis", number(env, stats.gic_sgis));
+    board.Set("sleeps", number(env, stats.sleeps));
+    board.Set("broadcasts", number(env, stats.broadcasts));
+    board.Set("guestResets", number(env, stats.guest_resets));
+    Napi::Object result = Napi::Object::New(env);
+    result.Set("elapsedSeconds", Napi::Number::New(env, stats.elapsed_seconds));
+    result.Set("firstOutputSeconds", Napi::Number::New(env, stats.first_output_seconds));
+    result.Set("createSeconds", Napi::Number::New(env, stats.create_seconds));
+    result.Set("cpus", cpus);
+    result.Set("board", board);
+    return result;
+}
+
+Napi::Value MachineObject::dtb(const Napi::CallbackInfo& info) {
+    std::vector<uint8_t> bytes = machine_->dtb();
+    return Napi::Buffer<uint8_t>::Copy(info.Env(), bytes.data(), bytes.size());
+}
+
+} // namespace beeline::addon
