@@ -227,8 +227,11 @@ void judge(const char* what, std::mt19937_64& random, Host host, Guest guest) {
     }
 }
 
-/// Through a pointer, because the compiler's inline form supposes the default rounding.
-template <typename Float> Float (*volatile const host_rint)(Float) = std::rint;
+/// The library's functions through pointers, because the compiler's inline forms suppose the default rounding.
+float (*volatile const host_rintf)(float) = ::rintf;
+double (*volatile const host_rint)(double) = ::rint;
+float round_on_host(float x) { return host_rintf(x); }
+double round_on_host(double x) { return host_rint(x); }
 
 template <typename Float> void against_host(std::mt19937_64& random) {
     using U = BitsOf<Float>;
@@ -248,7 +251,7 @@ template <typename Float> void against_host(std::mt19937_64& random) {
         "sqrt", random, [](Float x, Float, Float) { return std::sqrt(x); },
         [](U a, U, U, FpContext& ctx) { return fp::sqrt<U>(a, ctx); });
     judge<Float>(
-        "rint", random, [](Float x, Float, Float) { return host_rint<Float>(x); },
+        "rint", random, [](Float x, Float, Float) { return round_on_host(x); },
         [](U a, U, U, FpContext& ctx) { return round_int<U>(a, ctx.mode, true, ctx); });
 }
 
