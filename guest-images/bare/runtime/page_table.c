@@ -4,9 +4,9 @@
 #include "main.h"
 #include "print.h"
 
-extern u8 image_start[], image_end[], user_text_start[], user_text_end[], user_data_start[], user_data_end[];
+extern u8 image_start[], image_end[], data_start[], user_text_start[], user_text_end[], user_data_start[], user_data_end[];
 
-enum { POOL_SIZE = 1536 * 1024, ALIAS_OFFSET_GIB = 32 };
+enum { POOL_SIZE = 4 * 1024 * 1024, ALIAS_OFFSET_GIB = 32 };
 static NO_INIT u8 pool[POOL_SIZE] __attribute__((aligned(65536)));
 static u64 pool_used;
 struct page_table runtime_table;
@@ -60,6 +60,9 @@ static u64 *new_table(enum granule granule)
     return table;
 }
 
+u64 page_table_pool_mark(void) { return pool_used; }
+void page_table_pool_release(u64 mark) { pool_used = mark; }
+
 struct page_table page_table_new(enum granule granule, unsigned va_bits)
 {
     unsigned bits = bits_per_level(granule);
@@ -111,10 +114,12 @@ void page_table_map_runtime(const struct page_table *table)
     u64 start = (u64)image_start, end = (u64)image_end;
     u64 text = (u64)user_text_start, text_end = (u64)user_text_end;
     u64 data = (u64)user_data_start, data_end = (u64)user_data_end;
-    page_table_map_range(table, start, start, text - start, PTE_EL1_RWX);
+    u64 writable = (u64)data_start;
+    page_table_map_range(table, start, start, writable - start, PTE_EL1_RX);
+    page_table_map_range(table, writable, writable, text - writable, PTE_EL1_RW);
     page_table_map_range(table, text, text, text_end - text, PTE_ALL_RX);
     page_table_map_range(table, data, data, data_end - data, PTE_ALL_RW);
-    page_table_map_range(table, data_end, data_end, end - data_end, PTE_EL1_RWX);
+    page_table_map_range(table, data_end, data_end, end - data_end, PTE_EL1_RW);
     if (fdt_valid(device_tree)) {
         u64 first = device_tree & ~(u64)0xFFFF, last = ALIGN_UP(device_tree + fdt_total_size(device_tree), 65536);
         page_table_map_range(table, first, first, last - first, PTE_EL1_RO);

@@ -26,6 +26,7 @@ struct page_table {
 #define MAIR_RUNTIME 0x4404FFull
 #define PTE_NORMAL (PTE_ATTR(0) | PTE_INNER_SHAREABLE | PTE_AF)
 #define PTE_DEVICE (PTE_ATTR(1) | PTE_AF | PTE_UXN | PTE_PXN)
+#define PTE_EL1_RX (PTE_NORMAL | PTE_READ_ONLY | PTE_UXN)
 #define PTE_EL1_RWX (PTE_NORMAL | PTE_UXN)
 #define PTE_EL1_RW (PTE_NORMAL | PTE_UXN | PTE_PXN)
 #define PTE_EL1_RO (PTE_NORMAL | PTE_READ_ONLY | PTE_UXN | PTE_PXN)
@@ -57,6 +58,9 @@ u64 tcr_tg1(enum granule granule);
 u64 tcr_ips(void);
 bool granule_supported(enum granule granule);
 
+// Tables come from one pool; releasing a mark gives back all made since.
+u64 page_table_pool_mark(void);
+void page_table_pool_release(u64 mark);
 struct page_table page_table_new(enum granule granule, unsigned va_bits);
 // The descriptor that maps va at the level, making the tables above it.
 u64 *page_table_entry(const struct page_table *table, u64 va, unsigned level);
