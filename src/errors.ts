@@ -41,7 +41,7 @@ export const errorTable = {
   },
   BEELINE_E_FILE_KIND: {
     cause: '{option}: {path} is not {expected}',
-    remedy: 'give {expected}',
+    remedy: 'give the right file, or leave {option} out',
     status: ExitStatus.usage,
   },
   BEELINE_E_FILE_TOO_BIG: {
@@ -106,6 +106,8 @@ export const errorTable = {
     remedy: 'run: npm run build:native',
     status: ExitStatus.failure,
   },
+  /** The status is given where the error is made: it depends on the signal. */
+  BEELINE_E_INTERRUPTED: { cause: 'interrupted by {signal}', remedy: '', status: ExitStatus.interrupted },
   BEELINE_E_OUTPUT: { cause: 'output to {path} failed ({detail})', remedy: '', status: ExitStatus.failure },
   BEELINE_E_MACHINE: { cause: 'the machine failed: {detail}', remedy: '', status: ExitStatus.failure },
   BEELINE_E_INTERNAL: {
@@ -137,7 +139,7 @@ export class BeelineError extends Error {
     this.name = 'BeelineError';
     this.code = code;
     this.details = details;
-    this.status = row.status;
+    this.status = typeof details.status === 'number' ? details.status : row.status;
   }
 }
 

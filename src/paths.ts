@@ -1,6 +1,6 @@
 // Where things lie: the project's own folder and the user's cache.
 import { homedir } from 'node:os';
-import { join, isAbsolute } from 'node:path';
+import { isAbsolute, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** The folder of package.json. This module is compiled to dist/src/. */

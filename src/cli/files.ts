@@ -55,7 +55,9 @@ const initrdMagics: readonly { readonly offset: number; readonly bytes: string }
 
 export function checkInitrd(option: string, path: string): void {
   checkReadable(option, path);
-  const found = initrdMagics.some(({ offset, bytes }) => readAt(path, offset, bytes.length / 2).toString('hex') === bytes);
+  const found = initrdMagics.some(
+    ({ offset, bytes }) => readAt(path, offset, bytes.length / 2).toString('hex') === bytes,
+  );
   if (!found) {
     throw new BeelineError('BEELINE_E_FILE_KIND', {
       option,
@@ -70,7 +72,11 @@ export function checkDtb(option: string, path: string): void {
   const size = checkReadable(option, path);
   const header = readAt(path, 0, 8);
   if (header.length < 8 || header.readUInt32BE(0) !== 0xd00dfeed || header.readUInt32BE(4) > size) {
-    throw new BeelineError('BEELINE_E_FILE_KIND', { option, path, expected: 'a device tree blob, as dtc -O dtb writes' });
+    throw new BeelineError('BEELINE_E_FILE_KIND', {
+      option,
+      path,
+      expected: 'a device tree blob, as dtc -O dtb writes',
+    });
   }
 }
 
@@ -91,7 +97,8 @@ export function checkWritable(option: string, path: string): void {
     }
   } catch (error) {
     if (error instanceof BeelineError) throw error;
-    const detail = systemCode(error) === 'ENOENT' ? 'its folder does not exist' : (systemCode(error) ?? messageOf(error));
+    const detail =
+      systemCode(error) === 'ENOENT' ? 'its folder does not exist' : (systemCode(error) ?? messageOf(error));
     throw new BeelineError('BEELINE_E_FILE_UNWRITABLE', { option, path, detail }, error);
   }
 }

@@ -1,15 +1,16 @@
 // beeline run: one guest in the foreground.
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { writeFileAtomically } from '../atomic-file.js';
-import { BeelineError, messageOf, systemCode } from '../errors.js';
+import { BeelineError, systemCode } from '../errors.js';
 import { describeHost } from '../host.js';
-import { type BuiltImage, ensureImage } from '../images/ensure.js';
-import type { NativeMachineConfig, NativeStats, RawLoad } from '../native/addon.js';
+import { type BuiltImage, ensureImage, resolveRunnable } from '../images/ensure.js';
+import { getLog } from '../log.js';
+import type { Addon, NativeMachineConfig, NativeStats, RawLoad } from '../native/addon.js';
 import { loadAddon } from '../native/loader.js';
+import { version } from '../version.js';
 import type { Reply } from '../vm/matcher.js';
 import { describeOutcome, outcome } from '../vm/outcome.js';
 import { Session, type SessionResult } from '../vm/session.js';
-import { version } from '../version.js';
 import { EscapeKeys, escapeHelp } from './escape-keys.js';
 import { checkDtb, checkInitrd, checkReadable, checkWritable } from './files.js';
 import { checkCpus, checkHostMemory, type SerialTarget } from './parse.js';
@@ -98,7 +99,7 @@ function say(line: string): void {
 }
 
 /** Joins standard input to the guest; returns what parts them. */
-function connectInput(session: Session, terminal: Terminal, quiet: boolean): () => void {
+function connectInput(addon: Addon, session: Session, terminal: Terminal, quiet: boolean): () => void {
   const keys = new EscapeKeys({
     onData: (data) => session.write(data),
     onAction: (action) => {
@@ -134,6 +135,7 @@ function connectInput(session: Session, terminal: Terminal, quiet: boolean): () 
   }
   process.stdin.on('data', onData);
   process.stdin.on('error', onError);
+  addon.guardTerminal(0);
   terminal.enterRaw();
   return () => {
     process.stdin.off('data', onData);
@@ -203,12 +205,14 @@ function makeStats(
 /** Runs a guest to its end and returns the exit status. Throws BeelineError before the guest has started. */
 export async function run(imageName: string | undefined, options: RunOptions): Promise<number> {
   checkOptions(options);
-  const addon = loadAddon();
   const name = imageName ?? (options.kernel === undefined ? defaultImage : undefined);
+  if (name !== undefined) resolveRunnable(name);
+  const addon = loadAddon();
   const image = name === undefined ? undefined : await ensureImage(name, { quiet: options.quiet });
   const config = machineConfig(options, image);
   if (options.memory === undefined) checkHostMemory(config.memoryBytes, describeHost().memory);
 
+  if (process.env.BEELINE_LOG !== undefined) getLog().debug({ config }, 'making the machine');
   let session: Session | undefined;
   let early: ReturnType<typeof outcome> | undefined;
   const end = (result: ReturnType<typeof outcome>) => {
@@ -216,8 +220,6 @@ export async function run(imageName: string | undefined, options: RunOptions): P
     session?.finish(result);
   };
   const forgetSignals = onEndingSignal((signal) => end(outcome('signal', signal, signalStatus(signal))));
-  const onStdoutError = (error: Error) => end(outcome('failure', `standard output: ${messageOf(error)}`));
-  process.stdout.on('error', onStdoutError);
 
   let serial: SerialOutput | undefined;
   const output = (data: Uint8Array) => {
@@ -239,7 +241,7 @@ export async function run(imageName: string | undefined, options: RunOptions): P
   if (early !== undefined) session.finish(early);
   serial = new SerialOutput(options.serial);
   const disconnect =
-    options.serial.kind === 'stdio' ? connectInput(session, new Terminal(), options.quiet) : () => undefined;
+    options.serial.kind === 'stdio' ? connectInput(addon, session, new Terminal(), options.quiet) : () => undefined;
 
   let result: SessionResult;
   try {

@@ -95,8 +95,6 @@ export function cpioArchive(entries: readonly CpioEntry[]): Buffer {
       }),
     );
   }
-  parts.push(
-    ...member('TRAILER!!!', Buffer.alloc(0), { inode: 0, mode: 0, links: 1, size: 0, major: 0, minor: 0 }),
-  );
+  parts.push(...member('TRAILER!!!', Buffer.alloc(0), { inode: 0, mode: 0, links: 1, size: 0, major: 0, minor: 0 }));
   return Buffer.from(padded(Buffer.concat(parts), 512));
 }

@@ -110,7 +110,8 @@ export class PrivateApt {
   async unpack(fetched: FetchedPackage, wildcards: readonly string[]): Promise<string> {
     const target = join(this.#folder, 'unpacked', fetched.name);
     mkdirSync(target, { recursive: true });
-    const pipeline = 'set -o pipefail; deb=$1 target=$2; shift 2; dpkg-deb --fsys-tarfile "$deb" | tar -x -C "$target" --wildcards "$@"';
+    const pipeline =
+      'set -o pipefail; deb=$1 target=$2; shift 2; dpkg-deb --fsys-tarfile "$deb" | tar -x -C "$target" --wildcards "$@"';
     const members = wildcards.map((wildcard) => `./${wildcard}`);
     await runTool('bash', ['-c', pipeline, 'unpack', fetched.file, target, ...members], this.#options);
     return target;

@@ -4,7 +4,10 @@ import { type Static, Type } from '@sinclair/typebox';
 const closed = { additionalProperties: false };
 
 const Mode = Type.String({ pattern: '^0[0-7]{3,4}$', description: 'Permission bits in octal, such as 0755.' });
-const Path = Type.String({ pattern: '^(?!.*(^|/)\\.{0,2}(/|$))[^\\u0000]+$', description: 'Relative, without . or ..' });
+const Path = Type.String({
+  pattern: '^(?!.*(^|/)\\.{0,2}(/|$))[^\\u0000]+$',
+  description: 'Relative, without . or ..',
+});
 const PackageName = Type.String({ pattern: '^[a-z0-9][a-z0-9+.-]+$' });
 
 /** Where the bytes of a file come from. */
@@ -12,7 +15,7 @@ const FromPackage = Type.Object(
   { package: PackageName, path: Path },
   { description: "A file of a Debian package; path may hold tar's wildcards.", ...closed },
 );
-const FromRecipe = Type.Object({ recipe: Path }, { description: "A file beside image.json.", ...closed });
+const FromRecipe = Type.Object({ recipe: Path }, { description: 'A file beside image.json.', ...closed });
 
 export const InitramfsEntrySchema = Type.Union([
   Type.Object({ type: Type.Literal('directory'), path: Path, mode: Type.Optional(Mode) }, closed),

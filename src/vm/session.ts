@@ -1,9 +1,9 @@
 // One run of one machine in this process, from start to its outcome.
 import { performance } from 'node:perf_hooks';
-import { type Outcome, outcome } from './outcome.js';
 import type { Addon, ExitReason, NativeMachine, NativeMachineConfig, NativeStats } from '../native/addon.js';
 import { createMachine } from './machine.js';
 import { ConsoleWatcher, type Reply } from './matcher.js';
+import { type Outcome, outcome } from './outcome.js';
 
 /** How long a panicking kernel may go on printing its last words, in milliseconds. */
 const panicGrace = 2000;

@@ -1,0 +1,55 @@
+#!/usr/bin/env node
+// Entry of the command line: runs the command, prints errors as one line, ends with the right status.
+import { CommanderError } from 'commander';
+import { BeelineError, ExitStatus, messageOf, systemCode } from '../errors.js';
+import { getLog } from '../log.js';
+import { createProgram } from './program.js';
+
+function fail(error: unknown): number {
+  const known =
+    error instanceof BeelineError ? error : new BeelineError('BEELINE_E_INTERNAL', { detail: messageOf(error) }, error);
+  process.stderr.write(`beeline: ${known.message}\n`);
+  if (process.env.BEELINE_LOG !== undefined) getLog().debug({ err: error, code: known.code }, 'the command failed');
+  return known.status;
+}
+
+/** The command whose --help explains the mistake. */
+function commandOf(args: readonly string[]): string {
+  let command = createProgram(() => undefined);
+  const path = [command.name()];
+  for (const word of args) {
+    const next = command.commands.find((candidate) => candidate.name() === word);
+    if (next === undefined) break;
+    command = next;
+    path.push(word);
+  }
+  return path.join(' ');
+}
+
+async function main(args: readonly string[]): Promise<number> {
+  let status: number = ExitStatus.ok;
+  try {
+    await createProgram((given) => {
+      status = given;
+    }).parseAsync(args, { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) return fail(error);
+    // --help and --version are asked for; commander's own status for no command at all is 1.
+    if (error.code === 'commander.helpDisplayed' || error.code === 'commander.version') return ExitStatus.ok;
+    if (error.code === 'commander.help') return ExitStatus.usage;
+    const detail = error.message.replace(/^error: /, '').replace(/\.$/, '');
+    return fail(new BeelineError('BEELINE_E_USAGE', { detail, command: commandOf(args) }, error));
+  }
+  return status;
+}
+
+// A reader that goes away (| head) is no reason for a stack trace.
+process.stdout.on('error', (error) => {
+  if (systemCode(error) !== 'EPIPE')
+    fail(new BeelineError('BEELINE_E_OUTPUT', { path: 'standard output', detail: systemCode(error) ?? '' }));
+  process.exit(ExitStatus.failure);
+});
+
+const status = await main(process.argv.slice(2));
+// Standard input may still be open, and what was written has to arrive first.
+process.stdout.write('', () => process.stderr.write('', () => process.exit(status)));

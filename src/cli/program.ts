@@ -1,0 +1,160 @@
+// The command line: what there is to say, and what each thing calls.
+import { Argument, Command, Option } from 'commander';
+import type { RawLoad } from '../native/addon.js';
+import { version } from '../version.js';
+import type { Reply } from '../vm/matcher.js';
+import { printCompletion, shells } from './completion.js';
+import { doctor } from './doctor.js';
+import { buildImages, listImages, printImagePath, removeImages, verifyImages } from './image.js';
+import {
+  maximumCpus,
+  parseChoice,
+  parseCpus,
+  parseLoad,
+  parseMemory,
+  parseRegex,
+  parseSend,
+  parseSerial,
+  parseTimeout,
+} from './parse.js';
+import { defaultImage, type RunOptions, run } from './run.js';
+
+/** An option that takes one of a few values; the refusal is a row of our table, not commander's. */
+function choiceOption(flags: string, description: string, choices: readonly string[], initial: string): Option {
+  const long = flags.split(' ')[0] ?? flags;
+  const option = new Option(flags, description).choices(choices).default(initial);
+  return option.argParser((text: string) => parseChoice(long, choices, text));
+}
+
+const runNotes = `
+IMAGE is a name that \`beeline image list\` shows; without IMAGE and --kernel it is ${defaultImage}. An image that is not
+built yet is built first. --kernel, --initrd and --append replace those of the image.
+
+REGEX is a JavaScript regular expression in multi-line mode: ^ and $ match at line ends, and $ also at the end of what has
+arrived. Terminal escape sequences are left out before matching. Each --send fires once, in the order given, on text after
+the match of the one before; --until is looked for after the last of them. In --send, REGEX ends at the first = (write \\=
+for an = in it), and TEXT knows \\n \\r \\t \\\\ and \\xNN.
+
+Keys: Ctrl-A x quits, Ctrl-A ? shows help, Ctrl-A Ctrl-A sends Ctrl-A.
+
+Exit status: 0 guest powered off or --until matched, 1 failure of Beeline, 2 bad usage or input, 3 guest reset with
+--no-reboot, 4 timeout, 5 guest kernel panicked, 130 quit by Ctrl-A x or Ctrl-C, 128 + N ended by signal N.`;
+
+/** As commander leaves them: what was not given is absent. */
+interface RawRunOptions extends Omit<RunOptions, 'gic' | 'load' | 'send' | 'quiet'> {
+  readonly gic: '2' | '3';
+  readonly load?: readonly RawLoad[];
+  readonly send?: readonly Reply[];
+  readonly quiet?: boolean;
+}
+
+function addRun(program: Command, done: (status: number) => void): void {
+  const append = <T>(parse: (text: string) => T) => {
+    return (text: string, before: readonly T[] | undefined) => [...(before ?? []), parse(text)];
+  };
+  program
+    .command('run')
+    .summary('run a guest in the foreground')
+    .description('Runs a guest in the foreground.')
+    .argument('[IMAGE]', 'guest image')
+    .option('--kernel <FILE>', 'kernel: arm64 Image (raw, gzip or zboot), ELF or raw binary')
+    .option('--initrd <FILE>', 'initial RAM disk')
+    .option('--append <STRING>', 'kernel command line')
+    .option('--dtb <FILE>', 'device tree blob to use instead of the one built')
+    .option('--load <FILE@ADDRESS>', 'copy a file to guest memory; repeatable', append<RawLoad>(parseLoad))
+    .option('--memory <SIZE>', 'guest memory, such as 512M or 1G; without a unit MiB (default: 1G)', parseMemory)
+    .option(
+      '--cpus <N>',
+      `number of CPUs, up to ${maximumCpus[2]} with GICv2, ${maximumCpus[3]} with GICv3`,
+      parseCpus,
+      1,
+    )
+    .addOption(choiceOption('--cpu <MODEL>', 'CPU model', ['n1', 'a57'], 'n1'))
+    .addOption(choiceOption('--gic <VERSION>', 'interrupt controller', ['2', '3'], '3'))
+    .addOption(choiceOption('--tier <TIER>', 'execution engine', ['interpreter'], 'interpreter'))
+    .addOption(
+      new Option('--serial <TARGET>', 'where the serial port goes: stdio, file:PATH or none')
+        .argParser(parseSerial)
+        .default({ kind: 'stdio' }, 'stdio'),
+    )
+    .option('--until <REGEX>', 'end with status 0 when the console matches', (text: string) =>
+      parseRegex('--until', text),
+    )
+    .option('--send <REGEX=TEXT>', 'send TEXT when the console matches; repeatable', append<Reply>(parseSend))
+    .option('--timeout <SECONDS>', 'end with status 4 after this time', parseTimeout)
+    .option('--stats <FILE.json>', 'write statistics; - for standard output')
+    .option('--quiet', 'print nothing of our own but errors')
+    .option('--no-reboot', 'end with status 3 when the guest resets')
+    .addHelpText('after', runNotes)
+    .action(async (image: string | undefined, options: RawRunOptions) => {
+      const { load = [], send = [], quiet = false } = options;
+      done(await run(image, { ...options, load, send, quiet, gic: options.gic === '2' ? 2 : 3 }));
+    });
+}
+
+function addImage(program: Command, done: (status: number) => void): void {
+  const image = program.command('image').summary('manage guest images').description('Manages guest images.');
+  image
+    .command('list')
+    .description('Lists the images and whether they are built.')
+    .option('--names', 'only the names that `beeline run` takes')
+    .action((options: { names?: boolean }) => done(listImages(options)));
+  image
+    .command('build')
+    .description(
+      `Builds images that are missing, broken or older than their recipe (${defaultImage} when none is named).`,
+    )
+    .argument('[NAME...]', 'images')
+    .option('--force', 'build even when the cache is up to date')
+    .option('--quiet', 'print nothing but errors')
+    .action(async (names: string[], options: { force?: boolean; quiet?: boolean }) => {
+      done(
+        await buildImages(names.length > 0 ? names : [defaultImage], {
+          force: options.force ?? false,
+          quiet: options.quiet ?? false,
+        }),
+      );
+    });
+  image
+    .command('path')
+    .description('Prints the folder of a built image, or one of its files.')
+    .argument('<NAME>', 'image')
+    .addOption(new Option('--kernel', 'the kernel').conflicts('initrd'))
+    .option('--initrd', 'the initial RAM disk')
+    .action((name: string, options: { kernel?: boolean; initrd?: boolean }) => done(printImagePath(name, options)));
+  image
+    .command('verify')
+    .description('Checks every byte of built images against the recorded checksums (all when none is named).')
+    .argument('[NAME...]', 'images')
+    .action((names: string[]) => done(verifyImages(names)));
+  image
+    .command('remove')
+    .description('Removes built images from the cache.')
+    .argument('<NAME...>', 'images')
+    .action((names: string[]) => done(removeImages(names)));
+}
+
+/** `done` receives the exit status of the command that ran. */
+export function createProgram(done: (status: number) => void): Command {
+  const program = new Command('beeline')
+    .description('Boots AArch64 operating systems headless on x86-64 Linux.')
+    .version(version())
+    .helpCommand(false)
+    .exitOverride()
+    // Errors are printed by main, in one line and with a remedy.
+    .configureOutput({ outputError: () => undefined });
+  addRun(program, done);
+  addImage(program, done);
+  program
+    .command('doctor')
+    .summary('say what this host offers and lacks')
+    .description('Says what this host offers and lacks. Exit status 1 when guests cannot run.')
+    .action(() => done(doctor()));
+  program
+    .command('completion')
+    .summary('print a completion script for a shell')
+    .description('Prints a completion script, for instance: source <(beeline completion bash)')
+    .addArgument(new Argument('<SHELL>', 'the shell').choices(shells).argParser((text: string) => text))
+    .action((shell: string) => done(printCompletion(program, shell)));
+  return program;
+}
