@@ -12,10 +12,10 @@ enum class Regime : uint8_t;
 
 /// Debug state of a CPU that no register shows.
 struct DebugState {
-    bool step_active = false;   ///< The instruction under way is being stepped (active-not-pending).
-    bool stepped = false;       ///< The last instruction was a stepped one: ISS.ISV of the step exception to come.
+    bool step_active = false;       ///< The instruction under way is being stepped (active-not-pending).
+    bool stepped = false;           ///< The last instruction was a stepped one: ISS.ISV of the step exception to come.
     bool stepped_exclusive = false; ///< ... and a load-exclusive: ISS.EX.
-    bool watchpoints = false;   ///< Some watchpoint may match at this exception level or the one below.
+    bool watchpoints = false;       ///< watchpoints_armed(), kept by Vcpu::update_execution_context().
 };
 
 /// AArch64.GenerateDebugExceptionsFrom (J1): whether debug exceptions other than BRK are generated at `el` with
@@ -38,6 +38,9 @@ bool step_state_on_return(const Vcpu& cpu, uint64_t spsr);
 
 /// SSAdvance(): SVC and HVC count as executed when their exception is taken.
 void advance_step(Vcpu& cpu);
+
+/// Some watchpoint is enabled. Whether it applies is for watchpoint_hit() to say.
+bool watchpoints_armed(const Vcpu& cpu);
 
 /// True when some watchpoint overlaps the 4 KiB page of `va`, whatever its conditions: such a page stays out of the
 /// first-level TLB.

@@ -19,6 +19,8 @@ struct Maintenance {
     };
     Kind kind;
     uint64_t operand;
+    /// In the operand of TlbVa and TlbVaAllAsid: entries of tables above the last level may stay (VALE1, VAALE1).
+    static constexpr uint64_t kLastLevelOnly = uint64_t{1} << 44;
 };
 
 class Environment {

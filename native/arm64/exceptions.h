@@ -32,6 +32,9 @@ enum class ExceptionClass : uint8_t {
     Brk64 = 0x3C,
 };
 
+/// Fault status code of ESR_EL1 (DFSC, IFSC) and PAR_EL1 (FST).
+uint32_t fault_status(const Fault& fault);
+
 /// PSTATE and NZCV packed as SPSR_EL1 would hold them.
 uint64_t pack_spsr(const Vcpu& cpu);
 

@@ -24,11 +24,11 @@ struct IdRegisters {
 
 struct CpuFeatures {
     CpuModel model;
-    std::string_view name;    ///< As `--cpu` spells it.
-    uint32_t feature_mask;    ///< Bit n: Feature n.
+    std::string_view name; ///< As `--cpu` spells it.
+    uint32_t feature_mask; ///< Bit n: Feature n.
     IdRegisters id;
-    unsigned pa_bits;         ///< ID_AA64MMFR0_EL1.PARange
-    bool granule_16k;         ///< 4 KiB and 64 KiB are in every model.
+    unsigned pa_bits;          ///< ID_AA64MMFR0_EL1.PARange
+    bool granule_16k;          ///< 4 KiB and 64 KiB are in every model.
     bool hardware_access_flag; ///< FEAT_HAFDBS: TCR_EL1.HA and HD
     bool hierarchical_disable; ///< FEAT_HPDS: TCR_EL1.HPD0 and HPD1
 

@@ -7,9 +7,9 @@
 namespace beeline::arm64 {
 
 struct Translation {
-    GuestPa pa;                 ///< Of the address asked for.
-    bool device = false;        ///< Device memory type: unaligned accesses fault, nothing may be fetched speculatively.
-    bool readable = false;      ///< For the regime asked about.
+    GuestPa pa;            ///< Of the address asked for.
+    bool device = false;   ///< Device memory type: unaligned accesses fault, nothing may be fetched speculatively.
+    bool readable = false; ///< For the regime asked about.
     bool writable = false;
 };
 
@@ -19,5 +19,12 @@ bool translate_data(Vcpu& cpu, uint64_t va, Access access, Regime regime, Transl
 
 /// Translates the address of an instruction at the current exception level. False: cpu.fault is set with Access::Fetch.
 bool translate_fetch(Vcpu& cpu, uint64_t va, GuestPa& pa);
+
+/// The ASID in use: of TTBR0_EL1 or TTBR1_EL1 by TCR_EL1.A1, 8 or 16 bits by TCR_EL1.AS.
+uint16_t current_asid(const Vcpu& cpu);
+
+/// AT S1E*: the PAR_EL1 that results, faults of the translation included. Changes no descriptor. False: an external
+/// abort on the walk, which the instruction takes as a Data Abort; `fault` is set.
+bool translate_for_par(Vcpu& cpu, uint64_t va, Access access, Regime regime, uint64_t& par, Fault& fault);
 
 } // namespace beeline::arm64

@@ -58,7 +58,7 @@ struct SystemRegisters {
     uint64_t sp_el0, sp_el1; ///< The one that is not in use; the other is in CpuState::x[kStackPointer].
     uint64_t tpidr_el0, tpidrro_el0, tpidr_el1, contextidr_el1;
     uint64_t csselr_el1;
-    uint64_t cntkctl_el1, cntp_ctl_el0, cntp_cval_el0, cntv_ctl_el0, cntv_cval_el0;
+    uint64_t cntfrq_el0, cntkctl_el1, cntp_ctl_el0, cntp_cval_el0, cntv_ctl_el0, cntv_cval_el0;
     uint64_t mdscr_el1, oslsr_locked, osdlr_el1, mdccint_el1, osdtrrx_el1, osdtrtx_el1, oseccr_el1, dbgclaim;
     std::array<uint64_t, kMaxBreakpoints> dbgbvr_el1, dbgbcr_el1;
     std::array<uint64_t, kMaxWatchpoints> dbgwvr_el1, dbgwcr_el1;

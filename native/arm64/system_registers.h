@@ -18,18 +18,14 @@ enum class Rights : uint8_t { None = 0, Read = 1, Write = 2, ReadWrite = 3 };
 /// Control bits that turn an EL0 access, permitted otherwise, into a trap to EL1 (EC 0x18).
 enum class El0Trap : uint8_t {
     None,
-    Uct,          ///< SCTLR_EL1.UCT clear: CTR_EL0
-    Uma,          ///< SCTLR_EL1.UMA clear: DAIF
-    Counter,      ///< CNTKCTL_EL1.EL0PCTEN clear: CNTPCT_EL0
+    Uct,            ///< SCTLR_EL1.UCT clear: CTR_EL0
+    Uma,            ///< SCTLR_EL1.UMA clear: DAIF
+    Counter,        ///< CNTKCTL_EL1.EL0PCTEN clear: CNTPCT_EL0
     VirtualCounter, ///< CNTKCTL_EL1.EL0VCTEN clear: CNTVCT_EL0
-    Frequency,    ///< Both clear: CNTFRQ_EL0
-    PhysicalTimer, ///< CNTKCTL_EL1.EL0PTEN clear: CNTP_*
-    VirtualTimer, ///< CNTKCTL_EL1.EL0VTEN clear: CNTV_*
-    Tdcc,         ///< MDSCR_EL1.TDCC set: debug communications channel
-    Pmu,          ///< PMUSERENR_EL0.EN clear (and the register's own enable bit)
-    PmuCycle,     ///< ... or CR, for reads of PMCCNTR_EL0
-    PmuEvent,     ///< ... or ER, for reads of PMXEVCNTR_EL0 and PMEVCNTR<n>_EL0, and PMSELR_EL0
-    PmuSoftware,  ///< ... or SW, for PMSWINC_EL0
+    Frequency,      ///< Both clear: CNTFRQ_EL0
+    PhysicalTimer,  ///< CNTKCTL_EL1.EL0PTEN clear: CNTP_*
+    VirtualTimer,   ///< CNTKCTL_EL1.EL0VTEN clear: CNTV_*
+    Tdcc,           ///< MDSCR_EL1.TDCC set: debug communications channel
 };
 
 /// What a write entails.
@@ -52,7 +48,7 @@ struct SystemRegister {
     Effect effect = Effect::None;
     El0Trap trap = El0Trap::None;
     Feature feature = Feature::Base;
-    /// nullptr: plain. Their result is false when the register does not exist on this machine (UNDEFINED).
+    /// nullptr: plain. Their result is false when the access is UNDEFINED after all (no such register on this machine).
     bool (*read)(Vcpu& cpu, const SystemRegister& reg, uint64_t& value) = nullptr;
     bool (*write)(Vcpu& cpu, const SystemRegister& reg, uint64_t value) = nullptr;
 };

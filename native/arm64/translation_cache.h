@@ -22,13 +22,12 @@ struct Mapping {
         kDevice = 32,
         kGlobal = 64,
     };
-    uint64_t page = 0;      ///< VA[55:size_bits], at its place: the address of the mapping's first byte.
-    uint64_t pa = 0;        ///< Of the mapping's first byte.
-    uint32_t version = 0;   ///< Must equal the cache's version of the ASID (or of global entries).
+    uint64_t page = 0;    ///< VA[55:size_bits], at its place: the address of the mapping's first byte.
+    uint64_t pa = 0;      ///< Of the mapping's first byte.
+    uint32_t version = 0; ///< Must equal the cache's version of the ASID (or of global entries).
     uint16_t asid = 0;
     uint8_t flags = 0;
     uint8_t size_bits = 12; ///< log2 of the mapping's size in the page tables.
-    uint8_t level = 3;
 
     bool has(Flag flag) const { return (flags & flag) != 0; }
     uint64_t translate(uint64_t va) const { return pa + (va & ((uint64_t{1} << size_bits) - 1)); }
@@ -66,7 +65,7 @@ public:
         uint64_t base = 0;           ///< Of the TTBR that led here.
         uint64_t table = 0;          ///< Physical address of the table.
         uint32_t version = 0;
-        uint8_t attributes = 0;      ///< APTable, UXNTable, PXNTable accumulated.
+        uint8_t attributes = 0; ///< APTable, UXNTable, PXNTable accumulated.
     };
     const LastTable* find_table(uint64_t key, uint64_t base) const;
     void insert_table(LastTable table);
@@ -88,10 +87,14 @@ private:
     static constexpr unsigned kTables = 64;
     static constexpr unsigned kFilterBits = 4096;
 
-    static unsigned filter_slot(uint64_t number) { return static_cast<unsigned>((number ^ number >> 12) % kFilterBits); }
+    static unsigned filter_slot(uint64_t number) {
+        return static_cast<unsigned>((number ^ number >> 12) % kFilterBits);
+    }
     static unsigned page_set(uint64_t va) { return static_cast<unsigned>((va >> 12 ^ va >> 22) % kPageSets); }
     static unsigned block_set(uint64_t va) { return static_cast<unsigned>((va >> 21 ^ va >> 27) % kBlockSets); }
-    uint32_t version_of(uint16_t asid, bool global) const { return versions_[global ? kGlobalVersion : asid % kVersions]; }
+    uint32_t version_of(uint16_t asid, bool global) const {
+        return versions_[global ? kGlobalVersion : asid % kVersions];
+    }
     bool matches(const Mapping& entry, uint64_t page, uint16_t asid) const;
     uint32_t next_version();
     void clear_storage();
