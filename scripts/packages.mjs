@@ -1,0 +1,13 @@
+// Debian packages that the work needs beyond Node itself, by purpose.
+
+/** To build the native core. */
+export const buildPackages = ['g++', 'cmake', 'make', 'libfmt-dev', 'libfdt-dev', 'zlib1g-dev'];
+
+/** To run the tests: guests to compile, judges to compare with, and node-gyp's interpreter. */
+export const testPackages = [
+  'gcc-aarch64-linux-gnu',
+  'libc6-dev-arm64-cross',
+  'qemu-user',
+  'device-tree-compiler',
+  'python3',
+];
