@@ -1,5 +1,7 @@
 #include "arm64/fp/arithmetic.h"
 
+#include <cmath>
+
 namespace beeline::arm64::fp {
 
 namespace {
@@ -141,12 +143,57 @@ template <FpBits U> U fused(const Unpacked& addend, const Unpacked& a, const Unp
 /// A positive constant 1.f * 2^1 with the fraction's upper bits given: 2.0 or 3.0.
 constexpr Unpacked kTwo{Kind::Nonzero, false, 1, uint64_t{1} << 63}, kThree{Kind::Nonzero, false, 1, uint64_t{3} << 62};
 
+// ---- the host's arithmetic where it cannot differ ------------------------------------------------------------------
+//
+// With rounding to nearest, no flushing, and IXC set already, an operation whose result is a normal number above the
+// smallest one can raise nothing new, and IEEE 754 fixes its bits. NaNs, infinities, zeros and anything tiny go the
+// long way. The host thread keeps its own rounding mode at nearest.
+
+template <FpBits U> using HostFloat = std::conditional_t<sizeof(U) == 4, float, double>;
+
+template <FpBits U> bool host_suffices(const FpContext& ctx) {
+    if constexpr (sizeof(U) == 2) return false;
+    return ctx.mode == Rounding::TieEven && !ctx.fz && (ctx.flags & kInexact) != 0;
+}
+
+template <FpBits U> bool plain_normal(U value) {
+    using F = Format<U>;
+    constexpr U kSmallest = static_cast<U>(U{1} << F::kFractionBits);
+    return static_cast<U>(abs(value) - kSmallest - 1) < static_cast<U>(F::kInfinity - kSmallest - 1);
+}
+
+/// Tries operation(host values...); false when the result does not tell enough.
+template <FpBits U, typename Operation, typename... Operands>
+bool on_host(U& result, const FpContext& ctx, Operation operation, Operands... operands) {
+    if constexpr (sizeof(U) != 2) {
+        if (host_suffices<U>(ctx)) {
+            result = std::bit_cast<U>(operation(std::bit_cast<HostFloat<U>>(operands)...));
+            return plain_normal(result);
+        }
+    }
+    return false;
+}
+
 } // namespace
 
-template <FpBits U> U add(U op1, U op2, FpContext& ctx) { return add_signed(op1, op2, false, ctx); }
-template <FpBits U> U sub(U op1, U op2, FpContext& ctx) { return add_signed(op1, op2, true, ctx); }
+template <FpBits U> U add(U op1, U op2, FpContext& ctx) {
+    if (U result; on_host(
+            result, ctx, [](auto a, auto b) { return a + b; }, op1, op2))
+        return result;
+    return add_signed(op1, op2, false, ctx);
+}
+
+template <FpBits U> U sub(U op1, U op2, FpContext& ctx) {
+    if (U result; on_host(
+            result, ctx, [](auto a, auto b) { return a - b; }, op1, op2))
+        return result;
+    return add_signed(op1, op2, true, ctx);
+}
 
 template <FpBits U> U mul(U op1, U op2, FpContext& ctx) {
+    if (U result; on_host(
+            result, ctx, [](auto a, auto b) { return a * b; }, op1, op2))
+        return result;
     const Unpacked a = unpack(op1, ctx), b = unpack(op2, ctx);
     if (a.nan() || b.nan()) return process_nans(op1, op2, ctx);
     const bool sign = a.sign != b.sign;
@@ -168,6 +215,9 @@ template <FpBits U> U mulx(U op1, U op2, FpContext& ctx) {
 }
 
 template <FpBits U> U div(U op1, U op2, FpContext& ctx) {
+    if (U result; on_host(
+            result, ctx, [](auto a, auto b) { return a / b; }, op1, op2))
+        return result;
     const Unpacked a = unpack(op1, ctx), b = unpack(op2, ctx);
     if (a.nan() || b.nan()) return process_nans(op1, op2, ctx);
     const bool sign = a.sign != b.sign;
@@ -181,6 +231,9 @@ template <FpBits U> U div(U op1, U op2, FpContext& ctx) {
 }
 
 template <FpBits U> U sqrt(U op, FpContext& ctx) {
+    if (U result; on_host(
+            result, ctx, [](auto a) { return std::sqrt(a); }, op))
+        return result;
     const Unpacked a = unpack(op, ctx);
     if (a.nan()) return process_nan(op, ctx);
     if (a.zero()) return zero<U>(a.sign);
@@ -204,6 +257,9 @@ template <FpBits U> U sqrt(U op, FpContext& ctx) {
 }
 
 template <FpBits U> U muladd(U addend, U op1, U op2, FpContext& ctx) {
+    if (U result; on_host(
+            result, ctx, [](auto c, auto a, auto b) { return std::fma(a, b, c); }, addend, op1, op2))
+        return result;
     const Unpacked c = unpack(addend, ctx), a = unpack(op1, ctx), b = unpack(op2, ctx);
     const bool no_product = (a.infinite() && b.zero()) || (a.zero() && b.infinite());
     if (c.nan() || a.nan() || b.nan()) {
