@@ -5,7 +5,16 @@ import { fileURLToPath } from 'node:url';
 
 const cli = join(dirname(fileURLToPath(import.meta.url)), '..', 'dist', 'src', 'cli', 'main.js');
 const prompt = 'beeline:.*# $';
-const args = ['run', 'debian-busybox', '--timeout', '300', '--send', `${prompt}=uname -a\\n`, '--send', `${prompt}=poweroff -f\\n`];
+const args = [
+  'run',
+  'debian-busybox',
+  '--timeout',
+  '300',
+  '--send',
+  `${prompt}=uname -a\\n`,
+  '--send',
+  `${prompt}=poweroff -f\\n`,
+];
 const child = spawn(process.execPath, [cli, ...args], { stdio: 'inherit' });
 // The child is told by the terminal, or by us; either way it ends the guest and its status is ours.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));

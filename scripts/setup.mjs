@@ -47,7 +47,9 @@ export function privilege() {
 async function installPackages(packages) {
   const missing = missingPackages(packages);
   if (missing === undefined) {
-    throw new StepError(`this is not Debian; install what Debian calls ${packages.join(' ')}, then see CONTRIBUTING.md`);
+    throw new StepError(
+      `this is not Debian; install what Debian calls ${packages.join(' ')}, then see CONTRIBUTING.md`,
+    );
   }
   if (missing.length === 0) return;
   const prefix = privilege();
@@ -106,7 +108,9 @@ async function buildNative(tests) {
 async function buildGyp() {
   const nodedir = join(dirname(process.execPath), '..');
   if (!existsSync(join(nodedir, 'include', 'node', 'node_api.h'))) {
-    throw new StepError(`${nodedir}/include/node has no headers; install Node with its headers, as its archives have them`);
+    throw new StepError(
+      `${nodedir}/include/node has no headers; install Node with its headers, as its archives have them`,
+    );
   }
   await step('Build the native core with node-gyp', async (report) => {
     const gyp = at('node_modules', 'node-gyp', 'bin', 'node-gyp.js');

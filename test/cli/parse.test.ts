@@ -1,0 +1,103 @@
+import { strict as assert } from 'node:assert';
+import {
+  checkCpus,
+  checkHostMemory,
+  formatBytes,
+  parseCpus,
+  parseLoad,
+  parseMemory,
+  parseRegex,
+  parseSend,
+  parseSerial,
+  parseTimeout,
+} from '../../src/cli/parse.js';
+import { throwsCode } from '../support/throws.js';
+
+const MiB = 1024 * 1024;
+
+describe('option values', () => {
+  it('reads memory sizes', () => {
+    for (const [text, bytes] of [
+      ['1G', 1024 * MiB],
+      ['512M', 512 * MiB],
+      ['512', 512 * MiB],
+      ['2048K', 2 * MiB],
+      ['1.5g', 1536 * MiB],
+      ['64MiB', 64 * MiB],
+    ] as const) {
+      assert.equal(parseMemory(text), bytes, text);
+    }
+  });
+
+  it('refuses memory that is none, crooked or no size at all', () => {
+    for (const text of ['0', '0G', '3M', '1K', '2.1M', '-1G', '1X', '', 'lots', '1e3', '99999999999999999999G']) {
+      const error = throwsCode('BEELINE_E_MEMORY', () => parseMemory(text));
+      assert.match(error.message, /^--memory: .*; give a multiple of 2 MiB/);
+    }
+  });
+
+  it('refuses more memory than the host has', () => {
+    checkHostMemory(1024 * MiB, 1024 * MiB);
+    throwsCode('BEELINE_E_MEMORY', () => checkHostMemory(1024 * MiB + 2 * MiB, 1024 * MiB));
+  });
+
+  it('writes sizes for people', () => {
+    assert.equal(formatBytes(1536 * MiB), '1.5 GiB');
+    assert.equal(formatBytes(2 * MiB), '2 MiB');
+    assert.equal(formatBytes(12), '12 B');
+  });
+
+  it('bounds the number of CPUs by the interrupt controller', () => {
+    assert.equal(parseCpus('4'), 4);
+    for (const text of ['0', '-1', '1.5', 'two', '']) throwsCode('BEELINE_E_CPUS', () => parseCpus(text));
+    checkCpus(8, 2);
+    checkCpus(64, 3);
+    assert.match(throwsCode('BEELINE_E_CPUS', () => checkCpus(9, 2)).message, /or choose --gic 3/);
+    throwsCode('BEELINE_E_CPUS', () => checkCpus(65, 3));
+  });
+
+  it('reads regular expressions in multi-line mode and explains bad ones', () => {
+    assert.ok(parseRegex('--until', '^b$').test('a\nb\nc'));
+    const error = throwsCode('BEELINE_E_REGEX', () => parseRegex('--until', '(['));
+    assert.match(error.message, /^--until: \(\[ is not a regular expression \(Unterminated character class\)/);
+    throwsCode('BEELINE_E_REGEX', () => parseRegex('--until', ''));
+  });
+
+  it('cuts --send at the first = without a backslash', () => {
+    const send = parseSend('a\\=b=c=d');
+    assert.equal(send.regex.source, 'a=b');
+    assert.equal(Buffer.from(send.text).toString(), 'c=d');
+    const even = parseSend('a\\\\=b');
+    assert.equal(even.regex.source, 'a\\\\');
+    assert.equal(Buffer.from(even.text).toString(), 'b');
+  });
+
+  it('knows the escapes of --send', () => {
+    assert.deepEqual([...parseSend('x=\\n\\r\\t\\\\\\x03é').text], [10, 13, 9, 92, 3, 0xc3, 0xa9]);
+    assert.equal(parseSend('x=').text.length, 0);
+    throwsCode('BEELINE_E_OPTION_VALUE', () => parseSend('x=\\q'));
+    throwsCode('BEELINE_E_OPTION_VALUE', () => parseSend('x=\\'));
+    throwsCode('BEELINE_E_OPTION_VALUE', () => parseSend('x=\\x1'));
+    throwsCode('BEELINE_E_OPTION_VALUE', () => parseSend('no equals sign'));
+    throwsCode('BEELINE_E_REGEX', () => parseSend('(=x'));
+    throwsCode('BEELINE_E_REGEX', () => parseSend('=x'));
+  });
+
+  it('reads timeouts', () => {
+    assert.equal(parseTimeout('0.5'), 0.5);
+    for (const text of ['0', '-1', 'soon', '', '99999999']) {
+      throwsCode('BEELINE_E_OPTION_VALUE', () => parseTimeout(text));
+    }
+  });
+
+  it('reads serial targets', () => {
+    assert.deepEqual(parseSerial('stdio'), { kind: 'stdio' });
+    assert.deepEqual(parseSerial('file:a:b'), { kind: 'file', path: 'a:b' });
+    for (const text of ['file:', 'tcp', '']) throwsCode('BEELINE_E_OPTION_VALUE', () => parseSerial(text));
+  });
+
+  it('reads files to load at an address', () => {
+    assert.deepEqual(parseLoad('a@b@0x40200000'), { path: 'a@b', address: 0x40200000 });
+    for (const text of ['a', '@1', 'a@', 'a@0xg']) throwsCode('BEELINE_E_OPTION_VALUE', () => parseLoad(text));
+  });
+});

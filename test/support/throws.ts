@@ -1,0 +1,14 @@
+import { strict as assert } from 'node:assert';
+import { BeelineError, type ErrorCode } from '../../src/errors.js';
+
+/** Asserts that `run` throws the error of the table with this code, and returns it. */
+export function throwsCode(code: ErrorCode, run: () => unknown): BeelineError {
+  try {
+    run();
+  } catch (error) {
+    assert.ok(error instanceof BeelineError, `not a BeelineError: ${error}`);
+    assert.equal(error.code, code);
+    return error;
+  }
+  assert.fail(`${code} was not thrown`);
+}
