@@ -5,6 +5,7 @@
 #include "arm64/execution_context.h"
 #include "arm64/features.h"
 #include "arm64/interpreter/block_cache.h"
+#include "arm64/interpreter/control.h"
 #include "arm64/mmu.h"
 #include "arm64/system_registers.h"
 
