@@ -1,0 +1,153 @@
+#include "runtime/vcpu_thread.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <sched.h>
+
+namespace beeline::runtime {
+
+namespace {
+
+/// Sleeps in WFE grow from nothing to this while the guest does nothing else: as long as the event stream that kernels
+/// set up (10 kHz). It is what a CPU that waits for another's plain store relies on.
+constexpr uint64_t kLongestEventWait = 100'000;
+constexpr uint64_t kFirstEventWait = 2'000;
+/// More instructions than this between two WFEs mean that the guest has got on.
+constexpr uint64_t kSpinInstructions = 200;
+
+} // namespace
+
+bool VcpuThread::start() {
+    char name[16];
+    std::snprintf(name, sizeof name, "beeline-cpu%u", cpu_.index());
+    still_ = false;
+    if (thread_.start(name, [this] { main(); })) return true;
+    still_ = true;
+    return false;
+}
+
+void VcpuThread::request_finish() {
+    const std::lock_guard lock(mutex_);
+    finishing_ = true;
+    cpu_.request_stop();
+    wake_.notify_one();
+}
+
+void VcpuThread::finish() {
+    request_finish();
+    thread_.join();
+}
+
+bool VcpuThread::power_on(uint64_t pc, uint64_t x0) {
+    const std::lock_guard lock(mutex_);
+    if (power() != Power::Off) return false;
+    entry_pc_ = pc;
+    entry_x0_ = x0;
+    // Visible before the CPU's caches are dropped by its reset: maintenance broadcast from now on reaches it.
+    power_.store(Power::OnPending, std::memory_order_seq_cst);
+    wake_.notify_one();
+    return true;
+}
+
+void VcpuThread::power_off() {
+    const std::lock_guard lock(mutex_);
+    power_.store(Power::Off, std::memory_order_seq_cst);
+    cpu_.request_stop();
+    wake_.notify_one();
+}
+
+void VcpuThread::hold(Hold reason) {
+    const std::lock_guard lock(mutex_);
+    holds_ |= static_cast<uint32_t>(reason);
+    cpu_.request_stop();
+    wake_.notify_one();
+}
+
+void VcpuThread::release(Hold reason) {
+    const std::lock_guard lock(mutex_);
+    holds_ &= ~static_cast<uint32_t>(reason);
+    wake_.notify_one();
+}
+
+void VcpuThread::wait_until_still() {
+    std::unique_lock lock(mutex_);
+    stilled_.wait(lock, [this] { return still_; });
+}
+
+void VcpuThread::wake() {
+    // Raising a line and setting the event register are locked operations: either sleep() sees their effect, or this
+    // sees sleeping_.
+    if (!sleeping_.load(std::memory_order_seq_cst)) return;
+    const std::lock_guard lock(mutex_);
+    wake_.notify_one();
+}
+
+void VcpuThread::sleep(Wait wait) {
+    using std::chrono::nanoseconds;
+    std::unique_lock lock(mutex_);
+    sleeping_.store(true, std::memory_order_seq_cst);
+    const auto awake = [this, wait] {
+        return finishing_ || !may_run() || cpu_.interrupt_pending() || (wait == Wait::Event && cpu_.event_pending());
+    };
+    if (wait == Wait::Interrupt) {
+        if (!awake()) {
+            sleeps_.fetch_add(1, std::memory_order_relaxed);
+            wake_.wait(lock, awake);
+        }
+    } else {
+        const uint64_t executed = cpu_.counters.instructions - instructions_at_event_;
+        instructions_at_event_ = cpu_.counters.instructions;
+        event_wait_ns_ =
+            executed > kSpinInstructions ? 0 : std::clamp(event_wait_ns_ * 2, kFirstEventWait, kLongestEventWait);
+        if (event_wait_ns_ == 0) {
+            lock.unlock();
+            sched_yield();
+            lock.lock();
+        } else if (!awake()) {
+            sleeps_.fetch_add(1, std::memory_order_relaxed);
+            wake_.wait_for(lock, nanoseconds(event_wait_ns_), awake);
+        }
+        // Whether or not the event came in time, this WFE is over.
+        cpu_.consume_event();
+    }
+    sleeping_.store(false, std::memory_order_seq_cst);
+}
+
+void VcpuThread::main() {
+    for (;;) {
+        {
+            std::unique_lock lock(mutex_);
+            if (!finishing_ && !may_run()) {
+                still_ = true;
+                stilled_.notify_all();
+                wake_.wait(lock, [this] { return finishing_ || may_run(); });
+                still_ = false;
+            }
+            if (finishing_) {
+                still_ = true;
+                stilled_.notify_all();
+                return;
+            }
+            if (power() == Power::OnPending) {
+                power_.store(Power::On, std::memory_order_seq_cst);
+                suspend_ = false;
+                cpu_.reset(entry_pc_, entry_x0_);
+            }
+        }
+        const arm64::ExitReason reason = cpu_.run();
+        if (suspend_) {
+            suspend_ = false;
+            sleep(Wait::Interrupt);
+            continue;
+        }
+        switch (reason) {
+        case arm64::ExitReason::Stopped: break;
+        case arm64::ExitReason::WaitForInterrupt: sleep(Wait::Interrupt); break;
+        case arm64::ExitReason::WaitForEvent: sleep(Wait::Event); break;
+        case arm64::ExitReason::Yield: sched_yield(); break;
+        }
+    }
+}
+
+} // namespace beeline::runtime

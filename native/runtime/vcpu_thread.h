@@ -1,0 +1,79 @@
+// The host thread of one virtual CPU: runs it, lets it sleep, holds it, and switches it on and off.
+#pragma once
+
+#include "arm64/vcpu.h"
+#include "runtime/thread.h"
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <mutex>
+
+namespace beeline::runtime {
+
+class VcpuThread {
+public:
+    /// As PSCI's AFFINITY_INFO has it.
+    enum class Power : uint8_t { On = 0, Off = 1, OnPending = 2 };
+    /// Reasons, a bit each, for which a CPU does not run although it is on.
+    enum class Hold : uint32_t { Pause = 1, Reset = 2, Serial = 4 };
+
+    /// The CPU is off until power_on().
+    explicit VcpuThread(arm64::Vcpu& cpu) : cpu_(cpu) {}
+    ~VcpuThread() { finish(); }
+
+    [[nodiscard]] bool start();
+    /// Asks the thread to end; it does so between two blocks of guest code.
+    void request_finish();
+    /// request_finish(), and waits.
+    void finish();
+
+    // ---- from any thread -------------------------------------------------------------------------------------
+    Power power() const { return power_.load(std::memory_order_seq_cst); }
+    /// Resets the CPU to execute at `pc` with `x0`. False: it is not off.
+    bool power_on(uint64_t pc, uint64_t x0);
+    /// The CPU executes nothing more once it has returned from the instruction it is in.
+    void power_off();
+    void hold(Hold reason);
+    void release(Hold reason);
+    /// Until the CPU executes no guest code, because it is held, off, or its thread has ended.
+    void wait_until_still();
+    /// To be called after an interrupt line has risen or the event register was set.
+    void wake();
+    uint64_t sleeps() const { return sleeps_.load(std::memory_order_relaxed); }
+
+    // ---- from the CPU's own thread, inside Environment -----------------------------------------------------------
+    /// The CPU sleeps as if in WFI once the current instruction is done (PSCI CPU_SUSPEND in standby).
+    void suspend() {
+        suspend_ = true;
+        cpu_.request_stop();
+    }
+
+    arm64::Vcpu& cpu() { return cpu_; }
+
+private:
+    enum class Wait : uint8_t { Interrupt, Event };
+    void main();
+    void sleep(Wait wait);
+    bool may_run() const { return holds_ == 0 && power() != Power::Off; }
+
+    arm64::Vcpu& cpu_;
+    Thread thread_;
+    std::mutex mutex_;
+    std::condition_variable wake_;    ///< Signalled to the CPU's thread.
+    std::condition_variable stilled_; ///< Signalled by it.
+    std::atomic<Power> power_{Power::Off};
+    std::atomic<bool> sleeping_{false};
+    std::atomic<uint64_t> sleeps_{0};
+    // Guarded by mutex_.
+    uint32_t holds_ = 0;
+    uint64_t entry_pc_ = 0, entry_x0_ = 0;
+    bool still_ = true;
+    bool finishing_ = false;
+    // The CPU's thread's own.
+    bool suspend_ = false;
+    uint64_t event_wait_ns_ = 0;
+    uint64_t instructions_at_event_ = 0;
+};
+
+} // namespace beeline::runtime
