@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cassert>
+#include <cstdint>
 #include <string>
 #include <utility>
 #include <variant>
@@ -12,15 +13,15 @@ namespace beeline::board {
 /// the row's placeholders of the same names, and are empty where the row has none. `message` is the whole sentence,
 /// cause and remedy, for callers without that table.
 struct Error {
-    std::string code;     ///< BEELINE_E_...
-    std::string option;   ///< As on the command line: "--kernel"
-    std::string path;     ///< The file concerned.
-    std::string expected; ///< What the file should have been.
-    std::string size;     ///< Of the file, as a person reads it.
-    std::string memory;   ///< Of the guest, as a person reads it.
-    std::string detail;   ///< The cause, without option and path.
-    std::string remedy;
-    std::string message;
+    std::string code{};     ///< BEELINE_E_...
+    std::string option{};   ///< As on the command line: "--kernel"
+    std::string path{};     ///< The file concerned.
+    std::string expected{}; ///< What the file should have been.
+    std::string size{};     ///< Of the file, as a person reads it.
+    std::string memory{};   ///< Of the guest, as a person reads it.
+    std::string detail{};   ///< The cause, without option and path.
+    std::string remedy{};
+    std::string message{};
 };
 
 /// Either a value or an Error.
@@ -57,5 +58,19 @@ struct Nothing {};
 /// Success without a value, or an Error.
 using Status = Result<Nothing>;
 inline Status success() { return Nothing{}; }
+
+// The errors of this folder, a function each. Options are named as on the command line.
+Error memory_error(std::string detail, std::string remedy);
+Error cpus_error(std::string detail, std::string remedy);
+Error value_error(std::string option, std::string detail, std::string remedy);
+Error missing_file(std::string option, std::string path);
+Error unreadable_file(std::string option, std::string path, std::string detail);
+/// `expected`: "an initial RAM disk"; `found`, when known: "it is a kernel".
+Error wrong_kind(std::string option, std::string path, std::string expected, std::string found = {});
+Error too_big(std::string option, std::string path, uint64_t size, uint64_t memory, std::string detail = {});
+Error machine_error(std::string detail);
+
+/// "48 bytes", "1.5 MiB", "2 GiB"
+std::string readable_size(uint64_t bytes);
 
 } // namespace beeline::board

@@ -1,0 +1,35 @@
+// Where things are: the memory map and interrupt numbers of QEMU's `virt` board.
+#pragma once
+
+#include "devices/cfi_flash.h"
+#include "devices/fw_cfg.h"
+#include "devices/gic/gic_v3.h"
+#include "devices/virtio_mmio_slots.h"
+
+#include <cstdint>
+
+namespace beeline::board {
+
+struct Region {
+    uint64_t base;
+    uint64_t size;
+    constexpr uint64_t end() const { return base + size; }
+};
+
+inline constexpr Region kFlash0{0x0000'0000, devices::CfiFlash::kSize};
+inline constexpr Region kFlash1{0x0400'0000, devices::CfiFlash::kSize};
+inline constexpr Region kGicDistributor{0x0800'0000, 0x1'0000};
+inline constexpr Region kGicV2CpuInterface{0x0801'0000, 0x1'0000};
+inline constexpr uint64_t kGicRedistributors = 0x080A'0000; ///< kRedistributorStride a CPU
+inline constexpr Region kUart{0x0900'0000, 0x1000};
+inline constexpr Region kRtc{0x0901'0000, 0x1000};
+inline constexpr Region kFwCfg{0x0902'0000, devices::FwCfg::kSize};
+inline constexpr Region kGpio{0x0903'0000, 0x1000};
+inline constexpr Region kVirtioMmio{0x0A00'0000, devices::VirtioMmioSlots::kSlots* devices::VirtioMmioSlots::kSlotSize};
+inline constexpr uint64_t kRamBase = 0x4000'0000;
+
+/// Shared peripheral interrupts, from 0.
+inline constexpr unsigned kUartSpi = 1, kRtcSpi = 2, kGpioSpi = 7, kVirtioMmioSpi = 16;
+inline constexpr unsigned kPowerButtonLine = 3; ///< Of the GPIO
+
+} // namespace beeline::board
