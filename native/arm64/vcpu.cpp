@@ -152,7 +152,8 @@ ExitReason Vcpu::run() {
             continue;
         }
         page_va = state.pc & ~kPageMask;
-        // The mapping may have changed since the branch asked for the link: only blocks of one physical page are linked.
+        // The mapping may have changed since the branch asked for the link: only blocks of one physical page are
+        // linked.
         if (const auto [from, which] = pending_link;
             from != nullptr && from->context == found->context && (from->pa.value ^ found->pa.value) < kPageSize)
             from->links[which] = found;

@@ -1,5 +1,7 @@
 #include "arm64/table/table.h"
 
+#include "arm64/bitmask_immediate.h"
+
 #include <algorithm>
 #include <bit>
 #include <vector>
