@@ -44,7 +44,7 @@ export function privilege() {
   return spawnSync('sudo', ['-n', 'true'], { stdio: 'ignore' }).status === 0 ? ['sudo', '-n'] : undefined;
 }
 
-async function installPackages(packages) {
+export async function installPackages(packages) {
   const missing = missingPackages(packages);
   if (missing === undefined) {
     throw new StepError(

@@ -1,12 +1,13 @@
 // The log: off unless BEELINE_LOG names a level; on standard error, readable on a terminal and JSON elsewhere.
-import { type Logger, pino } from 'pino';
-import { PinoPretty } from 'pino-pretty';
+import type { Logger } from 'pino';
 
 const levels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'];
 
-function createLog(): Logger {
-  const wanted = process.env.BEELINE_LOG;
-  const level = wanted !== undefined && levels.includes(wanted) ? wanted : 'silent';
+let log: Promise<Logger> | undefined;
+
+async function createLog(level: string): Promise<Logger> {
+  const { pino } = await import('pino');
+  const { PinoPretty } = await import('pino-pretty');
   // Synchronous: what was logged before a crash is what one wants to read.
   const stream = process.stderr.isTTY
     ? PinoPretty({ destination: 2, sync: true })
@@ -14,9 +15,9 @@ function createLog(): Logger {
   return pino({ level, base: null }, stream);
 }
 
-let log: Logger | undefined;
-
-export function getLog(): Logger {
-  log ??= createLog();
+/** undefined when logging is off; the logger's modules are loaded only when it is on. */
+export function getLog(): Promise<Logger> | undefined {
+  const level = process.env.BEELINE_LOG ?? '';
+  if (levels.includes(level)) log ??= createLog(level);
   return log;
 }

@@ -5,11 +5,11 @@ import { BeelineError, ExitStatus, messageOf, systemCode } from '../errors.js';
 import { getLog } from '../log.js';
 import { createProgram } from './program.js';
 
-function fail(error: unknown): number {
+async function fail(error: unknown): Promise<number> {
   const known =
     error instanceof BeelineError ? error : new BeelineError('BEELINE_E_INTERNAL', { detail: messageOf(error) }, error);
   process.stderr.write(`beeline: ${known.message}\n`);
-  if (process.env.BEELINE_LOG !== undefined) getLog().debug({ err: error, code: known.code }, 'the command failed');
+  (await getLog())?.debug({ err: error, code: known.code }, 'the command failed');
   return known.status;
 }
 
@@ -45,8 +45,8 @@ async function main(args: readonly string[]): Promise<number> {
 
 // A reader that goes away (| head) is no reason for a stack trace.
 process.stdout.on('error', (error) => {
-  if (systemCode(error) !== 'EPIPE')
-    fail(new BeelineError('BEELINE_E_OUTPUT', { path: 'standard output', detail: systemCode(error) ?? '' }));
+  const code = systemCode(error) ?? messageOf(error);
+  if (code !== 'EPIPE') process.stderr.write(`beeline: standard output cannot be written (${code})\n`);
   process.exit(ExitStatus.failure);
 });
 

@@ -212,7 +212,7 @@ export async function run(imageName: string | undefined, options: RunOptions): P
   const config = machineConfig(options, image);
   if (options.memory === undefined) checkHostMemory(config.memoryBytes, describeHost().memory);
 
-  if (process.env.BEELINE_LOG !== undefined) getLog().debug({ config }, 'making the machine');
+  (await getLog())?.debug({ config }, 'making the machine');
   let session: Session | undefined;
   let early: ReturnType<typeof outcome> | undefined;
   const end = (result: ReturnType<typeof outcome>) => {

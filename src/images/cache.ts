@@ -137,8 +137,12 @@ export class BuildFolder {
       mkdirSync(root, { recursive: true });
       removeAbandoned(root);
       rmSync(this.path, { recursive: true, force: true });
-      if (unfinished.size === 0) process.on('exit', removeUnfinished);
-      unfinished.add(this.path);
+    } catch (error) {
+      throw cacheError(root, error);
+    }
+    if (unfinished.size === 0) process.on('exit', removeUnfinished);
+    unfinished.add(this.path);
+    try {
       mkdirSync(join(this.path, 'result'), { recursive: true });
       mkdirSync(join(this.path, 'work'));
     } catch (error) {

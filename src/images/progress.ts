@@ -1,6 +1,5 @@
 // Runs steps one after the other and shows how far they are: live on a terminal, plain lines elsewhere. All of it on
 // standard error; standard output belongs to the guest.
-import { Listr, ListrLogger, ProcessOutput } from 'listr2';
 import type { Step } from './build.js';
 
 export async function runSteps(what: string, steps: readonly Step[], quiet: boolean): Promise<void> {
@@ -12,6 +11,8 @@ export async function runSteps(what: string, steps: readonly Step[], quiet: bool
     return;
   }
   process.stderr.write(`beeline: building ${what}\n`);
+  // Loaded when needed: most runs build nothing and should start at once.
+  const { Listr, ListrLogger, ProcessOutput } = await import('listr2');
   const tasks = new Listr(
     steps.map((step) => ({ title: step.title, task: () => step.run() })),
     {

@@ -7,17 +7,15 @@ export const windowSize = 64 * 1024;
 /** Takes terminal escape sequences out of a stream of text, wherever the stream is cut. */
 export class AnsiStripper {
   // ECMA-48: CSI parameters and final byte; OSC and other strings up to BEL or ST; two-character escapes.
-  static readonly #whole =
-    // biome-ignore lint/complexity/useRegexLiterals: spelled in parts, one kind of sequence a line
-    new RegExp(
-      [
-        '\\x1b\\[[\\x30-\\x3f]*[\\x20-\\x2f]*[\\x40-\\x7e]',
-        '\\x1b[\\]PX^_][^\\x07\\x1b]*(?:\\x07|\\x1b\\\\)',
-        '\\x1b[\\x20-\\x2f]+[\\x30-\\x7e]',
-        '\\x1b[\\x30-\\x4f\\x51-\\x57\\x59\\x5a\\x5c\\x60-\\x7e]',
-      ].join('|'),
-      'g',
-    );
+  static readonly #whole = new RegExp(
+    [
+      '\\x1b\\[[\\x30-\\x3f]*[\\x20-\\x2f]*[\\x40-\\x7e]',
+      '\\x1b[\\]PX^_][^\\x07\\x1b]*(?:\\x07|\\x1b\\\\)',
+      '\\x1b[\\x20-\\x2f]+[\\x30-\\x7e]',
+      '\\x1b[\\x30-\\x4f\\x51-\\x57\\x59\\x5a\\x5c\\x60-\\x7e]',
+    ].join('|'),
+    'g',
+  );
   static readonly #partial = /\x1b(?:\[[\x30-\x3f]*[\x20-\x2f]*|[\]PX^_][^\x07\x1b]*\x1b?|[\x20-\x2f]*)$/;
   /** Beyond this an unfinished sequence is taken for text: a guest must not make us hold output back for ever. */
   static readonly #longest = 4096;
