@@ -1,6 +1,6 @@
 #include "arm64/table/table.h"
 
-#include "arm64/bitmask_immediate.h"
+#include "arm64/table/immediates.h"
 
 #include <algorithm>
 #include <bit>
