@@ -65,9 +65,8 @@ function addRun(program: Command, done: (status: number) => void): void {
     .option('--memory <SIZE>', 'guest memory, such as 512M or 1G; without a unit MiB (default: 1G)', parseMemory)
     .option(
       '--cpus <N>',
-      `number of CPUs, up to ${maximumCpus[2]} with GICv2, ${maximumCpus[3]} with GICv3`,
+      `number of CPUs, up to ${maximumCpus[2]} with GICv2, ${maximumCpus[3]} with GICv3 (default: 1)`,
       parseCpus,
-      1,
     )
     .addOption(choiceOption('--cpu <MODEL>', 'CPU model', ['n1', 'a57'], 'n1'))
     .addOption(choiceOption('--gic <VERSION>', 'interrupt controller', ['2', '3'], '3'))

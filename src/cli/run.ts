@@ -25,7 +25,7 @@ export interface RunOptions {
   readonly dtb?: string;
   /** Bytes. */
   readonly memory?: number;
-  readonly cpus: number;
+  readonly cpus?: number;
   readonly cpu: 'n1' | 'a57';
   readonly gic: 2 | 3;
   readonly tier: 'interpreter';
@@ -48,7 +48,7 @@ const defaultMemory = 1024 * 1024 * 1024;
 
 /** Checks everything that can be checked before anything is built or started. */
 function checkOptions(options: RunOptions): void {
-  checkCpus(options.cpus, options.gic);
+  if (options.cpus !== undefined) checkCpus(options.cpus, options.gic);
   if (options.memory !== undefined) checkHostMemory(options.memory, describeHost().memory);
   if (options.kernel !== undefined) checkReadable('--kernel', options.kernel);
   if (options.initrd !== undefined) checkInitrd('--initrd', options.initrd);
@@ -61,7 +61,7 @@ function checkOptions(options: RunOptions): void {
 function machineConfig(options: RunOptions, image: BuiltImage | undefined): NativeMachineConfig {
   return {
     memoryBytes: options.memory ?? image?.memory ?? defaultMemory,
-    cpus: options.cpus,
+    cpus: options.cpus ?? image?.cpus ?? 1,
     cpuModel: options.cpu,
     gicVersion: options.gic,
     kernel: options.kernel ?? image?.kernel ?? '',
@@ -210,7 +210,8 @@ export async function run(imageName: string | undefined, options: RunOptions): P
   const addon = loadAddon();
   const image = name === undefined ? undefined : await ensureImage(name, { quiet: options.quiet });
   const config = machineConfig(options, image);
-  if (options.memory === undefined) checkHostMemory(config.memoryBytes, describeHost().memory);
+  checkHostMemory(config.memoryBytes, describeHost().memory);
+  checkCpus(config.cpus, options.gic);
 
   (await getLog())?.debug({ config }, 'making the machine');
   let session: Session | undefined;

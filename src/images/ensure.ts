@@ -14,6 +14,7 @@ export interface BuiltImage {
   readonly append?: string;
   /** Bytes. */
   readonly memory?: number;
+  readonly cpus?: number;
 }
 
 export interface EnsureOptions {
@@ -82,10 +83,12 @@ export function bootFiles(image: Image, guest: string | undefined, manifest: Man
   if (kernel === undefined) throw new Error(`image ${definition.name} has no kernel`);
   const append = chosen?.append ?? definition.append;
   const memory = chosen?.memory ?? definition.memory;
+  const cpus = chosen?.cpus ?? definition.cpus;
   return {
     kernel: join(folder, kernel),
     ...(manifest.boot.initrd === undefined ? {} : { initrd: join(folder, manifest.boot.initrd) }),
     ...(append === undefined ? {} : { append }),
     ...(memory === undefined ? {} : { memory: parseMemory(memory) }),
+    ...(cpus === undefined ? {} : { cpus }),
   };
 }

@@ -78,6 +78,7 @@ export const MakeRecipeSchema = Type.Object(
 const Boot = {
   append: Type.Optional(Type.String({ description: 'Kernel command line.' })),
   memory: Type.Optional(Type.String({ description: 'As --memory takes it; 1G otherwise.' })),
+  cpus: Type.Optional(Type.Integer({ minimum: 1, description: 'Number of CPUs; 1 otherwise.' })),
 };
 
 export const ImageSchema = Type.Object(
