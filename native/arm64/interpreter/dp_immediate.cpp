@@ -1,7 +1,7 @@
 // Data processing with an immediate operand (Arm ARM C4.1.86).
 #include "arm64/interpreter/alu.h"
 #include "arm64/interpreter/control.h"
-#include "arm64/bitmask_immediate.h"
+#include "arm64/table/immediates.h"
 
 #include <bit>
 
@@ -119,7 +119,7 @@ Handler bind_add_subtract(Insn& insn, const Fields& f, bool subtract, bool set_f
     return wide ? add<uint64_t> : add<uint32_t>;
 }
 
-void set_bitmask(Insn& insn, const Fields& f) { insn.imm = decode_bitmask_immediate(f('N'), f('i'), f('r')); }
+void set_bitmask(Insn& insn, const Fields& f) { insn.imm = bitmask_immediate(f('N'), f('i'), f('r')); }
 
 template <Logic op> Handler bind_logic(Insn& insn, const Fields& f) {
     insn.rd = register_or_sp(f('d'));
