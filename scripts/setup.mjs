@@ -2,7 +2,7 @@
 // before anything is installed.
 //   node scripts/setup.mjs native|gyp|build|demo|test
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { chmodSync, existsSync, rmSync, symlinkSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -130,6 +130,15 @@ async function compileTypeScript() {
   });
 }
 
+/** Lets npx find this project's own command, as it finds those of modules. */
+function linkCommand() {
+  const link = at('node_modules', '.bin', 'beeline');
+  chmodSync(at('dist', 'src', 'cli', 'main.js'), 0o755);
+  if (existsSync(link)) return;
+  rmSync(link, { force: true });
+  symlinkSync('../../dist/src/cli/main.js', link);
+}
+
 /** The command line knows whether there is anything to do, and shows it. */
 function buildImages(names) {
   const cli = at('dist', 'src', 'cli', 'main.js');
@@ -154,6 +163,7 @@ const goals = {
   build: async () => {
     await goals.native();
     await compileTypeScript();
+    linkCommand();
   },
   demo: async () => {
     await goals.build();
@@ -164,6 +174,7 @@ const goals = {
     await installModules();
     await buildNative(true);
     await compileTypeScript();
+    linkCommand();
     buildImages(['debian-busybox', 'bare']);
   },
 };

@@ -1,0 +1,70 @@
+import { strict as assert } from 'node:assert';
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { createProgram } from '../src/cli/program.js';
+import { projectRoot } from '../src/paths.js';
+import { cliPath } from './support/cli.js';
+import { TemporaryFolder } from './support/temporary.js';
+
+const read = (file: string) => readFileSync(join(projectRoot, file), 'utf8');
+
+/** The lines of a page's sh blocks, without comments. */
+function commands(file: string): string[] {
+  const blocks = [...read(file).matchAll(/^```sh\n(.*?)^```/gms)].map((match) => match[1] ?? '');
+  return blocks
+    .join('')
+    .split('\n')
+    .map((line) => line.replace(/\s+#\s.*$/, '').trim())
+    .filter((line) => line !== '');
+}
+
+const scripts = Object.keys((JSON.parse(read('package.json')) as { scripts: object }).scripts);
+const pages = ['README.md', 'CONTRIBUTING.md'];
+
+describe('the documentation', () => {
+  const folder = new TemporaryFolder();
+
+  it('names npm scripts that exist', () => {
+    for (const line of pages.flatMap(commands)) {
+      const match = /^npm (?:run )?([\w:]+)/.exec(line);
+      if (match !== null) assert.ok(scripts.includes(match[1] ?? ''), line);
+    }
+  });
+
+  it('links to files that exist', () => {
+    for (const page of pages) {
+      for (const [, target] of read(page).matchAll(/\]\((?!https?:)([^)#]+)/g)) {
+        assert.ok(existsSync(join(projectRoot, target ?? '')), `${page}: ${target}`);
+      }
+    }
+  });
+
+  it('explains every option of run in --help', () => {
+    const run = createProgram(() => undefined).commands.find((command) => command.name() === 'run');
+    const options = run?.options.map((option) => option.long) ?? [];
+    for (const [option] of read('README.md').matchAll(/--(?!permit|with)[a-z][a-z-]+(?=[ `=])/g)) {
+      const known = [...options, '--help', '--send', '--no-install-recommends'];
+      assert.ok(known.includes(option), option);
+    }
+  });
+
+  // Guests that wait for somebody to type, and removing what other tests need, are left to people.
+  const runnable = commands('README.md').filter(
+    (line) => line.startsWith('npx beeline') && line !== 'npx beeline run' && !line.includes('image remove'),
+  );
+  for (const line of runnable) {
+    it(`shows a command that works: ${line}`, function () {
+      this.timeout(180_000);
+      const path = (file: string) =>
+        spawnSync(process.execPath, [cliPath, 'image', 'path', 'debian-busybox', file], {
+          encoding: 'utf8',
+        }).stdout.trim();
+      symlinkSync(path('--kernel'), folder.at('vmlinuz'));
+      symlinkSync(path('--initrd'), folder.at('initrd.img'));
+      const command = line.replace('npx beeline', `"${process.execPath}" "${cliPath}"`);
+      const result = spawnSync('bash', ['-c', command], { cwd: folder.path, encoding: 'utf8', timeout: 170_000 });
+      assert.equal(result.status, 0, result.stdout.slice(-1000) + result.stderr);
+    });
+  }
+});
