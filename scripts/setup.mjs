@@ -68,7 +68,7 @@ export async function installPackages(packages) {
 
 async function installModules() {
   const stamp = at('node_modules', '.beeline-stamp');
-  const wanted = fingerprint([at('package.json'), at('package-lock.json'), at('.npmrc')], [process.version]);
+  const wanted = fingerprint([at('package-lock.json'), at('.npmrc')], [process.version]);
   if (readStamp(stamp) === wanted) return;
   await step('Install npm modules', async (report) => {
     removeStamp(stamp);

@@ -23,10 +23,17 @@ export interface ToolOptions {
   readonly onLine?: (line: string) => void;
 }
 
+/** What tools say when a file system is full; the last is GNU tar's way. */
+export const diskFull = /No space left on device|Disk quota exceeded|Wrote only \d+ of \d+ bytes/;
+
 /** apt marks errors with E:, make with ***, compilers with error:; otherwise the last line counts. */
 function reasonFrom(text: string): string {
   const lines = text.split('\n').filter((line) => line.trim() !== '');
-  const telling = lines.find((line) => /^E:|\*\*\*|\berror:/i.test(line)) ?? lines.at(-1) ?? 'it failed without a word';
+  const telling =
+    lines.find((line) => diskFull.test(line)) ??
+    lines.find((line) => /^E:|\*\*\*|\berror:/i.test(line)) ??
+    lines.at(-1) ??
+    'it failed without a word';
   return telling.trim();
 }
 

@@ -4,7 +4,7 @@ import { availableParallelism } from 'node:os';
 import { delimiter, join, relative } from 'node:path';
 import { gzipSync, constants as zlibConstants } from 'node:zlib';
 import { BeelineError, messageOf, systemCode } from '../errors.js';
-import { runTool, ToolError } from '../process.js';
+import { diskFull, runTool, ToolError } from '../process.js';
 import { type BuildFolder, type BuildRecord, sha256 } from './cache.js';
 import type { Image } from './catalogue.js';
 import { type CpioEntry, cpioArchive } from './cpio.js';
@@ -206,7 +206,7 @@ export function buildError(image: Image, folder: BuildFolder, error: unknown): u
   const { name, recipe } = image.definition;
   const code = systemCode(error);
   const detail = messageOf(error);
-  if (code === 'ENOSPC' || code === 'EDQUOT' || /No space left on device|Disk quota exceeded/.test(detail)) {
+  if (code === 'ENOSPC' || code === 'EDQUOT' || diskFull.test(detail)) {
     return new BeelineError('BEELINE_E_DISK_FULL', { path: folder.path }, error);
   }
   const remedy =

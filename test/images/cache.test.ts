@@ -92,7 +92,8 @@ describe('the cache of images', () => {
     const build = new BuildFolder();
     for (const error of [
       Object.assign(new Error('ENOSPC: no space left'), { code: 'ENOSPC' }),
-      new Error('tar: ./boot/vmlinuz: Wrote only 512 of 10240 bytes: No space left on device'),
+      new Error('make: cc1: write error: No space left on device'),
+      new Error('bash: tar: ./boot/vmlinuz: Wrote only 8192 of 10240 bytes'),
     ]) {
       const known = buildError(image, build, error);
       assert.ok(known instanceof BeelineError);
