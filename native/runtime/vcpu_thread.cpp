@@ -116,6 +116,8 @@ void VcpuThread::sleep(Wait wait) {
 
 void VcpuThread::main() {
     for (;;) {
+        bool switched_on = false;
+        uint64_t pc = 0, x0 = 0;
         {
             std::unique_lock lock(mutex_);
             if (!finishing_ && !may_run()) {
@@ -131,9 +133,14 @@ void VcpuThread::main() {
             }
             if (power() == Power::OnPending) {
                 power_.store(Power::On, std::memory_order_seq_cst);
-                suspend_ = false;
-                cpu_.reset(entry_pc_, entry_x0_);
+                switched_on = true;
+                pc = entry_pc_;
+                x0 = entry_x0_;
             }
+        }
+        if (switched_on) {
+            suspend_ = false;
+            cpu_.reset(pc, x0);
         }
         const arm64::ExitReason reason = cpu_.run();
         if (suspend_) {

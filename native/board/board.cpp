@@ -1,0 +1,252 @@
+#include "board/board.h"
+
+#include "devices/gic/gic_v2.h"
+
+#include <utility>
+
+namespace beeline::board {
+
+namespace {
+
+constexpr uint64_t kAffinityMask = 0xFF'00FF'FFFF;
+/// How long the power button stays down.
+constexpr uint64_t kButtonNanoseconds = 100'000'000;
+
+std::unique_ptr<devices::gic::InterruptController> make_gic(const BoardConfig& config,
+                                                            devices::CpuInterruptSink& sink) {
+    if (config.gic_version == 2) return std::make_unique<devices::gic::GicV2>(config.cpus, sink);
+    return std::make_unique<devices::gic::GicV3>(config.cpus, sink);
+}
+
+} // namespace
+
+Board::Board(const BoardConfig& config, GuestMemory& memory, SerialPort& serial, SystemControl& system)
+    : config_(config), memory_(memory), serial_(serial), system_(system), timers_(clock_, lock_),
+      gic_(make_gic(config, *this)), generic_timers_(config.cpus, clock_, timers_, *gic_),
+      uart_({*gic_, kUartSpi}, serial, timers_, clock_), rtc_({*gic_, kRtcSpi}, timers_, clock_),
+      gpio_({*gic_, kGpioSpi}), fw_cfg_(memory),
+      power_button_release_(timers_.add([this] { gpio_.set_input(kPowerButtonLine, false); })) {
+    if (config.gic_version == 3) gic_v3_ = static_cast<devices::gic::GicV3*>(gic_.get());
+
+    bus_.attach(kFlash0, flash_[0]);
+    bus_.attach(kFlash1, flash_[1]);
+    bus_.attach(kGicDistributor, gic_->distributor());
+    bus_.attach(gic_v3_ == nullptr
+                    ? kGicV2CpuInterface
+                    : Region{kGicRedistributors, config.cpus * devices::gic::GicV3::kRedistributorStride},
+                gic_->cpu_frames());
+    bus_.attach(kUart, uart_);
+    bus_.attach(kRtc, rtc_);
+    bus_.attach(kGpio, gpio_);
+    bus_.attach(kFwCfg, fw_cfg_);
+    bus_.attach(kVirtioMmio, virtio_);
+
+    fw_cfg_.set16(devices::FwCfg::Key::NbCpus, static_cast<uint16_t>(config.cpus));
+    fw_cfg_.set16(devices::FwCfg::Key::MaxCpus, static_cast<uint16_t>(config.cpus));
+    fw_cfg_.set16(devices::FwCfg::Key::BootMenu, 0);
+
+    for (unsigned index = 0; index < config.cpus; index++) {
+        cpus_.push_back(std::make_unique<arm64::Vcpu>(config.cpu_model, index, *this));
+        affinities_.push_back(cpus_.back()->state.mpidr_el1 & kAffinityMask);
+        threads_.push_back(std::make_unique<runtime::VcpuThread>(*cpus_.back()));
+    }
+}
+
+Board::~Board() { stop_threads(); }
+
+const char* Board::missing_device() const { return flash_[0].usable() && flash_[1].usable() ? nullptr : "flash"; }
+
+BoardDescription Board::description() const { return {config_.cpu_model, config_.gic_version, affinities_}; }
+
+// ---- Threads ----------------------------------------------------------------------------------------------------
+
+bool Board::start_threads() {
+    if (!timer_thread_.start("beeline-timer", [this] { timers_.serve(); })) return false;
+    for (const auto& thread : threads_)
+        if (!thread->start()) return false;
+    return true;
+}
+
+void Board::stop_threads() {
+    for (const auto& thread : threads_) thread->request_finish();
+    for (const auto& thread : threads_) thread->finish();
+    timers_.stop();
+    timer_thread_.join();
+}
+
+void Board::hold(runtime::VcpuThread::Hold reason) {
+    for (const auto& thread : threads_) thread->hold(reason);
+}
+
+void Board::release(runtime::VcpuThread::Hold reason) {
+    for (const auto& thread : threads_) thread->release(reason);
+}
+
+void Board::wait_until_still() {
+    for (const auto& thread : threads_) thread->wait_until_still();
+}
+
+void Board::freeze_clock() {
+    const std::lock_guard guard(lock_);
+    clock_.freeze();
+    timers_.clock_changed();
+}
+
+void Board::thaw_clock() {
+    const std::lock_guard guard(lock_);
+    clock_.thaw();
+    timers_.clock_changed();
+}
+
+void Board::reset() {
+    for (const auto& thread : threads_) thread->power_off();
+    const std::lock_guard guard(lock_);
+    generic_timers_.reset();
+    bus_.reset_devices();
+    gpio_.set_input(kPowerButtonLine, false);
+    timers_.disarm_all();
+}
+
+void Board::power_on_first_cpu(uint64_t entry, uint64_t x0) { threads_.front()->power_on(entry, x0); }
+
+void Board::press_power_button() {
+    const std::lock_guard guard(lock_);
+    gpio_.set_input(kPowerButtonLine, true);
+    timers_.arm(power_button_release_, clock_.now() + kButtonNanoseconds);
+}
+
+void Board::serial_input_waiting() {
+    const std::lock_guard guard(lock_);
+    uart_.receive_ready();
+}
+
+void Board::serial_output_drained() {
+    const std::lock_guard guard(lock_);
+    // Under the lock: a CPU that has just been found to write too much is held before this releases it.
+    release(runtime::VcpuThread::Hold::Serial);
+    uart_.transmit_ready();
+}
+
+Board::Counts Board::counts() {
+    const std::lock_guard guard(lock_);
+    Counts counts{timers_.expiries(), gic_->counts().acknowledges, gic_->counts().sgis, 0,
+                  broadcasts_.load(std::memory_order_relaxed)};
+    for (const auto& thread : threads_) counts.sleeps += thread->sleeps();
+    return counts;
+}
+
+// ---- Memory and devices -----------------------------------------------------------------------------------------
+
+devices::CfiFlash* Board::flash_at(uint64_t address) {
+    if (address < kFlash0.end()) return &flash_[0];
+    if (address < kFlash1.end()) return &flash_[1];
+    return nullptr;
+}
+
+uint8_t* Board::host_page(arm64::GuestPa page, bool write) {
+    if (uint8_t* host = memory_.page(page.value); host != nullptr) return host;
+    devices::CfiFlash* flash = flash_at(page.value);
+    if (flash == nullptr || write) return nullptr;
+    const std::lock_guard guard(lock_);
+    return flash->array_mode() ? flash->data() + page.value % devices::CfiFlash::kSize : nullptr;
+}
+
+bool Board::device_read(arm64::Vcpu& cpu, arm64::GuestPa address, unsigned size, uint64_t& value) {
+    const std::lock_guard guard(lock_);
+    return bus_.read(address.value, size, cpu.index(), value);
+}
+
+bool Board::device_write(arm64::Vcpu& cpu, arm64::GuestPa address, unsigned size, uint64_t value) {
+    devices::CfiFlash* flash = flash_at(address.value);
+    bool readable_before = false, readable_after = false, accepted = false;
+    {
+        const std::lock_guard guard(lock_);
+        readable_before = flash != nullptr && flash->array_mode();
+        accepted = bus_.write(address.value, size, cpu.index(), value);
+        readable_after = flash != nullptr && flash->array_mode();
+    }
+    if (readable_before && !readable_after) {
+        // Reads must come here from now on: no CPU may keep the flash's contents in its TLB.
+        const arm64::Maintenance flush{arm64::Maintenance::Kind::TlbAll, 0};
+        cpu.apply_maintenance(flush);
+        broadcast(cpu, flush);
+        synchronize(cpu);
+    }
+    return accepted;
+}
+
+void Board::set_line(unsigned cpu, arm64::Line line, bool level) {
+    cpus_[cpu]->set_line(line, level);
+    if (level) threads_[cpu]->wake();
+}
+
+void Board::timer_changed(arm64::Vcpu& cpu) {
+    using Which = devices::GenericTimers::Which;
+    const arm64::SystemRegisters& sys = cpu.state.sys;
+    const std::lock_guard guard(lock_);
+    generic_timers_.update(cpu.index(), Which::Physical, {sys.cntp_ctl_el0, sys.cntp_cval_el0});
+    generic_timers_.update(cpu.index(), Which::Virtual, {sys.cntv_ctl_el0, sys.cntv_cval_el0});
+}
+
+bool Board::icc_read(arm64::Vcpu& cpu, uint32_t encoding, uint64_t& value) {
+    if (gic_v3_ == nullptr) return false;
+    const std::lock_guard guard(lock_);
+    return gic_v3_->read_system_register(cpu.index(), encoding, value);
+}
+
+bool Board::icc_write(arm64::Vcpu& cpu, uint32_t encoding, uint64_t value) {
+    if (gic_v3_ == nullptr) return false;
+    const std::lock_guard guard(lock_);
+    return gic_v3_->write_system_register(cpu.index(), encoding, value);
+}
+
+// ---- Several CPUs -----------------------------------------------------------------------------------------------
+
+void Board::broadcast(arm64::Vcpu& from, const arm64::Maintenance& operation) {
+    if (cpus_.size() == 1) return;
+    broadcasts_.fetch_add(1, std::memory_order_relaxed);
+    runtime::broadcast(threads_, from, operation);
+}
+
+void Board::synchronize(arm64::Vcpu& from) {
+    if (cpus_.size() != 1) runtime::synchronize(threads_, from);
+}
+
+void Board::send_event() {
+    for (const auto& thread : threads_) {
+        thread->cpu().set_event();
+        thread->wake();
+    }
+}
+
+// ---- Power ------------------------------------------------------------------------------------------------------
+
+void Board::hypervisor_call(arm64::Vcpu& cpu) {
+    uint64_t x[4] = {cpu.state.x[0], cpu.state.x[1], cpu.state.x[2], cpu.state.x[3]};
+    psci_call(*this, cpu.index(), x);
+    cpu.state.x[0] = x[0];
+}
+
+unsigned Board::cpu_with_affinity(uint64_t affinity) {
+    for (unsigned cpu = 0; cpu < affinities_.size(); cpu++)
+        if (affinities_[cpu] == affinity) return cpu;
+    return kNoCpu;
+}
+
+PowerControl::CpuPower Board::cpu_power(unsigned cpu) {
+    switch (threads_[cpu]->power()) {
+    case runtime::VcpuThread::Power::On: return CpuPower::On;
+    case runtime::VcpuThread::Power::Off: return CpuPower::Off;
+    case runtime::VcpuThread::Power::OnPending: break;
+    }
+    return CpuPower::OnPending;
+}
+
+bool Board::cpu_on(unsigned cpu, uint64_t entry, uint64_t context) { return threads_[cpu]->power_on(entry, context); }
+void Board::cpu_off(unsigned cpu) { threads_[cpu]->power_off(); }
+void Board::cpu_standby(unsigned cpu) { threads_[cpu]->suspend(); }
+bool Board::executable(uint64_t address) { return host_page({address & ~arm64::kPageMask}, false) != nullptr; }
+void Board::system_off() { system_.guest_power_off(); }
+void Board::system_reset() { system_.guest_reset(); }
+
+} // namespace beeline::board

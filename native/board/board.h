@@ -1,0 +1,142 @@
+// The board: CPUs, interrupt controller and devices on one bus, behind one lock; what the CPUs see of the machine.
+#pragma once
+
+#include "arm64/environment.h"
+#include "arm64/vcpu.h"
+#include "board/bus.h"
+#include "board/device_tree.h"
+#include "board/guest_memory.h"
+#include "board/psci.h"
+#include "board/serial_port.h"
+#include "devices/cfi_flash.h"
+#include "devices/fw_cfg.h"
+#include "devices/generic_timer.h"
+#include "devices/gic/gic.h"
+#include "devices/gic/gic_v3.h"
+#include "devices/pl011.h"
+#include "devices/pl031.h"
+#include "devices/pl061.h"
+#include "devices/timer_queue.h"
+#include "devices/virtio_mmio_slots.h"
+#include "devices/virtual_clock.h"
+#include "runtime/shootdown.h"
+#include "runtime/thread.h"
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+namespace beeline::board {
+
+/// What the guest asks of the machine as a whole. Called on a CPU's thread, without the board lock.
+class SystemControl {
+public:
+    virtual ~SystemControl() = default;
+    virtual void guest_power_off() = 0;
+    virtual void guest_reset() = 0;
+};
+
+struct BoardConfig {
+    arm64::CpuModel cpu_model;
+    unsigned cpus;
+    unsigned gic_version;
+};
+
+class Board final : public arm64::Environment, private devices::CpuInterruptSink, private PowerControl {
+public:
+    static constexpr unsigned max_cpus(unsigned gic_version) { return gic_version == 2 ? 8 : 64; }
+
+    Board(const BoardConfig& config, GuestMemory& memory, SerialPort& serial, SystemControl& system);
+    ~Board() override;
+
+    /// Devices that could not be had (host memory), by name; nullptr when all is well.
+    const char* missing_device() const;
+    BoardDescription description() const;
+
+    /// Starts the threads of timers and CPUs; all CPUs are off. False: errno says why, and stop_threads() cleans up.
+    [[nodiscard]] bool start_threads();
+    void stop_threads();
+
+    // ---- the machine's side: any thread, without the board lock ---------------------------------------------------
+    void hold(runtime::VcpuThread::Hold reason);
+    void release(runtime::VcpuThread::Hold reason);
+    void hold_cpu(unsigned cpu, runtime::VcpuThread::Hold reason) { threads_[cpu]->hold(reason); }
+    /// Until no CPU executes guest code. They must be held.
+    void wait_until_still();
+    /// Only while the CPUs are still.
+    void freeze_clock();
+    void thaw_clock();
+    /// Switches every CPU off and resets every device. Only while the CPUs are still.
+    void reset();
+    void power_on_first_cpu(uint64_t entry, uint64_t x0);
+    void press_power_button();
+    void serial_input_waiting();
+    void serial_output_drained();
+
+    struct Counts {
+        uint64_t timer_expiries, gic_acknowledges, gic_sgis, sleeps, broadcasts;
+    };
+    Counts counts();
+    const std::vector<std::unique_ptr<arm64::Vcpu>>& cpus() const { return cpus_; }
+
+    // ---- arm64::Environment ---------------------------------------------------------------------------------------
+    uint8_t* host_page(arm64::GuestPa page, bool write) override;
+    bool device_read(arm64::Vcpu& cpu, arm64::GuestPa address, unsigned size, uint64_t& value) override;
+    bool device_write(arm64::Vcpu& cpu, arm64::GuestPa address, unsigned size, uint64_t value) override;
+    uint64_t counter() override { return clock_.ticks(); }
+    void timer_changed(arm64::Vcpu& cpu) override;
+    bool icc_read(arm64::Vcpu& cpu, uint32_t encoding, uint64_t& value) override;
+    bool icc_write(arm64::Vcpu& cpu, uint32_t encoding, uint64_t value) override;
+    bool has_gic_system_registers() const override { return config_.gic_version == 3; }
+    void hypervisor_call(arm64::Vcpu& cpu) override;
+    void broadcast(arm64::Vcpu& from, const arm64::Maintenance& operation) override;
+    void synchronize(arm64::Vcpu& from) override;
+    void send_event() override;
+
+private:
+    // devices::CpuInterruptSink
+    void set_irq(unsigned cpu, bool level) override { set_line(cpu, arm64::Line::Irq, level); }
+    void set_fiq(unsigned cpu, bool level) override { set_line(cpu, arm64::Line::Fiq, level); }
+    void set_line(unsigned cpu, arm64::Line line, bool level);
+
+    // PowerControl
+    unsigned cpu_with_affinity(uint64_t affinity) override;
+    CpuPower cpu_power(unsigned cpu) override;
+    bool cpu_on(unsigned cpu, uint64_t entry, uint64_t context) override;
+    void cpu_off(unsigned cpu) override;
+    void cpu_standby(unsigned cpu) override;
+    bool executable(uint64_t address) override;
+    void system_off() override;
+    void system_reset() override;
+
+    devices::CfiFlash* flash_at(uint64_t address);
+
+    const BoardConfig config_;
+    GuestMemory& memory_;
+    SerialPort& serial_;
+    SystemControl& system_;
+
+    std::mutex lock_; ///< The board lock: devices, interrupt lines, timers.
+    devices::VirtualClock clock_;
+    devices::TimerQueue timers_;
+    std::unique_ptr<devices::gic::InterruptController> gic_;
+    devices::gic::GicV3* gic_v3_ = nullptr; ///< The same, when it is one.
+    devices::GenericTimers generic_timers_;
+    devices::Pl011 uart_;
+    devices::Pl031 rtc_;
+    devices::Pl061 gpio_;
+    devices::CfiFlash flash_[2];
+    devices::FwCfg fw_cfg_;
+    devices::VirtioMmioSlots virtio_;
+    devices::TimerQueue::Id power_button_release_;
+    Bus bus_;
+
+    std::vector<std::unique_ptr<arm64::Vcpu>> cpus_;
+    std::vector<uint64_t> affinities_; ///< By CPU; constant, unlike the CPUs' state
+    runtime::VcpuThreads threads_;
+    runtime::Thread timer_thread_;
+    std::atomic<uint64_t> broadcasts_{0};
+};
+
+} // namespace beeline::board

@@ -1,0 +1,174 @@
+#include "board/boot.h"
+
+#include "board/device_tree.h"
+#include "board/image_file.h"
+#include "board/kernel_image.h"
+
+#include <algorithm>
+#include <cstring>
+#include <fmt/format.h>
+#include <optional>
+#include <sys/random.h>
+
+namespace beeline::board {
+
+namespace {
+
+constexpr const char* kInitrdOption = "--initrd";
+constexpr const char* kLoadOption = "--load";
+constexpr uint64_t kInitrdOffset = uint64_t{128} << 20;
+constexpr uint64_t kPage = 4096;
+
+constexpr uint64_t align_up(uint64_t value, uint64_t alignment) { return (value + alignment - 1) & ~(alignment - 1); }
+
+/// The ranges in use so far; refuses what would overlap.
+class Layout {
+public:
+    Status add(Placed range) {
+        for (const Placed& other : ranges_)
+            if (range.start < other.end && other.start < range.end)
+                return value_error(range.option,
+                                   fmt::format("its place {:#x}..{:#x} overlaps that of {} at {:#x}..{:#x}",
+                                               range.start, range.end, other.option, other.start, other.end),
+                                   "load it elsewhere");
+        ranges_.push_back(std::move(range));
+        return success();
+    }
+    bool free(uint64_t start, uint64_t end) const {
+        return std::none_of(ranges_.begin(), ranges_.end(),
+                            [=](const Placed& other) { return start < other.end && other.start < end; });
+    }
+    /// The lowest address at or above `from`, aligned, where `length` bytes are free.
+    uint64_t fit(uint64_t from, uint64_t length, uint64_t alignment) const {
+        uint64_t start = align_up(from, alignment);
+        for (bool moved = true; moved;) {
+            moved = false;
+            for (const Placed& other : ranges_)
+                if (start < other.end && other.start < start + length) {
+                    start = align_up(other.end, alignment);
+                    moved = true;
+                }
+        }
+        return start;
+    }
+
+private:
+    std::vector<Placed> ranges_;
+};
+
+Status load_raw(const RawLoad& load, GuestMemory& memory, Layout& layout) {
+    Result<ImageFile> file = ImageFile::open(kLoadOption, load.path);
+    if (!file) return std::move(file.error());
+    if (file->size() == 0) return wrong_kind(kLoadOption, load.path, "a binary to load", "it is empty");
+    if (!memory.contains(load.address, 0))
+        return value_error(kLoadOption, fmt::format("there is no memory at {:#x}", load.address),
+                           fmt::format("give an address from {:#x} to {:#x}", kRamBase, memory.end() - 1));
+    uint8_t* destination = memory.span(load.address, file->size());
+    if (destination == nullptr) return too_big(kLoadOption, load.path, file->size(), memory.size());
+    if (Status done = layout.add({load.address, load.address + file->size(), kLoadOption}); !done) return done;
+    return file->read(0, file->size(), destination);
+}
+
+Result<BootDescription::Range> load_initrd(const std::string& path, GuestMemory& memory, Layout& layout,
+                                           uint64_t kernel_end) {
+    Result<ImageFile> file = ImageFile::open(kInitrdOption, path);
+    if (!file) return std::move(file.error());
+    Result<std::vector<uint8_t>> head = file->peek(kHeadBytes);
+    if (!head) return std::move(head.error());
+    constexpr const char* kExpected = "an initial RAM disk";
+    if (file->size() == 0) return wrong_kind(kInitrdOption, path, kExpected, "it is empty");
+    // Any bytes may be a RAM disk, but these are something else for certain.
+    const std::string_view found = recognise(*head);
+    for (const std::string_view sort : {"kernel", "ELF", "device tree", "program", "qcow2"})
+        if (found.find(sort) != std::string_view::npos)
+            return wrong_kind(kInitrdOption, path, kExpected, std::string(found));
+
+    const uint64_t wanted = std::max(kRamBase + std::min(memory.size() / 2, kInitrdOffset), kernel_end);
+    const uint64_t start = layout.fit(wanted, file->size(), kPage);
+    uint8_t* destination = memory.span(start, file->size());
+    if (destination == nullptr) return too_big(kInitrdOption, path, file->size(), memory.size());
+    if (Status done = file->read(0, file->size(), destination); !done) return std::move(done.error());
+    const BootDescription::Range range{start, start + file->size()};
+    if (Status done = layout.add({range.start, range.end, kInitrdOption}); !done) return std::move(done.error());
+    return range;
+}
+
+/// Where a tree of `size` bytes goes, or nothing when there is no room: it must not cross a 2 MiB boundary.
+std::optional<uint64_t> place_device_tree(const GuestMemory& memory, const Layout& layout, uint64_t size,
+                                          uint64_t behind, bool at_base) {
+    if (at_base && layout.free(kRamBase, kRamBase + size)) return kRamBase;
+    const uint64_t start = layout.fit(behind, size, kLargestDeviceTree);
+    if (memory.contains(start, size)) return start;
+    // Small machines: below the kernel, where an Image leaves 2 MiB.
+    if (layout.free(kRamBase, kRamBase + size) && memory.contains(kRamBase, size)) return kRamBase;
+    return std::nullopt;
+}
+
+void fill_random(uint8_t* bytes, size_t count) {
+    // Without the host's entropy the guest does without a seed's worth: zeros are what it gets then.
+    if (getrandom(bytes, count, 0) != static_cast<ssize_t>(count)) std::memset(bytes, 0, count);
+}
+
+} // namespace
+
+Result<Boot> load_images(const MachineConfig& config, GuestMemory& memory, const std::vector<uint8_t>& board_tree) {
+    if (config.kernel_path.empty() && config.raw_loads.empty())
+        return value_error("--kernel", "there is nothing to boot", "give a kernel, or the name of an image");
+    if (config.append.find('\0') != std::string::npos)
+        return value_error("--append", "a command line cannot hold a zero byte", "leave it out");
+
+    Layout layout;
+    Boot boot;
+    LoadedKernel kernel;
+    if (!config.kernel_path.empty()) {
+        Result<LoadedKernel> loaded = load_kernel(config.kernel_path, memory);
+        if (!loaded) return std::move(loaded.error());
+        kernel = std::move(*loaded);
+        boot.entry = kernel.entry;
+        // An ELF's segments may share pages, so overlaps among them are its own business.
+        if (Status done = layout.add({kernel.start(), kernel.end(), "--kernel"}); !done) return std::move(done.error());
+    }
+    for (const RawLoad& load : config.raw_loads)
+        if (Status done = load_raw(load, memory, layout); !done) return std::move(done.error());
+    if (config.kernel_path.empty()) boot.entry = config.raw_loads.front().address;
+
+    BootDescription description;
+    description.memory_bytes = memory.size();
+    description.command_line = config.append;
+    fill_random(description.rng_seed.data(), description.rng_seed.size());
+    fill_random(reinterpret_cast<uint8_t*>(&description.kaslr_seed), sizeof description.kaslr_seed);
+    uint64_t behind = std::max(kRamBase + std::min(memory.size() / 2, kInitrdOffset), kernel.end());
+    if (!config.initrd_path.empty()) {
+        Result<BootDescription::Range> initrd = load_initrd(config.initrd_path, memory, layout, kernel.end());
+        if (!initrd) return std::move(initrd.error());
+        description.initrd = *initrd;
+        behind = initrd->end;
+    }
+
+    std::vector<uint8_t> tree = board_tree;
+    if (!config.dtb_path.empty()) {
+        Result<std::vector<uint8_t>> own = read_device_tree(config.dtb_path);
+        if (!own) return std::move(own.error());
+        tree = std::move(*own);
+    }
+    Result<std::vector<uint8_t>> completed = complete_device_tree(tree, description, config.dtb_path);
+    if (!completed) return std::move(completed.error());
+    boot.device_tree = std::move(*completed);
+    const std::optional<uint64_t> place =
+        place_device_tree(memory, layout, boot.device_tree.size(), behind, !kernel.linux_image);
+    if (!place) {
+        const bool tree_given = !config.dtb_path.empty(), disk_given = !config.initrd_path.empty();
+        return too_big(tree_given   ? "--dtb"
+                       : disk_given ? kInitrdOption
+                                    : "--kernel",
+                       tree_given   ? config.dtb_path
+                       : disk_given ? config.initrd_path
+                                    : config.kernel_path,
+                       boot.device_tree.size(), memory.size(), "no room is left for the device tree");
+    }
+    boot.device_tree_address = *place;
+    std::memcpy(memory.span(*place, boot.device_tree.size()), boot.device_tree.data(), boot.device_tree.size());
+    return boot;
+}
+
+} // namespace beeline::board

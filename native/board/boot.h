@@ -1,0 +1,29 @@
+// Puts the guest's images into RAM and says where the first CPU starts.
+#pragma once
+
+#include "board/error.h"
+#include "board/guest_memory.h"
+#include "board/machine.h"
+
+#include <cstdint>
+#include <vector>
+
+namespace beeline::board {
+
+struct Boot {
+    uint64_t entry = 0;
+    uint64_t device_tree_address = 0; ///< In x0 at the entry.
+    std::vector<uint8_t> device_tree;
+};
+
+/// Loads kernel, initial RAM disk, raw files and the completed device tree.
+///
+///     kernel        Image: RAM base + text_offset, at least 2 MiB up; ELF: its physical addresses
+///     initrd        half of RAM or 128 MiB up, or behind the kernel when that reaches further; page aligned
+///     device tree   behind the initrd at the next 2 MiB; at the RAM base for an ELF that leaves it free
+///
+/// Without a kernel the first raw file is started at its first byte. `board_tree` describes the board where the
+/// configuration names no tree of its own.
+Result<Boot> load_images(const MachineConfig& config, GuestMemory& memory, const std::vector<uint8_t>& board_tree);
+
+} // namespace beeline::board

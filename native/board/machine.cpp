@@ -1,0 +1,330 @@
+#include "board/machine.h"
+
+#include "arm64/features.h"
+#include "board/board.h"
+#include "board/boot.h"
+#include "board/device_tree.h"
+#include "board/guest_memory.h"
+#include "board/serial_port.h"
+#include "runtime/thread.h"
+
+#include <cerrno>
+#include <chrono>
+#include <condition_variable>
+#include <cstring>
+#include <fmt/format.h>
+#include <mutex>
+#include <optional>
+#include <utility>
+
+namespace beeline::board {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using Hold = runtime::VcpuThread::Hold;
+
+/// Output is handed over this long after its first byte: a line at a time rather than byte by byte.
+constexpr std::chrono::milliseconds kGatherOutput{1};
+
+double seconds(Clock::duration duration) { return std::chrono::duration<double>(duration).count(); }
+
+} // namespace
+
+/// Lifecycle of the board. One supervisor thread hands out serial output, performs resets, and ends the run.
+///
+/// Locks, outermost first: lifecycle_ (pause, resume, reset exclude each other), the board's, mutex_ (what the
+/// supervisor waits for). Events are delivered with none of them held.
+class Machine::Implementation final : public SystemControl {
+public:
+    Implementation(const MachineConfig& config, MachineEvents& events, std::unique_ptr<GuestMemory> memory)
+        : config_(config), events_(events), memory_(std::move(memory)),
+          serial_(
+              kSerialQueueBytes, [this] { note_output(); },
+              [this](unsigned cpu) { board_->hold_cpu(cpu, Hold::Serial); }),
+          board_(std::make_unique<Board>(BoardConfig{config.cpu_model, config.cpus, config.gic_version}, *memory_,
+                                         serial_, *this)) {}
+
+    ~Implementation() override { stop(); }
+
+    Status prepare() {
+        if (const char* missing = board_->missing_device(); missing != nullptr)
+            return machine_error(fmt::format("the host has no memory for the {}", missing));
+        Result<std::vector<uint8_t>> tree = build_device_tree(board_->description());
+        if (!tree) return std::move(tree.error());
+        board_tree_ = std::move(*tree);
+        return load();
+    }
+
+    void start() {
+        const std::lock_guard lifecycle(lifecycle_);
+        {
+            const std::lock_guard lock(mutex_);
+            if (started_) return;
+            started_ = true;
+            start_time_ = Clock::now();
+        }
+        if (board_->start_threads()) {
+            board_->thaw_clock();
+            board_->power_on_first_cpu(boot_.entry, boot_.device_tree_address);
+        } else {
+            request_exit(ExitCause::InternalError,
+                         fmt::format("the host refuses another thread ({})", std::strerror(errno)));
+        }
+        if (!supervisor_.start("beeline-machine", [this] { supervise(); })) {
+            request_exit(ExitCause::InternalError,
+                         fmt::format("the host refuses another thread ({})", std::strerror(errno)));
+            finish();
+        }
+    }
+
+    void pause() {
+        const std::lock_guard lifecycle(lifecycle_);
+        if (!running() || std::exchange(paused_, true)) return;
+        board_->hold(Hold::Pause);
+        board_->wait_until_still();
+        board_->freeze_clock();
+    }
+
+    void resume() {
+        const std::lock_guard lifecycle(lifecycle_);
+        if (!running() || !std::exchange(paused_, false)) return;
+        board_->thaw_clock();
+        board_->release(Hold::Pause);
+    }
+
+    void reset() {
+        std::unique_lock lock(mutex_);
+        if (!started_ || exited_) return;
+        const uint64_t ticket = ++resets_requested_;
+        supervisor_wake_.notify_one();
+        changed_.wait(lock, [this, ticket] { return exited_ || resets_done_ >= ticket; });
+    }
+
+    void powerdown() { board_->press_power_button(); }
+
+    void stop() {
+        request_exit(ExitCause::Stopped, {});
+        const std::lock_guard stopping(stop_mutex_);
+        supervisor_.join();
+    }
+
+    size_t serial_write(std::span<const uint8_t> bytes) {
+        const size_t accepted = serial_.offer_input(bytes);
+        if (accepted != 0) board_->serial_input_waiting();
+        return accepted;
+    }
+
+    std::vector<uint8_t> dtb() const {
+        const std::lock_guard lock(mutex_);
+        return boot_.device_tree;
+    }
+
+    MachineStats stats() const {
+        MachineStats stats;
+        for (const auto& cpu : board_->cpus()) stats.cpus.push_back(cpu->counters);
+        const Board::Counts board = board_->counts();
+        stats.timer_expiries = board.timer_expiries;
+        stats.gic_acknowledges = board.gic_acknowledges;
+        stats.gic_sgis = board.gic_sgis;
+        stats.sleeps = board.sleeps;
+        stats.broadcasts = board.broadcasts;
+        const SerialPort::Counts serial = serial_.counts();
+        stats.serial_bytes_out = serial.bytes_out;
+        stats.serial_bytes_in = serial.bytes_in;
+        const std::lock_guard lock(mutex_);
+        stats.create_seconds = create_seconds_;
+        stats.guest_resets = guest_resets_;
+        if (!started_) return stats;
+        stats.elapsed_seconds = seconds((exited_ ? end_time_ : Clock::now()) - start_time_);
+        if (serial.bytes_out != 0) stats.first_output_seconds = seconds(serial.first_output - start_time_);
+        return stats;
+    }
+
+    bool paused() const {
+        const std::lock_guard lifecycle(lifecycle_);
+        return paused_;
+    }
+    bool exited() const {
+        const std::lock_guard lock(mutex_);
+        return exited_;
+    }
+    void set_create_seconds(double value) { create_seconds_ = value; }
+
+    // SystemControl: on the calling CPU's thread, which must not get past the call.
+    void guest_power_off() override {
+        board_->hold(Hold::Reset);
+        request_exit(ExitCause::PowerOff, {});
+    }
+    void guest_reset() override {
+        board_->hold(Hold::Reset);
+        if (config_.no_reboot) {
+            request_exit(ExitCause::Reset, {});
+            return;
+        }
+        const std::lock_guard lock(mutex_);
+        guest_reset_requested_ = true;
+        supervisor_wake_.notify_one();
+    }
+
+private:
+    Status load() {
+        Result<Boot> boot = load_images(config_, *memory_, board_tree_);
+        if (!boot) return std::move(boot.error());
+        const std::lock_guard lock(mutex_);
+        boot_ = std::move(*boot);
+        return success();
+    }
+
+    bool running() const {
+        const std::lock_guard lock(mutex_);
+        return started_ && !exited_;
+    }
+
+    void note_output() {
+        const std::lock_guard lock(mutex_);
+        output_waiting_ = true;
+        supervisor_wake_.notify_one();
+    }
+
+    /// The first cause counts.
+    void request_exit(ExitCause cause, std::string detail) {
+        const std::lock_guard lock(mutex_);
+        if (!exit_cause_) {
+            exit_cause_ = cause;
+            exit_detail_ = std::move(detail);
+        }
+        supervisor_wake_.notify_one();
+    }
+
+    void deliver_output() {
+        const bool was_full = serial_.take_output(output_);
+        if (was_full) board_->serial_output_drained();
+        if (!output_.empty()) events_.on_serial(output_.data(), output_.size());
+    }
+
+    void supervise() {
+        for (;;) {
+            bool exiting = false, resetting = false;
+            uint64_t ticket = 0;
+            {
+                std::unique_lock lock(mutex_);
+                const auto urgent = [this] {
+                    return exit_cause_ || guest_reset_requested_ || resets_done_ != resets_requested_;
+                };
+                supervisor_wake_.wait(lock, [&] { return output_waiting_ || urgent(); });
+                if (!urgent()) supervisor_wake_.wait_for(lock, kGatherOutput, urgent);
+                output_waiting_ = false;
+                exiting = exit_cause_.has_value();
+                resetting = urgent() && !exiting;
+                ticket = resets_requested_;
+            }
+            deliver_output();
+            if (exiting) break;
+            if (resetting) {
+                perform_reset();
+                const std::lock_guard lock(mutex_);
+                resets_done_ = ticket;
+                changed_.notify_all();
+            }
+        }
+        finish();
+    }
+
+    void perform_reset() {
+        const std::lock_guard lifecycle(lifecycle_);
+        board_->hold(Hold::Reset);
+        board_->wait_until_still();
+        {
+            const std::lock_guard lock(mutex_);
+            if (exit_cause_) return;
+            guest_reset_requested_ = false;
+            guest_resets_++;
+        }
+        board_->reset();
+        if (Status loaded = load(); !loaded) {
+            request_exit(ExitCause::InternalError, fmt::format("the reset failed: {}", loaded.error().message));
+            return;
+        }
+        board_->power_on_first_cpu(boot_.entry, boot_.device_tree_address);
+        board_->release(Hold::Reset);
+    }
+
+    void finish() {
+        board_->stop_threads();
+        deliver_output();
+        ExitCause cause{};
+        std::string detail;
+        {
+            const std::lock_guard lock(mutex_);
+            end_time_ = Clock::now();
+            exited_ = true;
+            cause = *exit_cause_;
+            detail = exit_detail_;
+            changed_.notify_all();
+        }
+        events_.on_exit(cause, std::move(detail));
+    }
+
+    const MachineConfig config_;
+    MachineEvents& events_;
+    std::unique_ptr<GuestMemory> memory_;
+    SerialPort serial_;
+    std::unique_ptr<Board> board_;
+    std::vector<uint8_t> board_tree_;
+    std::vector<uint8_t> output_; ///< The supervisor's: bytes being delivered.
+
+    mutable std::mutex lifecycle_;
+    bool paused_ = false; ///< Guarded by lifecycle_.
+    std::mutex stop_mutex_;
+
+    mutable std::mutex mutex_;
+    std::condition_variable supervisor_wake_;
+    std::condition_variable changed_; ///< exited_ or resets_done_
+    // Guarded by mutex_.
+    Boot boot_;
+    bool started_ = false, exited_ = false;
+    bool output_waiting_ = false, guest_reset_requested_ = false;
+    uint64_t resets_requested_ = 0, resets_done_ = 0, guest_resets_ = 0;
+    std::optional<ExitCause> exit_cause_;
+    std::string exit_detail_;
+    Clock::time_point start_time_{}, end_time_{};
+    double create_seconds_ = 0;
+
+    runtime::Thread supervisor_;
+};
+
+Result<std::unique_ptr<Machine>> Machine::create(const MachineConfig& config, MachineEvents& events) {
+    const Clock::time_point begin = Clock::now();
+    if (config.gic_version != 2 && config.gic_version != 3)
+        return value_error("--gic", fmt::format("there is no GIC version {}", config.gic_version), "give 2 or 3");
+    if (config.cpus == 0) return cpus_error("a machine needs a CPU", "give 1 or more");
+    if (const unsigned most = Board::max_cpus(config.gic_version); config.cpus > most)
+        return cpus_error(
+            fmt::format("{} CPUs are more than the {} that GICv{} serves", config.cpus, most, config.gic_version),
+            config.gic_version == 2 ? "give up to 8, or choose --gic 3" : fmt::format("give up to {}", most));
+    Result<std::unique_ptr<GuestMemory>> memory =
+        GuestMemory::create(config.memory_bytes, arm64::cpu_features(config.cpu_model).pa_bits);
+    if (!memory) return std::move(memory.error());
+    auto implementation = std::make_unique<Implementation>(config, events, std::move(*memory));
+    if (Status prepared = implementation->prepare(); !prepared) return std::move(prepared.error());
+    implementation->set_create_seconds(seconds(Clock::now() - begin));
+    return std::unique_ptr<Machine>(new Machine(std::move(implementation)));
+}
+
+Machine::Machine(std::unique_ptr<Implementation> implementation) : implementation_(std::move(implementation)) {}
+Machine::~Machine() = default;
+
+void Machine::start() { implementation_->start(); }
+void Machine::pause() { implementation_->pause(); }
+void Machine::resume() { implementation_->resume(); }
+void Machine::reset() { implementation_->reset(); }
+void Machine::powerdown() { implementation_->powerdown(); }
+void Machine::stop() { implementation_->stop(); }
+size_t Machine::serial_write(std::span<const uint8_t> bytes) { return implementation_->serial_write(bytes); }
+std::vector<uint8_t> Machine::dtb() const { return implementation_->dtb(); }
+MachineStats Machine::stats() const { return implementation_->stats(); }
+bool Machine::paused() const { return implementation_->paused(); }
+bool Machine::exited() const { return implementation_->exited(); }
+
+} // namespace beeline::board

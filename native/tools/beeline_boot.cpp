@@ -1,0 +1,189 @@
+// Boots a guest on the native core alone, without the control plane: for work on the core itself.
+//
+//     beeline_boot --kernel F [--initrd F] [--append S] [--dtb F] [--memory MIB] [--cpus N] [--cpu n1|a57] [--gic 2|3]
+//                  [--load FILE@ADDRESS]... [--no-reboot] [--timeout SECONDS] [--dump-dtb FILE]
+//
+// The guest's serial port is on standard input and output; counters go to standard error at the end.
+#include "board/machine.h"
+
+#include <atomic>
+#include <charconv>
+#include <chrono>
+#include <condition_variable>
+#include <cstdio>
+#include <fmt/format.h>
+#include <mutex>
+#include <poll.h>
+#include <string_view>
+#include <unistd.h>
+#include <vector>
+
+namespace {
+
+using namespace beeline;
+
+class Console final : public board::MachineEvents {
+public:
+    void on_serial(const uint8_t* bytes, size_t count) override {
+        while (count != 0) {
+            const ssize_t written = write(STDOUT_FILENO, bytes, count);
+            if (written <= 0) return;
+            bytes += written;
+            count -= static_cast<size_t>(written);
+        }
+    }
+    void on_exit(board::ExitCause cause, std::string detail) override {
+        const std::lock_guard lock(mutex_);
+        cause_ = cause;
+        detail_ = std::move(detail);
+        done_ = true;
+        changed_.notify_all();
+    }
+    bool done() {
+        const std::lock_guard lock(mutex_);
+        return done_;
+    }
+    board::ExitCause cause() const { return cause_; }
+    const std::string& detail() const { return detail_; }
+
+private:
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    bool done_ = false;
+    board::ExitCause cause_{};
+    std::string detail_;
+};
+
+const char* name_of(board::ExitCause cause) {
+    switch (cause) {
+    case board::ExitCause::PowerOff: return "powered off";
+    case board::ExitCause::Reset: return "reset";
+    case board::ExitCause::Stopped: return "stopped";
+    case board::ExitCause::InternalError: break;
+    }
+    return "internal error";
+}
+
+bool number(std::string_view text, uint64_t& value) {
+    const int base = text.starts_with("0x") ? 16 : 10;
+    if (base == 16) text.remove_prefix(2);
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, base);
+    return error == std::errc() && end == text.data() + text.size();
+}
+
+int usage(const char* what) {
+    fmt::print(stderr, "beeline_boot: {}; the head of its source tells the options\n", what);
+    return 2;
+}
+
+void print_stats(const board::MachineStats& stats) {
+    uint64_t instructions = 0;
+    for (const arm64::Counters& cpu : stats.cpus) instructions += cpu.instructions;
+    fmt::print(
+        stderr,
+        "\n{:.3f} s ({:.3f} s to create), first output after {:.3f} s, {} instructions, {:.1f} million a second\n",
+        stats.elapsed_seconds, stats.create_seconds, stats.first_output_seconds, instructions,
+        static_cast<double>(instructions) / stats.elapsed_seconds / 1e6);
+    fmt::print(stderr,
+               "serial out {} in {}, timer expiries {}, interrupts acknowledged {}, SGIs {}, sleeps {}, broadcasts {}, "
+               "resets {}\n",
+               stats.serial_bytes_out, stats.serial_bytes_in, stats.timer_expiries, stats.gic_acknowledges,
+               stats.gic_sgis, stats.sleeps, stats.broadcasts, stats.guest_resets);
+    for (size_t i = 0; i < stats.cpus.size(); i++) {
+        const arm64::Counters& cpu = stats.cpus[i];
+        fmt::print(stderr,
+                   "cpu{}: instructions {} blocks {} (invalidated {}) jump misses {} TLB misses {} walks {} flushes {} "
+                   "slow {} "
+                   "device {} exceptions {} interrupts {} waits {}\n",
+                   i, cpu.instructions, cpu.blocks_decoded, cpu.blocks_invalidated, cpu.jump_cache_misses,
+                   cpu.tlb_misses, cpu.table_walks, cpu.tlb_flushes, cpu.slow_accesses, cpu.device_accesses,
+                   cpu.exceptions, cpu.interrupts, cpu.waits);
+    }
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+    board::MachineConfig config;
+    double timeout = 0;
+    std::string dump;
+    for (int i = 1; i < argc; i++) {
+        const std::string_view option = argv[i];
+        if (option == "--no-reboot") {
+            config.no_reboot = true;
+            continue;
+        }
+        if (i + 1 == argc) return usage("an option lacks its value");
+        const std::string_view value = argv[++i];
+        uint64_t parsed = 0;
+        if (option == "--kernel") {
+            config.kernel_path = value;
+        } else if (option == "--initrd") {
+            config.initrd_path = value;
+        } else if (option == "--append") {
+            config.append = value;
+        } else if (option == "--dtb") {
+            config.dtb_path = value;
+        } else if (option == "--dump-dtb") {
+            dump = value;
+        } else if (option == "--cpu") {
+            config.cpu_model = value == "a57" ? arm64::CpuModel::A57 : arm64::CpuModel::N1;
+        } else if (option == "--load") {
+            const size_t at = value.rfind('@');
+            if (at == value.npos || !number(value.substr(at + 1), parsed)) return usage("--load takes FILE@ADDRESS");
+            config.raw_loads.push_back({std::string(value.substr(0, at)), parsed});
+        } else if (!number(value, parsed)) {
+            return usage("a number is malformed, or an option is unknown");
+        } else if (option == "--memory") {
+            config.memory_bytes = parsed << 20;
+        } else if (option == "--cpus") {
+            config.cpus = static_cast<unsigned>(parsed);
+        } else if (option == "--gic") {
+            config.gic_version = static_cast<unsigned>(parsed);
+        } else if (option == "--timeout") {
+            timeout = static_cast<double>(parsed);
+        } else {
+            return usage("an option is unknown");
+        }
+    }
+
+    Console console;
+    auto machine = board::Machine::create(config, console);
+    if (!machine) {
+        fmt::print(stderr, "beeline_boot: {}: {}\n", machine.error().code, machine.error().message);
+        return 2;
+    }
+    if (!dump.empty()) {
+        const std::vector<uint8_t> tree = (*machine)->dtb();
+        FILE* file = fopen(dump.c_str(), "wb");
+        if (file == nullptr) return usage("--dump-dtb cannot be written");
+        fwrite(tree.data(), 1, tree.size(), file);
+        fclose(file);
+        return 0;
+    }
+    (*machine)->start();
+    const auto begin = std::chrono::steady_clock::now();
+    bool timed_out = false, input_open = true;
+    while (!console.done()) {
+        pollfd input{STDIN_FILENO, POLLIN, 0};
+        const int ready = poll(&input, input_open ? 1 : 0, 20);
+        if (ready > 0) {
+            uint8_t bytes[512];
+            const ssize_t got = read(STDIN_FILENO, bytes, sizeof bytes);
+            if (got <= 0) {
+                input_open = false;
+            } else {
+                (*machine)->serial_write({bytes, static_cast<size_t>(got)});
+            }
+        }
+        if (timeout > 0 && std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count() > timeout) {
+            timed_out = true;
+            break;
+        }
+    }
+    (*machine)->stop();
+    print_stats((*machine)->stats());
+    fmt::print(stderr, "{}{}{}\n", timed_out ? "timeout" : name_of(console.cause()),
+               console.detail().empty() ? "" : ": ", console.detail());
+    return timed_out ? 4 : console.cause() == board::ExitCause::InternalError ? 1 : 0;
+}
