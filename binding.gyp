@@ -24,6 +24,7 @@
         "-O2",
         "-Wall",
         "-Wextra",
+        "-Wno-missing-field-initializers",
         "-fPIC",
         "-fno-plt",
         "-fno-semantic-interposition",
