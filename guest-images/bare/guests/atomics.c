@@ -1,6 +1,7 @@
 // Exclusives, the large system extension's atomics, acquire and release, and the alignment rules of each (B2.9, B2.2).
 //
-// QEMU 7.2 does not check the alignment of LDAPR (B2.9.3: a load-acquire, without FEAT_LSE2), and fails unaligned-ldapr.
+// QEMU 7.2 does not check the alignment of LDAPR (B2.9.3: a load-acquire, without FEAT_LSE2), and fails
+// unaligned-ldapr.
 #include "../runtime/check.h"
 #include "../runtime/main.h"
 #include "../runtime/probe.h"
@@ -17,8 +18,7 @@ static bool has_lse2(void) { return field(READ_SYSREG(s3_0_c0_c7_2), 32, 4) >= 1
 // ---- Exclusives -----------------------------------------------------------------------------------------------------
 
 // Each: x0 = address, x1 = new value; returns the status in x0 and the loaded value in x2.
-#define EXCLUSIVE(name, load, store, reg) \
-    PROBE(name, load " " reg "2, [x0]\n" store " w3, " reg "1, [x0]\nmov w0, w3")
+#define EXCLUSIVE(name, load, store, reg) PROBE(name, load " " reg "2, [x0]\n" store " w3, " reg "1, [x0]\nmov w0, w3")
 EXCLUSIVE(x_8, "ldxrb", "stxrb", "w")
 EXCLUSIVE(x_16, "ldxrh", "stxrh", "w")
 EXCLUSIVE(x_32, "ldxr", "stxr", "w")
@@ -42,18 +42,18 @@ PROBE(changed_between, "ldxr x2, [x0]\nadd x4, x2, #1\nstr x4, [x0]\nmov x5, #0\
 PROBE(add_loop, "1: ldxr x2, [x0]\nadd x2, x2, #3\nstxr w3, x2, [x0]\ncbnz w3, 1b\nsubs x1, x1, #1\nb.ne 1b")
 PROBE(load_half_store_whole, "ldxr w2, [x0]\nstxr w3, w1, [x0]\nmov w0, w3")
 
-static void check_exclusives(void)
-{
+static void check_exclusives(void) {
     static const struct {
-        const char *name;
+        const char* name;
         probe_code code;
         unsigned bytes, pair;
     } forms[] = {
-        {"ldxrb", x_8, 1, 0},   {"ldxrh", x_16, 2, 0},   {"ldxr-w", x_32, 4, 0},   {"ldxr-x", x_64, 8, 0},
-        {"ldaxrb", ax_8, 1, 0}, {"ldaxrh", ax_16, 2, 0}, {"ldaxr-w", ax_32, 4, 0}, {"ldaxr-x", ax_64, 8, 0},
+        {"ldxrb", x_8, 1, 0},    {"ldxrh", x_16, 2, 0},   {"ldxr-w", x_32, 4, 0},    {"ldxr-x", x_64, 8, 0},
+        {"ldaxrb", ax_8, 1, 0},  {"ldaxrh", ax_16, 2, 0}, {"ldaxr-w", ax_32, 4, 0},  {"ldaxr-x", ax_64, 8, 0},
         {"ldxp-w", xp_32, 4, 1}, {"ldxp-x", xp_64, 8, 1}, {"ldaxp-w", axp_32, 4, 1}, {"ldaxp-x", axp_64, 8, 1},
     };
-    const u64 first = 0x8899AABBCCDDEEFF, second = 0x1122334455667788, new1 = 0xF1F2F3F4F5F6F7F8, new2 = 0xE1E2E3E4E5E6E7E8;
+    const u64 first = 0x8899AABBCCDDEEFF, second = 0x1122334455667788, new1 = 0xF1F2F3F4F5F6F7F8,
+              new2 = 0xE1E2E3E4E5E6E7E8;
     for (unsigned i = 0; i < ARRAY_LENGTH(forms); i++) {
         unsigned bits = forms[i].bytes * 8;
         u64 mask = bits == 64 ? ~0ull : BIT(bits) - 1;
@@ -68,8 +68,7 @@ static void check_exclusives(void)
         else if (forms[i].pair)
             want1 = new2;
         check_true(cell[0] == want0 && cell[1] == want1, "%s-stores", forms[i].name);
-        if (forms[i].pair)
-            check_equal(f.x[4], bits == 32 ? first >> 32 : second, "%s-loads-second", forms[i].name);
+        if (forms[i].pair) check_equal(f.x[4], bits == 32 ? first >> 32 : second, "%s-loads-second", forms[i].name);
     }
     cell[0] = 5;
     struct frame f = run_el0(store_alone, (u64)cell, 6);
@@ -107,47 +106,35 @@ static void check_exclusives(void)
 // ---- LSE ------------------------------------------------------------------------------------------------------------
 
 enum operation { ADD, CLR, EOR, SET, SMAX, SMIN, UMAX, UMIN, SWP, OPERATIONS };
-static const char *const operation_names[OPERATIONS] = {"ldadd",  "ldclr",  "ldeor",  "ldset", "ldsmax",
+static const char* const operation_names[OPERATIONS] = {"ldadd",  "ldclr",  "ldeor",  "ldset", "ldsmax",
                                                         "ldsmin", "ldumax", "ldumin", "swp"};
 
 static s64 sign_extend(u64 value, unsigned bits) { return (s64)(value << (64 - bits)) >> (64 - bits); }
 
-static u64 apply(enum operation operation, u64 old, u64 operand, unsigned bits)
-{
+static u64 apply(enum operation operation, u64 old, u64 operand, unsigned bits) {
     u64 mask = bits == 64 ? ~0ull : BIT(bits) - 1;
     u64 a = old & mask, b = operand & mask;
     s64 sa = sign_extend(a, bits), sb = sign_extend(b, bits);
     switch (operation) {
-    case ADD:
-        return (a + b) & mask;
-    case CLR:
-        return a & ~b;
-    case EOR:
-        return a ^ b;
-    case SET:
-        return a | b;
-    case SMAX:
-        return sa > sb ? a : b;
-    case SMIN:
-        return sa < sb ? a : b;
-    case UMAX:
-        return a > b ? a : b;
-    case UMIN:
-        return a < b ? a : b;
-    default:
-        return b;
+    case ADD: return (a + b) & mask;
+    case CLR: return a & ~b;
+    case EOR: return a ^ b;
+    case SET: return a | b;
+    case SMAX: return sa > sb ? a : b;
+    case SMIN: return sa < sb ? a : b;
+    case UMAX: return a > b ? a : b;
+    case UMIN: return a < b ? a : b;
+    default: return b;
     }
 }
 
 // LD<op>/SWP Ws=x1, Wt=x2, [x0]: size at 31:30, A at 23, R at 22, o3 at 15, opc at 14:12.
-static u32 atomic_word(enum operation operation, unsigned size, unsigned order)
-{
+static u32 atomic_word(enum operation operation, unsigned size, unsigned order) {
     u32 word = 0x38200000u | size << 30 | order << 22 | 1u << 16 | 0u << 5 | 2u;
     return operation == SWP ? word | 1u << 15 : word | (u32)operation << 12;
 }
 
-static void check_lse_operations(void)
-{
+static void check_lse_operations(void) {
     static const u64 values[] = {0, 1, 0x7F, 0x80, 0xFFFF, 0x8000000080008081, 0x7FFFFFFF7FFF7F7E, ~0ull};
     for (enum operation operation = ADD; operation < OPERATIONS; operation++) {
         for (unsigned size = 0; size < 4; size++) {
@@ -161,7 +148,8 @@ static void check_lse_operations(void)
                     cell[1] = values[i];
                     struct frame f = run_el0(code, (u64)&cell[1], operand, 0xDEAD);
                     u64 want = (values[i] & ~mask) | apply(operation, values[i], operand, bits);
-                    wrong += !probe_returned(&f) || f.x[2] != (values[i] & mask) || cell[1] != want || f.x[1] != operand;
+                    wrong +=
+                        !probe_returned(&f) || f.x[2] != (values[i] & mask) || cell[1] != want || f.x[1] != operand;
                 }
             }
             check_equal(wrong, 0, "%s-%u-bits", operation_names[operation], bits);
@@ -183,8 +171,7 @@ PROBE(caspal_x, "caspal x2, x3, x4, x5, [x0]")
 PROBE(casp_odd, ".inst 0x48217c02")
 PROBE(casp_odd_target, ".inst 0x48207c03")
 
-static void check_lse_forms(void)
-{
+static void check_lse_forms(void) {
     cell[0] = 40;
     struct frame f = run_el0(ldadd_xzr, (u64)cell, 2);
     check_equal(cell[0], 42, "stadd");
@@ -194,15 +181,17 @@ static void check_lse_forms(void)
     check_true(f.x[0] == 50 && cell[0] == 7, "swp-into-base");
 
     static const struct {
-        const char *name;
+        const char* name;
         probe_code code;
         unsigned bits;
-    } forms[] = {{"casb", cas_b, 8}, {"cash", cas_h, 16}, {"cas-w", cas_w, 32}, {"cas-x", cas_x, 64}, {"casal-x", casal_x, 64}};
+    } forms[] = {
+        {"casb", cas_b, 8}, {"cash", cas_h, 16}, {"cas-w", cas_w, 32}, {"cas-x", cas_x, 64}, {"casal-x", casal_x, 64}};
     for (unsigned i = 0; i < ARRAY_LENGTH(forms); i++) {
-        u64 mask = forms[i].bits == 64 ? ~0ull : BIT(forms[i].bits) - 1, old = 0x8899AABBCCDDEEFF, new = 0x0102030405060708;
+        u64 mask = forms[i].bits == 64 ? ~0ull : BIT(forms[i].bits) - 1, old = 0x8899AABBCCDDEEFF,
+            new = 0x0102030405060708;
         cell[0] = old;
         f = run_el0(forms[i].code, (u64)cell, old, new);
-        check_true(f.x[1] == (old & mask) && cell[0] == ((old & ~mask) | (new & mask)), "%s-equal", forms[i].name);
+        check_true(f.x[1] == (old & mask) && cell[0] == ((old & ~mask) | (new& mask)), "%s-equal", forms[i].name);
         cell[0] = old;
         f = run_el0(forms[i].code, (u64)cell, old ^ 1, new);
         check_true(f.x[1] == (old & mask) && cell[0] == old, "%s-different", forms[i].name);
@@ -215,7 +204,8 @@ static void check_lse_forms(void)
     cell[0] = 0x1111111122222222;
     cell[1] = 0x3333333344444444;
     f = run_el0(casp_x, (u64)cell, 0, cell[0], cell[1], 0xAA, 0xBB);
-    check_true(f.x[2] == 0x1111111122222222 && f.x[3] == 0x3333333344444444 && cell[0] == 0xAA && cell[1] == 0xBB, "casp-x-equal");
+    check_true(f.x[2] == 0x1111111122222222 && f.x[3] == 0x3333333344444444 && cell[0] == 0xAA && cell[1] == 0xBB,
+               "casp-x-equal");
     f = run_el0(casp_x, (u64)cell, 0, 0xAA, 0xBC, 1, 2);
     check_true(f.x[2] == 0xAA && f.x[3] == 0xBB && cell[0] == 0xAA && cell[1] == 0xBB, "casp-x-different");
     f = run_el0(caspal_x, (u64)cell, 0, 0xAA, 0xBB, 1, 2);
@@ -224,20 +214,22 @@ static void check_lse_forms(void)
     f = run_el0(casp_w, (u64)cell, 0, 0x11111111, 0x22222222, 0x55, 0x66);
     check_true(f.x[2] == 0x11111111 && f.x[3] == 0x22222222 && cell[0] == 0x0000006600000055, "casp-w-equal");
     f = run_el0(casp_odd, (u64)cell);
-    check_trap(&f, (struct expected){VECTOR_EL0_SYNC, ESR(EC_UNKNOWN, 0), (u64)casp_odd, ANY}, "casp-odd-register-undefined");
+    check_trap(&f, (struct expected){VECTOR_EL0_SYNC, ESR(EC_UNKNOWN, 0), (u64)casp_odd, ANY},
+               "casp-odd-register-undefined");
     f = run_el0(casp_odd_target, (u64)cell);
     check_trap(&f, (struct expected){VECTOR_EL0_SYNC, ESR(EC_UNKNOWN, 0), (u64)casp_odd_target, ANY},
                "casp-odd-target-undefined");
     // Atomics are writes even when nothing changes: on a read-only page they report WnR and do not load.
     f = run_el0(ldadd_same, (u64)ldadd_same, 0);
     check_trap(&f,
-               (struct expected){VECTOR_EL0_SYNC, ESR(EC_DATA_ABORT_LOWER, FSC_PERMISSION + 3 + ISS_WNR), (u64)ldadd_same,
-                                 (u64)ldadd_same},
+               (struct expected){VECTOR_EL0_SYNC, ESR(EC_DATA_ABORT_LOWER, FSC_PERMISSION + 3 + ISS_WNR),
+                                 (u64)ldadd_same, (u64)ldadd_same},
                "ldadd-on-read-only-page");
     // A translation fault: reads come first, so WnR is 0 for atomics that load (ESR_EL1.WnR).
     f = run_el0(ldadd_same, 0x7000000000, 0);
     check_trap(&f,
-               (struct expected){VECTOR_EL0_SYNC, ESR(EC_DATA_ABORT_LOWER, FSC_TRANSLATION + 1), (u64)ldadd_same, 0x7000000000},
+               (struct expected){VECTOR_EL0_SYNC, ESR(EC_DATA_ABORT_LOWER, FSC_TRANSLATION + 1), (u64)ldadd_same,
+                                 0x7000000000},
                "ldadd-unmapped");
 }
 
@@ -253,10 +245,11 @@ PROBE(stlr_h, "stlrh w1, [x0]")
 PROBE(stlr_b, "stlrb w1, [x0]")
 PROBE(ldlar_x, ".arch armv8.1-a\nldlar x0, [x0]")
 PROBE(ldapr_x, "ldapr x0, [x0]")
-PROBE(barriers, "dmb ish\ndmb ishst\ndmb ishld\ndmb sy\ndmb osh\ndmb nsh\ndsb ish\ndsb sy\ndsb nshld\nisb\ndmb #0\ndmb #4\ndsb #8")
+PROBE(
+    barriers,
+    "dmb ish\ndmb ishst\ndmb ishld\ndmb sy\ndmb osh\ndmb nsh\ndsb ish\ndsb sy\ndsb nshld\nisb\ndmb #0\ndmb #4\ndsb #8")
 
-static void check_ordered(void)
-{
+static void check_ordered(void) {
     const u64 value = 0x8899AABBCCDDEEFF;
     cell[0] = value;
     struct frame f = run_el0(ldar_x, (u64)cell);
@@ -297,47 +290,37 @@ PROBE(one_cash, "cash w1, w2, [x0]")
 PROBE(one_casp, "casp x2, x3, x4, x5, [x0]")
 PROBE(one_swp, "swp w1, w2, [x0]")
 
-static void check_alignment(void)
-{
+static void check_alignment(void) {
     static const struct {
-        const char *name;
+        const char* name;
         probe_code code;
         unsigned offset;
         bool store, lse, rcpc, always;
     } accesses[] = {
-        {"ldxr", one_ldxr, 4, false, false, false, true},
-        {"ldxrh", one_ldxrh, 1, false, false, false, true},
-        {"ldxp", one_ldxp, 8, false, false, false, true},
-        {"ldxp-w", one_ldxp_w, 4, false, false, false, true},
-        {"ldaxr", one_ldaxr, 2, false, false, false, true},
-        {"ldar", ldar_x, 4, false, false, false, false},
-        {"ldarh", ldar_h, 1, false, false, false, false},
-        {"stlr", stlr_x, 1, true, false, false, false},
-        {"ldapr", ldapr_x, 2, false, false, true, false},
-        {"ldadd", one_ldadd, 4, false, true, false, false},
-        {"cash", one_cash, 1, false, true, false, false},
-        {"casp", one_casp, 8, false, true, false, false},
+        {"ldxr", one_ldxr, 4, false, false, false, true},   {"ldxrh", one_ldxrh, 1, false, false, false, true},
+        {"ldxp", one_ldxp, 8, false, false, false, true},   {"ldxp-w", one_ldxp_w, 4, false, false, false, true},
+        {"ldaxr", one_ldaxr, 2, false, false, false, true}, {"ldar", ldar_x, 4, false, false, false, false},
+        {"ldarh", ldar_h, 1, false, false, false, false},   {"stlr", stlr_x, 1, true, false, false, false},
+        {"ldapr", ldapr_x, 2, false, false, true, false},   {"ldadd", one_ldadd, 4, false, true, false, false},
+        {"cash", one_cash, 1, false, true, false, false},   {"casp", one_casp, 8, false, true, false, false},
         {"swp", one_swp, 2, false, true, false, false},
     };
     for (unsigned i = 0; i < ARRAY_LENGTH(accesses); i++) {
-        if ((accesses[i].lse && !has_lse()) || (accesses[i].rcpc && !has_rcpc()))
-            continue;
+        if ((accesses[i].lse && !has_lse()) || (accesses[i].rcpc && !has_rcpc())) continue;
         // With FEAT_LSE2 the exclusives still fault, the others only across 16 bytes: start near the end of 16 then.
         u64 address = (u64)cell + accesses[i].offset;
-        if (has_lse2() && !accesses[i].always)
-            address = (u64)cell + 15;
+        if (has_lse2() && !accesses[i].always) address = (u64)cell + 15;
         struct frame f = run_el0(accesses[i].code, address, 0, 0, 0, 0, 0);
         u64 iss = FSC_ALIGNMENT | (accesses[i].store ? ISS_WNR : 0);
         // For an atomic that loads and stores, WnR may say either: the load and the store are equally misaligned.
-        if (accesses[i].lse && (f.esr & ISS_WNR))
-            iss |= ISS_WNR;
-        check_trap(&f, (struct expected){VECTOR_EL0_SYNC, ESR(EC_DATA_ABORT_LOWER, iss), (u64)accesses[i].code, address},
+        if (accesses[i].lse && (f.esr & ISS_WNR)) iss |= ISS_WNR;
+        check_trap(&f,
+                   (struct expected){VECTOR_EL0_SYNC, ESR(EC_DATA_ABORT_LOWER, iss), (u64)accesses[i].code, address},
                    "unaligned-%s", accesses[i].name);
     }
 }
 
-void guest_main(void)
-{
+void guest_main(void) {
     check_exclusives();
     if (has_lse()) {
         check_lse_operations();

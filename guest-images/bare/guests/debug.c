@@ -1,4 +1,5 @@
-// Self-hosted debug (D2): software step, hardware breakpoints and watchpoints as ptrace and gdb inside a guest use them.
+// Self-hosted debug (D2): software step, hardware breakpoints and watchpoints as ptrace and gdb inside a guest use
+// them.
 //
 // QEMU 7.2 differs from the architecture in three places, and fails there:
 // - step-pending-before-instruction-abort: it translates the address first (D1.3.5.5 puts software step before all).
@@ -18,8 +19,7 @@ const char guest_name[] = "debug";
 
 static USER_DATA u64 watched[16] __attribute__((aligned(128)));
 
-static void set_mdscr(u64 value)
-{
+static void set_mdscr(u64 value) {
     WRITE_SYSREG(mdscr_el1, value);
     isb();
 }
@@ -36,13 +36,11 @@ PROBE(udf, ".inst 0")
 PROBE(exclusive, "ldxr x1, [x0]\nstxr w2, x1, [x0]")
 PROBE(set_flags, "subs xzr, xzr, xzr")
 
-static struct frame step_el0(probe_code code, u64 pstate, u64 x0)
-{
+static struct frame step_el0(probe_code code, u64 pstate, u64 x0) {
     return probe_run(code, PSR_EL0t | PSR_DAIF | pstate, PROBE_ARGS(x0));
 }
 
-static void check_step(void)
-{
+static void check_step(void) {
     u64 not_pending = ESR(EC_STEP_LOWER, STEP_ISV | FSC_DEBUG), pending = ESR(EC_STEP_LOWER, FSC_DEBUG);
     // KDE is 0, so EL1 itself is not stepped.
     set_mdscr(MDSCR_SS);
@@ -70,15 +68,18 @@ static void check_step(void)
     check_trap(&f, (struct expected){VECTOR_EL0_SYNC, ESR(EC_BRK, 7), (u64)brk_7, ANY}, "step-brk");
     check_equal(f.spsr & PSR_SS, PSR_SS, "step-brk-spsr-ss");
     f = step_el0(load_x0, PSR_SS, 0x7000000000);
-    check_trap(&f, (struct expected){VECTOR_EL0_SYNC, ESR(EC_DATA_ABORT_LOWER, FSC_TRANSLATION + 1), (u64)load_x0, 0x7000000000},
-               "step-data-abort");
+    check_trap(
+        &f,
+        (struct expected){VECTOR_EL0_SYNC, ESR(EC_DATA_ABORT_LOWER, FSC_TRANSLATION + 1), (u64)load_x0, 0x7000000000},
+        "step-data-abort");
     check_equal(f.spsr & PSR_SS, PSR_SS, "step-data-abort-spsr-ss");
     f = step_el0(udf, PSR_SS, 0);
     check_trap(&f, (struct expected){VECTOR_EL0_SYNC, ESR(EC_UNKNOWN, 0), (u64)udf, ANY}, "step-undefined");
     check_equal(f.spsr & PSR_SS, PSR_SS, "step-undefined-spsr-ss");
     // Pending step comes before any other synchronous exception (D1.3.5.5).
     f = step_el0((probe_code)0x7000000000, 0, 0);
-    check_trap(&f, (struct expected){VECTOR_EL0_SYNC, pending, 0x7000000000, ANY}, "step-pending-before-instruction-abort");
+    check_trap(&f, (struct expected){VECTOR_EL0_SYNC, pending, 0x7000000000, ANY},
+               "step-pending-before-instruction-abort");
 
     // Walk through a whole piece of code, as a debugger does.
     u64 pc = (u64)straight, x0 = 0;
@@ -111,7 +112,8 @@ static void check_step(void)
     // At EL1 with KDE and PSTATE.D clear. PSTATE.D is set whenever the runtime itself runs.
     set_mdscr(MDSCR_SS | MDSCR_KDE);
     f = probe_run(straight, PSR_EL1h | PSR_A | PSR_I | PSR_F | PSR_SS, PROBE_ARGS(0));
-    check_trap(&f, (struct expected){VECTOR_EL1h_SYNC, ESR(EC_STEP_SAME, STEP_ISV | FSC_DEBUG), (u64)(straight + 1), ANY},
+    check_trap(&f,
+               (struct expected){VECTOR_EL1h_SYNC, ESR(EC_STEP_SAME, STEP_ISV | FSC_DEBUG), (u64)(straight + 1), ANY},
                "step-el1-with-kde");
     f = probe_run(straight, PSR_EL1h | PSR_DAIF | PSR_SS, PROBE_ARGS(0));
     check_returned(&f, 3, "no-step-at-el1-with-d-set");
@@ -129,15 +131,13 @@ static void check_step(void)
 #define WCR_BYTES(mask) ((u64)(mask) << 5)
 #define WCR_MASK(bits) ((u64)(bits) << 24)
 
-static void set_breakpoint(u64 address, u64 control)
-{
+static void set_breakpoint(u64 address, u64 control) {
     WRITE_SYSREG(dbgbvr0_el1, address);
     WRITE_SYSREG(dbgbcr0_el1, control);
     isb();
 }
 
-static void check_breakpoints(void)
-{
+static void check_breakpoints(void) {
     u64 target = (u64)(straight + 1);
     u64 hit = ESR(EC_BREAKPOINT_LOWER, FSC_DEBUG);
     check_true(field(READ_SYSREG(id_aa64dfr0_el1), 12, 4) >= 1, "at-least-two-breakpoints");
@@ -174,7 +174,8 @@ static void check_breakpoints(void)
     check_returned(&f, 3, "breakpoint-el1-without-kde");
     set_mdscr(MDSCR_MDE | MDSCR_KDE);
     f = probe_run(straight, PSR_EL1h | PSR_A | PSR_I | PSR_F, PROBE_ARGS(0));
-    check_trap(&f, (struct expected){VECTOR_EL1h_SYNC, ESR(EC_BREAKPOINT_SAME, FSC_DEBUG), target, ANY}, "breakpoint-el1");
+    check_trap(&f, (struct expected){VECTOR_EL1h_SYNC, ESR(EC_BREAKPOINT_SAME, FSC_DEBUG), target, ANY},
+               "breakpoint-el1");
     f = run_el1(straight);
     check_returned(&f, 3, "breakpoint-el1-with-d-set");
     f = run_el0(straight);
@@ -214,15 +215,13 @@ PROBE(store_pair, "stp x1, x2, [x0]")
 PROBE(load_user, "ldtr x1, [x0]")
 PROBE(zero_block, "dc zva, x0")
 
-static void set_watchpoint(u64 address, u64 control)
-{
+static void set_watchpoint(u64 address, u64 control) {
     WRITE_SYSREG(dbgwvr0_el1, address);
     WRITE_SYSREG(dbgwcr0_el1, control);
     isb();
 }
 
-static void check_watchpoints(void)
-{
+static void check_watchpoints(void) {
     const u64 el0 = BCR_E | BCR_EL0, address = (u64)&watched[2], next = (u64)&watched[3];
     const u64 load_hit = ESR(EC_WATCHPOINT_LOWER, FSC_DEBUG), store_hit = ESR(EC_WATCHPOINT_LOWER, FSC_DEBUG | ISS_WNR);
     set_mdscr(MDSCR_MDE);
@@ -294,7 +293,8 @@ static void check_watchpoints(void)
                "watch-ldtr-as-el0");
     set_watchpoint(address, BCR_E | BCR_EL1 | WCR_LOAD | WCR_BYTES(0xFF));
     f = probe_run(load_8, PSR_EL1h | PSR_A | PSR_I | PSR_F, PROBE_ARGS(address));
-    check_trap(&f, (struct expected){VECTOR_EL1h_SYNC, ESR(EC_WATCHPOINT_SAME, FSC_DEBUG), (u64)load_8, address}, "watch-el1");
+    check_trap(&f, (struct expected){VECTOR_EL1h_SYNC, ESR(EC_WATCHPOINT_SAME, FSC_DEBUG), (u64)load_8, address},
+               "watch-el1");
     f = run_el1(load_8, address);
     check_true(probe_returned(&f), "watch-el1-with-d-set");
     f = run_el0(load_8, address);
@@ -311,8 +311,7 @@ static void check_watchpoints(void)
     set_mdscr(0);
 }
 
-void guest_main(void)
-{
+void guest_main(void) {
     check_step();
     check_breakpoints();
     check_watchpoints();

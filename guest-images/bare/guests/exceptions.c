@@ -1,4 +1,5 @@
-// Synchronous exceptions: vector, syndrome, return address, fault address and saved PSTATE of each kind, from EL0 and EL1.
+// Synchronous exceptions: vector, syndrome, return address, fault address and saved PSTATE of each kind, from EL0 and
+// EL1.
 //
 // QEMU 7.2 differs from the architecture in three places, and fails there:
 // - sp-alignment-*: it never checks the alignment of SP (D1.3.10.2).
@@ -26,12 +27,12 @@ PROBE(brk_1234, "brk #0x1234")
 PROBE(brk_ffff, "brk #0xffff")
 PROBE(read_sp, "mov x0, sp")
 
-static void check_svc_and_brk(void)
-{
+static void check_svc_and_brk(void) {
     struct frame f = run_el0(svc_zero);
     check_trap(&f, (struct expected){VECTOR_EL0_SYNC, ESR(EC_SVC, 0), (u64)(svc_zero + 1), ANY}, "svc-0-from-el0");
     f = run_el0(svc_ffff);
-    check_trap(&f, (struct expected){VECTOR_EL0_SYNC, ESR(EC_SVC, 0xFFFF), (u64)(svc_ffff + 1), ANY}, "svc-ffff-from-el0");
+    check_trap(&f, (struct expected){VECTOR_EL0_SYNC, ESR(EC_SVC, 0xFFFF), (u64)(svc_ffff + 1), ANY},
+               "svc-ffff-from-el0");
     f = run_el1(svc_ffff);
     check_trap(&f, (struct expected){VECTOR_EL1h_SYNC, ESR(EC_SVC, 0xFFFF), (u64)(svc_ffff + 1), ANY}, "svc-from-el1h");
     f = probe_run(svc_zero, PSR_EL1t | PSR_DAIF, PROBE_ARGS(0));
@@ -60,15 +61,15 @@ PROBE(flags_to_x0, "mrs x0, nzcv")
 PROBE(daif_to_x0, "mrs x0, daif")
 PROBE(spsel_to_x0, "mrs x0, spsel")
 PROBE(currentel_to_x0, "mrs x0, currentel")
-PROBE(daif_set_and_clear, "msr daifclr, #0xf\nmrs x0, daif\nmsr daifset, #0x5\nmrs x1, daif\nmsr daifset, #0xa\nmrs x2, daif\n"
-                          "msr daifclr, #0x8\nmrs x3, daif\nmov x4, #0x140\nmsr daif, x4\nmrs x4, daif\nmsr daifset, #0xf")
+PROBE(daif_set_and_clear,
+      "msr daifclr, #0xf\nmrs x0, daif\nmsr daifset, #0x5\nmrs x1, daif\nmsr daifset, #0xa\nmrs x2, daif\n"
+      "msr daifclr, #0x8\nmrs x3, daif\nmov x4, #0x140\nmsr daif, x4\nmrs x4, daif\nmsr daifset, #0xf")
 PROBE(spsel_switch, "mov x0, sp\nmrs x4, sp_el0\nmsr spsel, #0\nmov x1, sp\nmrs x2, spsel\nmsr spsel, #1\nmov x3, sp\n"
                     "msr spsel, xzr\nmrs x5, spsel\nmov x6, #1\nmsr spsel, x6\nmrs x6, spsel")
 PROBE(sp_el0_in_use, "mrs x0, sp_el0")
 PROBE(nzcv_write, "msr nzcv, x0\nmrs x0, nzcv")
 
-static void check_pstate(void)
-{
+static void check_pstate(void) {
     for (u64 flags = 0; flags < 16; flags += 5) {
         struct frame f = probe_run(flags_to_x0, flags << 28 | PSR_EL0t | PSR_DAIF, PROBE_ARGS(0));
         check_returned(&f, flags << 28, "eret-sets-nzcv-%lx", flags);
@@ -163,17 +164,16 @@ PROBE(dcps2_, "dcps2")
 PROBE(dcps3_, "dcps3")
 
 static const struct {
-    const char *name;
+    const char* name;
     probe_code code;
     bool at_el1; // undefined at EL1 as well as EL0
 } undefined_instructions[] = {
     // With neither EL2 nor EL3, HVC belongs to PSCI at EL1; SMC is undefined everywhere (C6.2.280).
-    {"hvc", hvc_0, false}, {"smc", smc_0, true},     {"eret", eret_, false},   {"drps", drps_, true},
+    {"hvc", hvc_0, false}, {"smc", smc_0, true},    {"eret", eret_, false},  {"drps", drps_, true},
     {"hlt", hlt_0, true},  {"dcps1", dcps1_, true}, {"dcps2", dcps2_, true}, {"dcps3", dcps3_, true},
 };
 
-static void check_undefined(void)
-{
+static void check_undefined(void) {
     for (unsigned i = 0; i < ARRAY_LENGTH(unallocated); i++) {
         probe_code code = probe_write(&unallocated[i], 1);
         struct frame f = run_el0(code);
@@ -188,8 +188,7 @@ static void check_undefined(void)
         struct frame f = run_el0(code);
         check_trap(&f, (struct expected){VECTOR_EL0_SYNC, ESR(EC_UNKNOWN, 0), (u64)code, ANY}, "undefined-%s-el0",
                    undefined_instructions[i].name);
-        if (!undefined_instructions[i].at_el1)
-            continue;
+        if (!undefined_instructions[i].at_el1) continue;
         f = run_el1(code);
         check_trap(&f, (struct expected){VECTOR_EL1h_SYNC, ESR(EC_UNKNOWN, 0), (u64)code, ANY}, "undefined-%s-el1",
                    undefined_instructions[i].name);
@@ -232,7 +231,7 @@ PROBE(f_irg, "irg x3, x0")
 
 enum id_register { ISAR0, ISAR1, PFR0, PFR1, MMFR1, MMFR2 };
 static const struct {
-    const char *name;
+    const char* name;
     probe_code code;
     enum id_register id;
     unsigned shift, minimum;
@@ -250,10 +249,10 @@ static const struct {
     {"uao", f_uao, MMFR2, 4, 1},
 };
 
-PROBE(hints, "hint #1\nhint #4\nhint #5\nhint #6\nhint #16\nhint #17\nhint #20\nhint #32\nhint #36\nhint #64\nhint #127")
+PROBE(hints,
+      "hint #1\nhint #4\nhint #5\nhint #6\nhint #16\nhint #17\nhint #20\nhint #32\nhint #36\nhint #64\nhint #127")
 
-static void check_features(void)
-{
+static void check_features(void) {
     const u64 id[] = {READ_SYSREG(id_aa64isar0_el1), READ_SYSREG(id_aa64isar1_el1), READ_SYSREG(id_aa64pfr0_el1),
                       READ_SYSREG(id_aa64pfr1_el1),  READ_SYSREG(id_aa64mmfr1_el1), READ_SYSREG(s3_0_c0_c7_2)};
     WRITE_SYSREG(cpacr_el1, 3ull << 20);
@@ -292,16 +291,14 @@ PROBE(clean_poc, "dc cvac, x0")
 PROBE(clean_invalidate, "dc civac, x0")
 PROBE(invalidate_icache, "ic ivau, x0")
 
-static void expect_abort(probe_code code, u64 address, bool el0, u64 iss, const char *name)
-{
+static void expect_abort(probe_code code, u64 address, bool el0, u64 iss, const char* name) {
     struct frame f = el0 ? run_el0(code, address, 1) : run_el1(code, address, 1);
     u64 ec = el0 ? EC_DATA_ABORT_LOWER : EC_DATA_ABORT_SAME;
-    check_trap(&f, (struct expected){el0 ? VECTOR_EL0_SYNC : VECTOR_EL1h_SYNC, ESR(ec, iss), (u64)code, address}, "%s-%s",
-               name, el0 ? "el0" : "el1");
+    check_trap(&f, (struct expected){el0 ? VECTOR_EL0_SYNC : VECTOR_EL1h_SYNC, ESR(ec, iss), (u64)code, address},
+               "%s-%s", name, el0 ? "el0" : "el1");
 }
 
-static void check_data_aborts(void)
-{
+static void check_data_aborts(void) {
     for (unsigned el0 = 0; el0 < 2; el0++) {
         expect_abort(load, UNMAPPED + 8, el0, FSC_TRANSLATION + 1, "load-unmapped-level-1");
         expect_abort(load_byte, UNMAPPED + 5, el0, FSC_TRANSLATION + 1, "load-byte-unmapped");
@@ -351,14 +348,14 @@ static void check_data_aborts(void)
                "external-abort-load");
     f = run_el1(store, HOLE);
     f.esr &= ~BIT(9);
-    check_trap(&f, (struct expected){VECTOR_EL1h_SYNC, ESR(EC_DATA_ABORT_SAME, FSC_EXTERNAL | ISS_WNR), (u64)store, HOLE},
+    check_trap(&f,
+               (struct expected){VECTOR_EL1h_SYNC, ESR(EC_DATA_ABORT_SAME, FSC_EXTERNAL | ISS_WNR), (u64)store, HOLE},
                "external-abort-store");
 }
 
-static void check_instruction_aborts(void)
-{
+static void check_instruction_aborts(void) {
     static const struct {
-        const char *name;
+        const char* name;
         u64 address;
         u64 fsc;
     } targets[] = {
@@ -370,14 +367,14 @@ static void check_instruction_aborts(void)
     for (unsigned i = 0; i < ARRAY_LENGTH(targets); i++) {
         struct frame f = run_el0(branch_to_x0, targets[i].address);
         check_trap(&f,
-                   (struct expected){VECTOR_EL0_SYNC, ESR(EC_INSTRUCTION_ABORT_LOWER, targets[i].fsc), targets[i].address,
-                                     targets[i].address},
+                   (struct expected){VECTOR_EL0_SYNC, ESR(EC_INSTRUCTION_ABORT_LOWER, targets[i].fsc),
+                                     targets[i].address, targets[i].address},
                    "fetch-%s-el0", targets[i].name);
         check_equal(f.x[30], (u64)(branch_to_x0 + 2), "fetch-%s-el0-link-register", targets[i].name);
         f = run_el1(branch_to_x0, targets[i].address);
         check_trap(&f,
-                   (struct expected){VECTOR_EL1h_SYNC, ESR(EC_INSTRUCTION_ABORT_SAME, targets[i].fsc), targets[i].address,
-                                     targets[i].address},
+                   (struct expected){VECTOR_EL1h_SYNC, ESR(EC_INSTRUCTION_ABORT_SAME, targets[i].fsc),
+                                     targets[i].address, targets[i].address},
                    "fetch-%s-el1", targets[i].name);
     }
     u64 data = (u64)user_words, kernel = (u64)check_true;
@@ -388,13 +385,15 @@ static void check_instruction_aborts(void)
     check_trap(&f, (struct expected){VECTOR_EL1h_SYNC, ESR(EC_INSTRUCTION_ABORT_SAME, FSC_PERMISSION + 3), data, data},
                "fetch-pxn-el1");
     f = run_el0(branch_to_x0, kernel);
-    check_trap(&f, (struct expected){VECTOR_EL0_SYNC, ESR(EC_INSTRUCTION_ABORT_LOWER, FSC_PERMISSION + 3), kernel, kernel},
+    check_trap(&f,
+               (struct expected){VECTOR_EL0_SYNC, ESR(EC_INSTRUCTION_ABORT_LOWER, FSC_PERMISSION + 3), kernel, kernel},
                "fetch-kernel-page-el0");
     // ERET straight to a bad address: the fault belongs to EL0.
     f = probe_run((probe_code)UNMAPPED, PSR_EL0t | PSR_DAIF, PROBE_ARGS(0));
-    check_trap(&f,
-               (struct expected){VECTOR_EL0_SYNC, ESR(EC_INSTRUCTION_ABORT_LOWER, FSC_TRANSLATION + 1), UNMAPPED, UNMAPPED},
-               "eret-to-unmapped");
+    check_trap(
+        &f,
+        (struct expected){VECTOR_EL0_SYNC, ESR(EC_INSTRUCTION_ABORT_LOWER, FSC_TRANSLATION + 1), UNMAPPED, UNMAPPED},
+        "eret-to-unmapped");
 }
 
 // ---- Alignment ------------------------------------------------------------------------------------------------------
@@ -405,12 +404,12 @@ PROBE(load_sp_register, "ldr x0, [sp, x1]")
 PROBE(add_sp, "add x0, sp, #1\nsub x0, x0, #1")
 PROBE(load_exclusive_sp, "ldxr x0, [sp]")
 
-static void check_alignment(void)
-{
+static void check_alignment(void) {
     static const struct {
-        const char *name;
+        const char* name;
         probe_code code;
-    } accesses[] = {{"ldr", load_sp}, {"stp", store_pair_sp}, {"ldr-register", load_sp_register}, {"ldxr", load_exclusive_sp}};
+    } accesses[] = {
+        {"ldr", load_sp}, {"stp", store_pair_sp}, {"ldr-register", load_sp_register}, {"ldxr", load_exclusive_sp}};
     u64 bad = (u64)&user_words[33];
     probe_set_sp(bad);
     for (unsigned i = 0; i < ARRAY_LENGTH(accesses); i++) {
@@ -439,12 +438,14 @@ static void check_alignment(void)
     for (u64 offset = 1; offset < 4; offset++) {
         u64 pc = (u64)svc_zero + offset;
         f = run_el0(branch_to_x0, pc);
-        check_trap(&f, (struct expected){VECTOR_EL0_SYNC, ESR(EC_PC_ALIGNMENT, 0), pc, pc}, "pc-alignment-branch-%lu-el0", offset);
+        check_trap(&f, (struct expected){VECTOR_EL0_SYNC, ESR(EC_PC_ALIGNMENT, 0), pc, pc},
+                   "pc-alignment-branch-%lu-el0", offset);
         f = run_el1(branch_to_x0, pc);
-        check_trap(&f, (struct expected){VECTOR_EL1h_SYNC, ESR(EC_PC_ALIGNMENT, 0), pc, pc}, "pc-alignment-branch-%lu-el1",
-                   offset);
+        check_trap(&f, (struct expected){VECTOR_EL1h_SYNC, ESR(EC_PC_ALIGNMENT, 0), pc, pc},
+                   "pc-alignment-branch-%lu-el1", offset);
         f = probe_run((probe_code)pc, PSR_EL0t | PSR_DAIF, PROBE_ARGS(0));
-        check_trap(&f, (struct expected){VECTOR_EL0_SYNC, ESR(EC_PC_ALIGNMENT, 0), pc, pc}, "pc-alignment-eret-%lu", offset);
+        check_trap(&f, (struct expected){VECTOR_EL0_SYNC, ESR(EC_PC_ALIGNMENT, 0), pc, pc}, "pc-alignment-eret-%lu",
+                   offset);
     }
     // PC alignment comes before the instruction abort (D1.3.5.5).
     f = run_el0(branch_to_x0, UNMAPPED + 2);
@@ -477,14 +478,14 @@ static void check_alignment(void)
 
 PROBE(two_nops, "nop\nnop")
 
-static void check_illegal_return(void)
-{
+static void check_illegal_return(void) {
     static const struct {
-        const char *name;
+        const char* name;
         u64 mode;
     } modes[] = {
-        {"el0h", 0x1}, {"reserved-2", 0x2}, {"reserved-3", 0x3}, {"reserved-6", 0x6}, {"reserved-7", 0x7}, {"el2t", 0x8},
-        {"el2h", 0x9}, {"el3t", 0xC},       {"el3h", 0xD},       {"aarch32-svc", 0x13}, {"aarch32-hyp", 0x1A},
+        {"el0h", 0x1},       {"reserved-2", 0x2},   {"reserved-3", 0x3},   {"reserved-6", 0x6},
+        {"reserved-7", 0x7}, {"el2t", 0x8},         {"el2h", 0x9},         {"el3t", 0xC},
+        {"el3h", 0xD},       {"aarch32-svc", 0x13}, {"aarch32-hyp", 0x1A},
     };
     for (unsigned i = 0; i < ARRAY_LENGTH(modes); i++) {
         struct frame f = probe_run(two_nops, modes[i].mode | PSR_DAIF | PSR_N | PSR_C, PROBE_ARGS(0));
@@ -500,10 +501,12 @@ static void check_illegal_return(void)
                    "illegal-return-aarch32-user");
     }
     struct frame f = probe_run(two_nops, PSR_EL0t | PSR_DAIF | PSR_IL, PROBE_ARGS(0));
-    check_trap(&f, (struct expected){VECTOR_EL0_SYNC, ESR(EC_ILLEGAL_STATE, 0), (u64)two_nops, ANY}, "il-set-in-spsr-el0");
+    check_trap(&f, (struct expected){VECTOR_EL0_SYNC, ESR(EC_ILLEGAL_STATE, 0), (u64)two_nops, ANY},
+               "il-set-in-spsr-el0");
     check_equal(f.spsr & (PSR_IL | 0x1F), PSR_IL | PSR_EL0t, "il-set-in-spsr-el0-spsr");
     f = probe_run(two_nops, PSR_EL1h | PSR_DAIF | PSR_IL, PROBE_ARGS(0));
-    check_trap(&f, (struct expected){VECTOR_EL1h_SYNC, ESR(EC_ILLEGAL_STATE, 0), (u64)two_nops, ANY}, "il-set-in-spsr-el1");
+    check_trap(&f, (struct expected){VECTOR_EL1h_SYNC, ESR(EC_ILLEGAL_STATE, 0), (u64)two_nops, ANY},
+               "il-set-in-spsr-el1");
     // The Illegal Execution state exception comes before SVC and before undefined (D1.3.5.5).
     f = probe_run(svc_zero, PSR_EL0t | PSR_DAIF | PSR_IL, PROBE_ARGS(0));
     check_trap(&f, (struct expected){VECTOR_EL0_SYNC, ESR(EC_ILLEGAL_STATE, 0), (u64)svc_zero, ANY}, "il-before-svc");
@@ -518,8 +521,7 @@ PROBE(toggle_pan, ".inst 0xd500419f\nmrs x0, s3_0_c4_c2_3\n.inst 0xd500409f\nmrs
 PROBE(toggle_uao, ".inst 0xd500417f\nmrs x0, s3_0_c4_c2_4\n.inst 0xd500407f\nmrs x1, s3_0_c4_c2_4\nmov x2, #0x800000\n"
                   "msr s3_0_c4_c2_4, x2\nmrs x2, s3_0_c4_c2_4")
 
-static void check_pan(void)
-{
+static void check_pan(void) {
     u64 el1_pan = PSR_EL1h | PSR_DAIF | PSR_PAN;
     user_words[4] = 0x1234;
     kernel_word[1] = 0x4321;
@@ -556,8 +558,7 @@ static void check_pan(void)
     check_equal(f.entered & PSR_PAN, PSR_PAN, "span-0-exception-sets-pan");
     check_equal(f.spsr & PSR_PAN, 0, "span-0-spsr-has-old-pan");
     write_sctlr(SCTLR_DEFAULT);
-    if (field(READ_SYSREG(id_aa64mmfr1_el1), 20, 4) < 2)
-        return;
+    if (field(READ_SYSREG(id_aa64mmfr1_el1), 20, 4) < 2) return;
     // FEAT_PAN2: AT S1E1RP and S1E1WP obey PAN, AT S1E1R does not.
     __asm__ volatile(".inst 0xd500419f"); // msr pan, #1
     __asm__ volatile("sys #0, c7, c9, #0, %0; isb" ::"r"(&user_words[4]) : "memory");
@@ -571,8 +572,7 @@ static void check_pan(void)
     check_equal(READ_SYSREG(par_el1) & 1, 0, "at-s1e1rp-without-pan");
 }
 
-static void check_unprivileged(void)
-{
+static void check_unprivileged(void) {
     u64 user = (u64)&user_words[4], kernel = (u64)&kernel_word[1];
     struct frame f = run_el1(load_unprivileged, user);
     check_returned(&f, 0x1234, "ldtr-user-page");
@@ -590,14 +590,15 @@ static void check_unprivileged(void)
     f = probe_run(load_unprivileged, PSR_EL1h | PSR_DAIF | PSR_UAO, PROBE_ARGS(kernel));
     check_returned(&f, 0x4321, "uao-makes-ldtr-privileged");
     f = probe_run(load_unprivileged, PSR_EL1h | PSR_DAIF | PSR_UAO | PSR_PAN, PROBE_ARGS(user));
-    check_trap(&f, (struct expected){VECTOR_EL1h_SYNC, ESR(EC_DATA_ABORT_SAME, FSC_PERMISSION + 3), (u64)load_unprivileged, user},
-               "uao-with-pan-blocks-ldtr");
+    check_trap(
+        &f,
+        (struct expected){VECTOR_EL1h_SYNC, ESR(EC_DATA_ABORT_SAME, FSC_PERMISSION + 3), (u64)load_unprivileged, user},
+        "uao-with-pan-blocks-ldtr");
 }
 
 // ---- Resuming after a fault ----------------------------------------------------------------------------------------
 
-static void check_far_and_elr_registers(void)
-{
+static void check_far_and_elr_registers(void) {
     // The registers are plain storage.
     WRITE_SYSREG(elr_el1, 0xFEDCBA9876543210);
     WRITE_SYSREG(far_el1, 0x0123456789ABCDEF);
@@ -612,8 +613,7 @@ static void check_far_and_elr_registers(void)
     check_equal(f.esr, ESR(EC_SVC, 0), "svc-after-abort-has-its-own-esr");
 }
 
-void guest_main(void)
-{
+void guest_main(void) {
     check_svc_and_brk();
     check_pstate();
     check_undefined();

@@ -1,4 +1,5 @@
-// Floating point and SIMD as a system sees them: traps by CPACR_EL1.FPEN, FPCR and FPSR, register state, a few exact results.
+// Floating point and SIMD as a system sees them: traps by CPACR_EL1.FPEN, FPCR and FPSR, register state, a few exact
+// results.
 #include "../runtime/check.h"
 #include "../runtime/main.h"
 #include "../runtime/page_table.h"
@@ -19,8 +20,7 @@ const char guest_name[] = "fp";
 
 static USER_DATA u64 memory[64] __attribute__((aligned(64)));
 
-static void set_fpen(u64 value)
-{
+static void set_fpen(u64 value) {
     WRITE_SYSREG(cpacr_el1, value << 20);
     isb();
 }
@@ -41,15 +41,15 @@ PROBE(fcmp_, "fcmp d0, d1")
 PROBE(no_fp, "crc32b w1, w1, w1\nmov x0, #3")
 PROBE(undefined_fp, ".inst 0x1ea22820")
 
-static void check_traps(void)
-{
+static void check_traps(void) {
     static const struct {
-        const char *name;
+        const char* name;
         probe_code code;
     } users[] = {
-        {"fmov", fmov_d},         {"ldr-q", load_q},          {"stp-q", store_pair_q}, {"add-4s", add_4s},
-        {"mrs-fpcr", read_fpcr},  {"msr-fpcr", write_fpcr},   {"mrs-fpsr", read_fpsr}, {"msr-fpsr", write_fpsr},
-        {"aese", aese_},          {"ld1", ld1_},              {"fcmp", fcmp_},
+        {"fmov", fmov_d},        {"ldr-q", load_q},        {"stp-q", store_pair_q},
+        {"add-4s", add_4s},      {"mrs-fpcr", read_fpcr},  {"msr-fpcr", write_fpcr},
+        {"mrs-fpsr", read_fpsr}, {"msr-fpsr", write_fpsr}, {"aese", aese_},
+        {"ld1", ld1_},           {"fcmp", fcmp_},
     };
     // FPEN: 0 and 2 trap both levels, 1 traps EL0, 3 neither. The ISS is CV = 1, COND = 0xE.
     const u64 trapped = ESR(EC_FP_ACCESS, 0x1E00000);
@@ -60,14 +60,14 @@ static void check_traps(void)
             if (fpen == 3)
                 check_true(probe_returned(&f), "fpen-%lu-%s-el0", fpen, users[i].name);
             else
-                check_trap(&f, (struct expected){VECTOR_EL0_SYNC, trapped, (u64)users[i].code, ANY}, "fpen-%lu-%s-el0", fpen,
-                           users[i].name);
+                check_trap(&f, (struct expected){VECTOR_EL0_SYNC, trapped, (u64)users[i].code, ANY}, "fpen-%lu-%s-el0",
+                           fpen, users[i].name);
             f = run_el1(users[i].code, (u64)memory);
             if (fpen & 1)
                 check_true(probe_returned(&f), "fpen-%lu-%s-el1", fpen, users[i].name);
             else
-                check_trap(&f, (struct expected){VECTOR_EL1h_SYNC, trapped, (u64)users[i].code, ANY}, "fpen-%lu-%s-el1", fpen,
-                           users[i].name);
+                check_trap(&f, (struct expected){VECTOR_EL1h_SYNC, trapped, (u64)users[i].code, ANY}, "fpen-%lu-%s-el1",
+                           fpen, users[i].name);
         }
     }
     set_fpen(0);
@@ -78,7 +78,8 @@ static void check_traps(void)
     check_trap(&f, (struct expected){VECTOR_EL0_SYNC, trapped, (u64)load_q, ANY}, "fpen-before-data-abort");
     // An unallocated encoding in the FP space is Undefined whatever FPEN says (D1.3.5.5: Undefined comes first).
     f = run_el0(undefined_fp);
-    check_trap(&f, (struct expected){VECTOR_EL0_SYNC, ESR(EC_UNKNOWN, 0), (u64)undefined_fp, ANY}, "undefined-before-fpen");
+    check_trap(&f, (struct expected){VECTOR_EL0_SYNC, ESR(EC_UNKNOWN, 0), (u64)undefined_fp, ANY},
+               "undefined-before-fpen");
     set_fpen(3);
 }
 
@@ -91,12 +92,12 @@ PROBE(fpcr_round_trip, "msr fpcr, x0\nmrs x0, fpcr\nmsr fpcr, xzr")
 PROBE(fpsr_round_trip, "msr fpsr, x0\nmrs x0, fpsr\nmsr fpsr, xzr")
 PROBE(unaligned_q, "ldr q1, [x0]\nstr q1, [x1]")
 
-static void check_registers(void)
-{
+static void check_registers(void) {
     struct frame f = run_el0(fill_registers, 0x1111222233334444, 5, 6, 7);
     check_equal(f.esr, ESR(EC_SVC, 1), "registers-filled");
     f = run_el0((probe_code)f.elr);
-    check_true(f.x[0] == 0x1111222233334444 && f.x[1] == 5 && f.x[2] == 6 && f.x[3] == 0, "registers-kept-over-exception");
+    check_true(f.x[0] == 0x1111222233334444 && f.x[1] == 5 && f.x[2] == 6 && f.x[3] == 0,
+               "registers-kept-over-exception");
     f = run_el0(scalar_write_zeroes, 0x3f800000);
     check_true(f.x[0] == 0x3f800000 && f.x[1] == 0, "scalar-write-clears-the-rest");
     f = run_el0(fpcr_round_trip, FPCR_FZ | FPCR_DN | FPCR_RMODE(3) | BIT(26));
@@ -105,35 +106,38 @@ static void check_registers(void)
     f = run_el0(fpcr_round_trip, BIT(63) | BIT(32) | BIT(31) | BIT(6));
     check_returned(&f, 0, "fpcr-reserved-bits");
     f = run_el0(fpsr_round_trip, FPSR_IOC | FPSR_DZC | FPSR_OFC | FPSR_UFC | FPSR_IXC | FPSR_IDC | FPSR_QC);
-    check_returned(&f, FPSR_IOC | FPSR_DZC | FPSR_OFC | FPSR_UFC | FPSR_IXC | FPSR_IDC | FPSR_QC, "fpsr-stores-all-flags");
+    check_returned(&f, FPSR_IOC | FPSR_DZC | FPSR_OFC | FPSR_UFC | FPSR_IXC | FPSR_IDC | FPSR_QC,
+                   "fpsr-stores-all-flags");
     f = run_el0(fpsr_round_trip, 0xFFFFFFFF00000060);
     check_returned(&f, 0, "fpsr-reserved-bits");
     memory[0] = 0x0706050403020100;
     memory[1] = 0x0F0E0D0C0B0A0908;
     memory[2] = 0x1716151413121110;
     f = run_el0(unaligned_q, (u64)memory + 3, (u64)memory + 65);
-    check_true(probe_returned(&f) && *(volatile u8 *)((u64)memory + 65) == 3 && *(volatile u8 *)((u64)memory + 80) == 0x12,
+    check_true(probe_returned(&f) && *(volatile u8*)((u64)memory + 65) == 3 &&
+                   *(volatile u8*)((u64)memory + 80) == 0x12,
                "unaligned-128-bit");
     // Over a page boundary into nothing.
     u64 va = 0x3000000000;
     page_table_map(&runtime_table, va, (u64)memory & ~0xFFFull, PTE_ALL_RW, 3);
     page_table_sync();
     f = run_el0(load_q, va + 0xFF8);
-    check_trap(&f,
-               (struct expected){VECTOR_EL0_SYNC, ESR(EC_DATA_ABORT_LOWER, FSC_TRANSLATION + 3), (u64)load_q, va + 0x1000},
-               "128-bit-into-unmapped");
+    check_trap(
+        &f, (struct expected){VECTOR_EL0_SYNC, ESR(EC_DATA_ABORT_LOWER, FSC_TRANSLATION + 3), (u64)load_q, va + 0x1000},
+        "128-bit-into-unmapped");
     f = run_el0(store_pair_q, va + 0xFF0);
     check_trap(&f,
-               (struct expected){VECTOR_EL0_SYNC, ESR(EC_DATA_ABORT_LOWER, FSC_TRANSLATION + 3 + ISS_WNR), (u64)store_pair_q,
-                                 va + 0x1000},
+               (struct expected){VECTOR_EL0_SYNC, ESR(EC_DATA_ABORT_LOWER, FSC_TRANSLATION + 3 + ISS_WNR),
+                                 (u64)store_pair_q, va + 0x1000},
                "pair-of-128-bit-into-unmapped");
 }
 
 // ---- Exact results --------------------------------------------------------------------------------------------------
 
 // Each takes FPCR in x0 and operands in x1, x2, x3; gives the result in x0 and FPSR in x1.
-#define OPERATION(name, code) \
-    PROBE(name, "msr fpcr, x0\nmsr fpsr, xzr\nfmov d1, x1\nfmov d2, x2\nfmov d3, x3\n" code "\nmrs x1, fpsr\nmsr fpcr, xzr")
+#define OPERATION(name, code)                                                                                          \
+    PROBE(name,                                                                                                        \
+          "msr fpcr, x0\nmsr fpsr, xzr\nfmov d1, x1\nfmov d2, x2\nfmov d3, x3\n" code "\nmrs x1, fpsr\nmsr fpcr, xzr")
 OPERATION(d_add, "fadd d0, d1, d2\nfmov x0, d0")
 OPERATION(d_sub, "fsub d0, d1, d2\nfmov x0, d0")
 OPERATION(d_mul, "fmul d0, d1, d2\nfmov x0, d0")
@@ -173,7 +177,7 @@ OPERATION(sat_add, "sqadd b0, b1, b2\nfmov w0, s0")
 #define D_DENORMAL 0x0000000000000001ull
 
 static const struct {
-    const char *name;
+    const char* name;
     probe_code code;
     u64 fpcr, a, b, c, result, fpsr;
 } results[] = {
@@ -196,7 +200,8 @@ static const struct {
     {"flush-keeps-sign", d_add, FPCR_FZ, D_NEGATIVE | D_DENORMAL, D_NEGATIVE, 0, D_NEGATIVE, FPSR_IDC},
     // The product rounds up to the smallest normal: tininess is detected before rounding, so FZ flushes it.
     {"tininess-before-rounding", d_mul, FPCR_FZ, 0x3fefffffffffffff, D_MIN_NORMAL, 0, 0, FPSR_UFC},
-    {"tininess-before-rounding-flags", d_mul, 0, 0x3fefffffffffffff, D_MIN_NORMAL, 0, D_MIN_NORMAL, FPSR_UFC | FPSR_IXC},
+    {"tininess-before-rounding-flags", d_mul, 0, 0x3fefffffffffffff, D_MIN_NORMAL, 0, D_MIN_NORMAL,
+     FPSR_UFC | FPSR_IXC},
     {"nan-first-operand", d_add, 0, D_QNAN | 0x111, D_QNAN | 0x222, 0, D_QNAN | 0x111, 0},
     {"nan-signalling-first", d_add, 0, D_QNAN | 0x111, D_SNAN | 0x222, 0, D_QNAN | D_SNAN | 0x223, FPSR_IOC},
     {"nan-default-mode", d_add, FPCR_DN, D_NEGATIVE | D_QNAN | 0x111, D_ONE, 0, D_QNAN, 0},
@@ -204,7 +209,8 @@ static const struct {
     {"sqrt-negative", d_sqrt, 0, D_NEGATIVE | D_ONE, 0, 0, D_QNAN, FPSR_IOC},
     {"sqrt-minus-zero", d_sqrt, 0, D_NEGATIVE, 0, 0, D_NEGATIVE, 0},
     {"sqrt-two", d_sqrt, 0, D_TWO, 0, 0, 0x3ff6a09e667f3bcd, FPSR_IXC},
-    {"madd-one-rounding", d_madd, 0, 0x3ff0000000000001, 0x3ff0000000000001, D_NEGATIVE | 0x3ff0000000000002, 0x3970000000000000, 0},
+    {"madd-one-rounding", d_madd, 0, 0x3ff0000000000001, 0x3ff0000000000001, D_NEGATIVE | 0x3ff0000000000002,
+     0x3970000000000000, 0},
     {"madd-nan-addend-first", d_madd, 0, D_QNAN | 1, D_QNAN | 2, D_QNAN | 3, D_QNAN | 3, 0},
     {"madd-zero-inf-quiet-nan", d_madd, 0, 0, D_INF, D_QNAN | 5, D_QNAN, FPSR_IOC},
     {"madd-opposite-zeros-towards-minus", d_madd, FPCR_RMODE(2), 0, D_ONE, D_NEGATIVE, D_NEGATIVE, 0},
@@ -245,11 +251,11 @@ static const struct {
     {"saturating-add-sets-qc", sat_add, 0, 0x7f, 1, 0, 0x7f, FPSR_QC},
 };
 
-PROBE(accumulate, "msr fpsr, xzr\nfmov d1, x0\nfmov d2, xzr\nfdiv d0, d1, d2\nfmov d3, x1\nfmul d0, d3, d3\nfadd d0, d1, d1\n"
-                  "mrs x0, fpsr\nmrs x1, fpsr")
+PROBE(accumulate,
+      "msr fpsr, xzr\nfmov d1, x0\nfmov d2, xzr\nfdiv d0, d1, d2\nfmov d3, x1\nfmul d0, d3, d3\nfadd d0, d1, d1\n"
+      "mrs x0, fpsr\nmrs x1, fpsr")
 
-static void check_results(void)
-{
+static void check_results(void) {
     for (unsigned i = 0; i < ARRAY_LENGTH(results); i++) {
         struct frame f = run_el0(results[i].code, results[i].fpcr, results[i].a, results[i].b, results[i].c);
         check_returned(&f, results[i].result, "%s", results[i].name);
@@ -260,8 +266,7 @@ static void check_results(void)
     check_true(f.x[0] == (FPSR_DZC | FPSR_OFC | FPSR_IXC) && f.x[1] == f.x[0], "fpsr-accumulates");
 }
 
-void guest_main(void)
-{
+void guest_main(void) {
     check_traps();
     check_registers();
     check_results();

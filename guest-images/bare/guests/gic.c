@@ -1,4 +1,5 @@
-// The interrupt controller, version 2 or 3 as the device tree says: SGIs, PPIs and SPIs, priorities, groups, activation.
+// The interrupt controller, version 2 or 3 as the device tree says: SGIs, PPIs and SPIs, priorities, groups,
+// activation.
 //
 // QEMU 7.2 lacks GICC_AIAR and GICC_AEOIR (IHI 0048B, 4.4.8), and fails group1-by-aiar.
 #include "../runtime/gic.h"
@@ -25,8 +26,7 @@ static struct {
     } entry[32];
 } taken;
 
-static void record(struct frame *frame, u32 acknowledged, bool fiq)
-{
+static void record(struct frame* frame, u32 acknowledged, bool fiq) {
     if (taken.count < ARRAY_LENGTH(taken.entry)) {
         taken.entry[taken.count].acknowledged = acknowledged;
         taken.entry[taken.count].vector = frame->vector;
@@ -37,20 +37,16 @@ static void record(struct frame *frame, u32 acknowledged, bool fiq)
     taken.count++;
 }
 
-static void on_irq(struct frame *frame)
-{
+static void on_irq(struct frame* frame) {
     u32 acknowledged = gic_acknowledge();
     record(frame, acknowledged, false);
-    if (gic_id(acknowledged) < 1020)
-        gic_end(acknowledged);
+    if (gic_id(acknowledged) < 1020) gic_end(acknowledged);
 }
 
-static void on_fiq(struct frame *frame)
-{
+static void on_fiq(struct frame* frame) {
     u32 acknowledged = gic_version() == 3 ? gic_acknowledge_group0() : gic_acknowledge();
     record(frame, acknowledged, true);
-    if (gic_id(acknowledged) >= 1020)
-        return;
+    if (gic_id(acknowledged) >= 1020) return;
     if (gic_version() == 3)
         gic_end_group0(acknowledged);
     else
@@ -58,16 +54,15 @@ static void on_fiq(struct frame *frame)
 }
 
 // Lets interrupts in until the count is reached, or for a while when it is not.
-static void open_window(unsigned expected)
-{
+static void open_window(unsigned expected) {
     __asm__ volatile("msr daifclr, #3" ::: "memory");
-    for (volatile unsigned i = 0; i < PATIENCE && (expected == 0 || *(volatile unsigned *)&taken.count < expected); i++) {
+    for (volatile unsigned i = 0; i < PATIENCE && (expected == 0 || *(volatile unsigned*)&taken.count < expected);
+         i++) {
     }
     __asm__ volatile("msr daifset, #3" ::: "memory");
 }
 
-static void check_taken(unsigned id, const char *name)
-{
+static void check_taken(unsigned id, const char* name) {
     taken.count = 0;
     open_window(1);
     check_true(taken.count == 1 && gic_id(taken.entry[0].acknowledged) == id, "%s", name);
@@ -75,8 +70,7 @@ static void check_taken(unsigned id, const char *name)
         note("%s: taken %u, first %u", name, taken.count, gic_id(taken.entry[0].acknowledged));
 }
 
-static void check_not_taken(const char *name)
-{
+static void check_not_taken(const char* name) {
     taken.count = 0;
     open_window(0);
     check_equal(taken.count, 0, "%s", name);
@@ -84,23 +78,19 @@ static void check_not_taken(const char *name)
 
 static bool irq_signalled(void) { return READ_SYSREG(isr_el1) & PSR_I; }
 
-static void fresh(unsigned id)
-{
+static void fresh(unsigned id) {
     gic_disable(id);
     gic_clear_pending(id);
     gic_clear_active(id);
     gic_set_priority(id, 0xA0);
-    if (id >= 32)
-        gic_set_edge(id, true);
+    if (id >= 32) gic_set_edge(id, true);
     gic_enable(id);
-    if (id >= 32)
-        gic_route(id, 0);
+    if (id >= 32) gic_route(id, 0);
 }
 
 // ---- Identification -------------------------------------------------------------------------------------------------
 
-static void check_identification(void)
-{
+static void check_identification(void) {
     note("GICv%u, %u interrupts", gic_version(), gic_interrupt_count());
     check_true(gic_interrupt_count() >= 128 && gic_interrupt_count() <= 1024, "typer-interrupt-lines");
     if (gic_version() == 3) {
@@ -124,8 +114,7 @@ static void check_identification(void)
 
 PROBE(read_pmr, "mrs x0, ICC_PMR_EL1")
 
-static void check_system_register_presence(void)
-{
+static void check_system_register_presence(void) {
     bool announced = field(READ_SYSREG(id_aa64pfr0_el1), 24, 4) != 0;
     struct frame f = run_el1(read_pmr);
     if (announced)
@@ -133,13 +122,13 @@ static void check_system_register_presence(void)
     else
         check_trap(&f, (struct expected){VECTOR_EL1h_SYNC, ESR(EC_UNKNOWN, 0), (u64)read_pmr, ANY}, "icc-pmr-absent");
     f = run_el0(read_pmr);
-    check_trap(&f, (struct expected){VECTOR_EL0_SYNC, ESR(EC_UNKNOWN, 0), (u64)read_pmr, ANY}, "icc-pmr-undefined-at-el0");
+    check_trap(&f, (struct expected){VECTOR_EL0_SYNC, ESR(EC_UNKNOWN, 0), (u64)read_pmr, ANY},
+               "icc-pmr-undefined-at-el0");
 }
 
 // ---- Registers as storage ------------------------------------------------------------------------------------------
 
-static void check_registers(void)
-{
+static void check_registers(void) {
     fresh(SPI_A);
     check_true(gic_is_enabled(SPI_A), "enable-reads-back");
     gic_disable(SPI_A);
@@ -175,8 +164,7 @@ static void check_registers(void)
 
 // ---- One interrupt's life ------------------------------------------------------------------------------------------
 
-static void check_life(unsigned id, const char *kind)
-{
+static void check_life(unsigned id, const char* kind) {
     fresh(id);
     if (id < 16)
         gic_send_sgi(id, 1);
@@ -203,11 +191,11 @@ static void check_life(unsigned id, const char *kind)
     taken.count = 0;
     open_window(1);
     check_true(taken.count == 1 && taken.entry[0].acknowledged == id, "%s-taken", kind);
-    check_true(taken.entry[0].vector == VECTOR_EL1h_IRQ && taken.entry[0].running == 0xA0, "%s-vector-and-priority", kind);
+    check_true(taken.entry[0].vector == VECTOR_EL1h_IRQ && taken.entry[0].running == 0xA0, "%s-vector-and-priority",
+               kind);
     check_true(!gic_is_pending(id) && !gic_is_active(id), "%s-inactive", kind);
     // GICv2: whether SGIs can be disabled is implementation defined, and GICD_ISPENDR is read-only for them.
-    if (id < 16 && gic_version() == 2)
-        return;
+    if (id < 16 && gic_version() == 2) return;
     // Disabled: stays pending, is not signalled, comes when enabled.
     gic_disable(id);
     if (id < 16)
@@ -231,8 +219,7 @@ static void check_life(unsigned id, const char *kind)
 
 // ---- Priorities -----------------------------------------------------------------------------------------------------
 
-static void check_priorities(void)
-{
+static void check_priorities(void) {
     fresh(SPI_A);
     fresh(SPI_B);
     fresh(SPI_C);
@@ -323,12 +310,10 @@ static void check_priorities(void)
 
 // A handler that lets higher priorities in.
 static unsigned depth, deepest;
-static void on_irq_nesting(struct frame *frame)
-{
+static void on_irq_nesting(struct frame* frame) {
     u32 acknowledged = gic_acknowledge();
     record(frame, acknowledged, false);
-    if (gic_id(acknowledged) >= 1020)
-        return;
+    if (gic_id(acknowledged) >= 1020) return;
     depth++;
     deepest = depth > deepest ? depth : deepest;
     if (acknowledged == SPI_A) {
@@ -346,8 +331,7 @@ static void on_irq_nesting(struct frame *frame)
     gic_end(acknowledged);
 }
 
-static void check_nesting(void)
-{
+static void check_nesting(void) {
     gic_set_priority(SPI_A, 0xA0);
     gic_set_priority(SPI_B, 0x60);
     gic_set_priority(SPI_C, 0xC0);
@@ -365,8 +349,7 @@ static void check_nesting(void)
 
 // ---- EOImode 1 ------------------------------------------------------------------------------------------------------
 
-static void check_split_end(void)
-{
+static void check_split_end(void) {
     fresh(SPI_A);
     fresh(SPI_B);
     gic_set_eoi_mode(true);
@@ -394,8 +377,7 @@ static void check_split_end(void)
 
 // ---- Level sensitivity: the virtual timer's line is one that software can raise and lower --------------------------
 
-static void check_level(void)
-{
+static void check_level(void) {
     gic_disable(PPI_VIRTUAL_TIMER);
     gic_set_priority(PPI_VIRTUAL_TIMER, 0xA0);
     gic_enable(PPI_VIRTUAL_TIMER);
@@ -422,7 +404,8 @@ static void check_level(void)
     WRITE_SYSREG(cntv_ctl_el0, 2);
     isb();
     gic_end(acknowledged);
-    check_true(acknowledged == PPI_VIRTUAL_TIMER && !gic_is_pending(PPI_VIRTUAL_TIMER) && !irq_signalled(), "level-served");
+    check_true(acknowledged == PPI_VIRTUAL_TIMER && !gic_is_pending(PPI_VIRTUAL_TIMER) && !irq_signalled(),
+               "level-served");
     WRITE_SYSREG(cntv_ctl_el0, 0);
     // An unwired level SPI: set pending by software, taken once.
     fresh(SPI_A);
@@ -438,8 +421,7 @@ static void check_level(void)
 
 // ---- Groups ---------------------------------------------------------------------------------------------------------
 
-static void check_groups(void)
-{
+static void check_groups(void) {
     fresh(SPI_A);
     if (gic_version() == 3) {
         // Group 0 comes as FIQ, through its own registers (IHI 0069, 4.6).
@@ -497,23 +479,18 @@ static void check_groups(void)
 PROBE(spin_until, "1: ldr w1, [x0]\ncbz w1, 1b\nmov x0, #0x1234")
 static USER_DATA volatile u32 user_flag;
 
-static void on_irq_raising_flag(struct frame *frame)
-{
+static void on_irq_raising_flag(struct frame* frame) {
     on_irq(frame);
     user_flag = 1;
 }
 
-static void check_sources(void)
-{
-    for (unsigned id = 0; id < 16; id++)
-        fresh(id);
-    for (unsigned id = 0; id < 16; id++)
-        gic_send_sgi(id, 1);
+static void check_sources(void) {
+    for (unsigned id = 0; id < 16; id++) fresh(id);
+    for (unsigned id = 0; id < 16; id++) gic_send_sgi(id, 1);
     taken.count = 0;
     open_window(16);
     bool in_order = taken.count == 16;
-    for (unsigned i = 0; i < 16 && in_order; i++)
-        in_order = taken.entry[i].acknowledged == i;
+    for (unsigned i = 0; i < 16 && in_order; i++) in_order = taken.entry[i].acknowledged == i;
     check_true(in_order, "sixteen-sgis-in-order");
     gic_send_sgi(5, 1);
     gic_send_sgi(5, 1);
@@ -551,19 +528,16 @@ static void check_sources(void)
 }
 
 // Beyond the implemented interrupts everything reads as zero and ignores writes.
-static void check_beyond(void)
-{
+static void check_beyond(void) {
     unsigned count = gic_interrupt_count() + 32;
-    if (count >= 1020)
-        return;
+    if (count >= 1020) return;
     gic_distributor_write(0x100 + count / 8, ~0u);
     gic_distributor_write(0x200 + count / 8, ~0u);
     check_true(gic_distributor_read(0x100 + count / 8) == 0 && gic_distributor_read(0x200 + count / 8) == 0,
                "beyond-the-last-interrupt");
 }
 
-void guest_main(void)
-{
+void guest_main(void) {
     gic_init(device_tree);
     this_cpu()->on_irq = on_irq;
     this_cpu()->on_fiq = on_fiq;

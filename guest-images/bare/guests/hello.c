@@ -1,4 +1,5 @@
-// The machine as the boot protocol leaves it: exception level, device tree, relocation, arithmetic, PSCI, identity registers.
+// The machine as the boot protocol leaves it: exception level, device tree, relocation, arithmetic, PSCI, identity
+// registers.
 #include "../runtime/check.h"
 #include "../runtime/fdt.h"
 #include "../runtime/main.h"
@@ -9,13 +10,12 @@
 
 const char guest_name[] = "hello";
 
-static const char *const words[] = {"relocated", "pointer", "table"};
+static const char* const words[] = {"relocated", "pointer", "table"};
 static u64 zeroed[64];
 
 static u64 factorial(u64 n) { return n < 2 ? 1 : n * factorial(n - 1); }
 
-static void check_boot_state(void)
-{
+static void check_boot_state(void) {
     check_equal(READ_SYSREG(currentel) >> 2, 1, "boots-at-el1");
     check_equal(READ_SYSREG(daif), PSR_DAIF, "interrupts-masked");
     check_equal(READ_SYSREG(spsel), 1, "spsel-1");
@@ -31,12 +31,10 @@ static void check_boot_state(void)
     check_true(fdt_cpus(device_tree, mpidrs, MAX_CPUS) >= 1 && mpidrs[0] == 0, "device-tree-cpu-0");
 }
 
-static void check_language(void)
-{
+static void check_language(void) {
     check_equal((u8)words[0][0], 'r', "relocated-pointers");
     u64 sum = 0;
-    for (unsigned i = 0; i < ARRAY_LENGTH(zeroed); i++)
-        sum |= zeroed[i];
+    for (unsigned i = 0; i < ARRAY_LENGTH(zeroed); i++) sum |= zeroed[i];
     check_equal(sum, 0, "bss-zero");
     check_equal(factorial(20), 2432902008176640000ull, "factorial-20");
     volatile u64 dividend = 1000000007, divisor = 0;
@@ -51,8 +49,7 @@ static void check_language(void)
     check_equal(high, ~1ull, "umulh");
 }
 
-static void check_identity(void)
-{
+static void check_identity(void) {
     u64 pfr0 = READ_SYSREG(id_aa64pfr0_el1);
     check_true(field(pfr0, 0, 4) == 1 || field(pfr0, 0, 4) == 2, "pfr0-el0-aarch64");
     check_true(field(pfr0, 4, 4) == 1 || field(pfr0, 4, 4) == 2, "pfr0-el1-aarch64");
@@ -62,13 +59,12 @@ static void check_identity(void)
     check_true(field(READ_SYSREG(dczid_el0), 0, 4) <= 9, "dczid-block-at-most-2k");
     check_true(READ_SYSREG(cntfrq_el0) >= 1000000 && READ_SYSREG(cntfrq_el0) <= 1000000000, "cntfrq-1mhz-to-1ghz");
     check_equal(READ_SYSREG(midr_el1) >> 16 & 0xF, 0xF, "midr-architecture-by-id-registers");
-    print("NOTE midr=0x%lx isar0=0x%lx mmfr0=0x%lx mmfr1=0x%lx pfr0=0x%lx ctr=0x%lx cntfrq=%lu\n", READ_SYSREG(midr_el1),
-          READ_SYSREG(id_aa64isar0_el1), READ_SYSREG(id_aa64mmfr0_el1), READ_SYSREG(id_aa64mmfr1_el1), pfr0, ctr,
-          READ_SYSREG(cntfrq_el0));
+    print("NOTE midr=0x%lx isar0=0x%lx mmfr0=0x%lx mmfr1=0x%lx pfr0=0x%lx ctr=0x%lx cntfrq=%lu\n",
+          READ_SYSREG(midr_el1), READ_SYSREG(id_aa64isar0_el1), READ_SYSREG(id_aa64mmfr0_el1),
+          READ_SYSREG(id_aa64mmfr1_el1), pfr0, ctr, READ_SYSREG(cntfrq_el0));
 }
 
-static void check_psci(void)
-{
+static void check_psci(void) {
     s64 version = psci_call(PSCI_VERSION, 0, 0, 0);
     check_true(version >= 0x10000 || version == 2, "psci-version-0.2-or-later");
     if (version >= 0x10000) {
@@ -83,8 +79,7 @@ static void check_psci(void)
 
 PROBE(set_x0, "mov x0, #0x77")
 
-void guest_main(void)
-{
+void guest_main(void) {
     print("Hello from EL1\n");
     check_boot_state();
     check_language();

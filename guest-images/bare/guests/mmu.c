@@ -1,4 +1,5 @@
-// Address translation (D8): granules, levels, rights, access flag, ASIDs, TLB maintenance, address translation instructions.
+// Address translation (D8): granules, levels, rights, access flag, ASIDs, TLB maintenance, address translation
+// instructions.
 //
 // QEMU 7.2 differs from the architecture in four places, and fails there:
 // - device-unaligned-*, device-dc-zva: it never makes an unaligned access or DC ZVA to Device memory fault (B2.7.2).
@@ -31,13 +32,12 @@ static NO_INIT u8 frames[FRAMES][65536] __attribute__((aligned(65536)));
 
 static struct page_table table;
 static u64 page, extra_tcr;
-static const char *label;
+static const char* label;
 
 static u64 frame_address(unsigned i) { return (u64)frames[i]; }
-static volatile u64 *frame_word(unsigned i, u64 offset) { return (volatile u64 *)(frames[i] + offset); }
+static volatile u64* frame_word(unsigned i, u64 offset) { return (volatile u64*)(frames[i] + offset); }
 
-static void use_table_with(const struct page_table *upper, u64 tcr_extra)
-{
+static void use_table_with(const struct page_table* upper, u64 tcr_extra) {
     u64 tcr = page_table_tcr(&table) | tcr_extra;
     if (upper != 0)
         tcr = (tcr & ~(TCR_EPD1 | (0x3Full << 16) | (3ull << 30))) | TCR_T1SZ(upper->va_bits) | tcr_tg1(upper->granule);
@@ -45,15 +45,13 @@ static void use_table_with(const struct page_table *upper, u64 tcr_extra)
     extra_tcr = tcr_extra;
 }
 
-static void tlbi_address(u64 va)
-{
+static void tlbi_address(u64 va) {
     __asm__ volatile("dsb ishst; tlbi vaae1is, %0; dsb ish; isb" ::"r"(va >> 12 & 0xFFFFFFFFFFF) : "memory");
 }
 
 // Changes a descriptor by break-before-make (D8.14.1).
-static void set_entry(u64 va, unsigned level, u64 descriptor)
-{
-    u64 *entry = page_table_entry(&table, va, level);
+static void set_entry(u64 va, unsigned level, u64 descriptor) {
+    u64* entry = page_table_entry(&table, va, level);
     *entry = 0;
     tlbi_address(va);
     *entry = descriptor;
@@ -62,24 +60,21 @@ static void set_entry(u64 va, unsigned level, u64 descriptor)
 
 static void map_page(u64 va, u64 pa, u64 attributes) { set_entry(va, 3, leaf_descriptor(pa, attributes, 3)); }
 
-static void expect_fault(probe_code code, u64 va, bool el0, u64 iss, u64 far, const char *name)
-{
+static void expect_fault(probe_code code, u64 va, bool el0, u64 iss, u64 far, const char* name) {
     struct frame f = el0 ? run_el0(code, va, 1, 2) : run_el1(code, va, 1, 2);
     u64 ec = el0 ? EC_DATA_ABORT_LOWER : EC_DATA_ABORT_SAME;
-    check_trap(&f, (struct expected){el0 ? VECTOR_EL0_SYNC : VECTOR_EL1h_SYNC, ESR(ec, iss), (u64)code, far}, "%s-%s-%s",
-               label, name, el0 ? "el0" : "el1");
+    check_trap(&f, (struct expected){el0 ? VECTOR_EL0_SYNC : VECTOR_EL1h_SYNC, ESR(ec, iss), (u64)code, far},
+               "%s-%s-%s", label, name, el0 ? "el0" : "el1");
 }
 
-static void expect_fetch_fault(u64 va, bool el0, u64 fsc, const char *name)
-{
+static void expect_fetch_fault(u64 va, bool el0, u64 fsc, const char* name) {
     struct frame f = el0 ? run_el0((probe_code)va) : run_el1((probe_code)va);
     u64 ec = el0 ? EC_INSTRUCTION_ABORT_LOWER : EC_INSTRUCTION_ABORT_SAME;
-    check_trap(&f, (struct expected){el0 ? VECTOR_EL0_SYNC : VECTOR_EL1h_SYNC, ESR(ec, fsc), va, va}, "%s-%s-%s", label, name,
-               el0 ? "el0" : "el1");
+    check_trap(&f, (struct expected){el0 ? VECTOR_EL0_SYNC : VECTOR_EL1h_SYNC, ESR(ec, fsc), va, va}, "%s-%s-%s", label,
+               name, el0 ? "el0" : "el1");
 }
 
-static u64 read_at(u64 va)
-{
+static u64 read_at(u64 va) {
     struct frame f = run_el1(load, va);
     return probe_returned(&f) ? f.x[0] : 0xBAD0000000000000 | (f.esr & 0x3F);
 }
@@ -87,19 +82,17 @@ static u64 read_at(u64 va)
 // ---- Pages, crossings, aliases --------------------------------------------------------------------------------------
 
 // Three pages in a row, over frames that are not; the fourth stays unmapped.
-static void map_shuffled(void)
-{
+static void map_shuffled(void) {
     map_page(BASE, frame_address(0), PTE_ALL_RW);
     map_page(BASE + page, frame_address(2), PTE_ALL_RW);
     map_page(BASE + 2 * page, frame_address(1), PTE_ALL_RW);
 }
 
-static void check_pages(void)
-{
+static void check_pages(void) {
     map_shuffled();
-    for (unsigned i = 0; i < FRAMES; i++)
-        *frame_word(i, 8) = 0x1000 + i;
-    check_true(read_at(BASE + 8) == 0x1000 && read_at(BASE + page + 8) == 0x1002 && read_at(BASE + 2 * page + 8) == 0x1001,
+    for (unsigned i = 0; i < FRAMES; i++) *frame_word(i, 8) = 0x1000 + i;
+    check_true(read_at(BASE + 8) == 0x1000 && read_at(BASE + page + 8) == 0x1002 &&
+                   read_at(BASE + 2 * page + 8) == 0x1001,
                "%s-discontiguous-pages", label);
     struct frame f = run_el0(store, BASE + page + 16, 0x77777);
     check_true(probe_returned(&f) && *frame_word(2, 16) == 0x77777, "%s-store-through", label);
@@ -140,8 +133,7 @@ static void check_pages(void)
 
     // One frame at many addresses.
     u64 wrong = 0;
-    for (u64 i = 0; i < 64; i++)
-        map_page(BASE + (16 + 3 * i) * page, frame_address(3), PTE_ALL_RW);
+    for (u64 i = 0; i < 64; i++) map_page(BASE + (16 + 3 * i) * page, frame_address(3), PTE_ALL_RW);
     for (u64 i = 0; i < 64; i++) {
         run_el0(store, BASE + (16 + 3 * i) * page + 40, 0xA0 + i);
         wrong += read_at(BASE + (16 + 3 * ((i + 17) % 64)) * page + 40) != 0xA0 + i || *frame_word(3, 40) != 0xA0 + i;
@@ -154,17 +146,14 @@ static void check_pages(void)
                "%s-non-cacheable-and-device", label);
 
     u64 zva = 4ull << field(READ_SYSREG(dczid_el0), 0, 4);
-    for (u64 i = 0; i < 3 * zva; i += 8)
-        *frame_word(0, i) = ~0ull;
+    for (u64 i = 0; i < 3 * zva; i += 8) *frame_word(0, i) = ~0ull;
     run_el1(zero_block, BASE + zva + 5);
     u64 zeroes = 0;
-    for (u64 i = 0; i < 3 * zva; i += 8)
-        zeroes += *frame_word(0, i) == 0 ? 8 : 0;
+    for (u64 i = 0; i < 3 * zva; i += 8) zeroes += *frame_word(0, i) == 0 ? 8 : 0;
     check_true(zeroes == zva && *frame_word(0, zva) == 0 && *frame_word(0, 2 * zva - 8) == 0, "%s-dc-zva", label);
 }
 
-static void check_device_alignment(void)
-{
+static void check_device_alignment(void) {
     map_page(BASE + 5 * page, frame_address(3), (PTE_ALL_RW & ~PTE_ATTR(7)) | PTE_ATTR(1));
     label = "device";
     expect_fault(load, BASE + 5 * page + 1, true, FSC_ALIGNMENT, BASE + 5 * page + 1, "unaligned-load");
@@ -174,16 +163,15 @@ static void check_device_alignment(void)
 
 // ---- Levels ---------------------------------------------------------------------------------------------------------
 
-static void check_levels(void)
-{
+static void check_levels(void) {
     // In each, the entry at the level is there and empty.
     for (unsigned level = table.start_level; level <= 3; level++) {
         u64 va = BASE + 0x800000000ull + level_size(table.granule, level);
-        if (level == 0)
-            va = BIT(47);
+        if (level == 0) va = BIT(47);
         *page_table_entry(&table, va, level) = 0;
         page_table_sync();
-        static const char *const names[] = {"no-entry-level-0", "no-entry-level-1", "no-entry-level-2", "no-entry-level-3"};
+        static const char* const names[] = {"no-entry-level-0", "no-entry-level-1", "no-entry-level-2",
+                                            "no-entry-level-3"};
         for (unsigned el0 = 0; el0 < 2; el0++) {
             expect_fault(load, va + 8, el0, FSC_TRANSLATION + level, va + 8, names[level]);
             expect_fault(store, va + 8, el0, FSC_TRANSLATION + level + ISS_WNR, va + 8, names[level]);
@@ -236,18 +224,24 @@ static void check_levels(void)
     set_entry(va + 2 * block, 2, 0x0B000000 | 3);
     struct frame f = run_el1(load, va + 2 * block);
     f.esr &= ~BIT(9);
-    check_trap(&f,
-               (struct expected){VECTOR_EL1h_SYNC, ESR(EC_DATA_ABORT_SAME, 0x14 + 3), (u64)load, va + 2 * block},
+    check_trap(&f, (struct expected){VECTOR_EL1h_SYNC, ESR(EC_DATA_ABORT_SAME, 0x14 + 3), (u64)load, va + 2 * block},
                "%s-external-abort-on-walk-level-3", label);
 }
 
 // ---- Rights ---------------------------------------------------------------------------------------------------------
 
-enum { EL1_READ = 1, EL1_WRITE = 2, EL1_EXECUTE = 4, EL0_READ = 8, EL0_WRITE = 16, EL0_EXECUTE = 32, BAD_SYNDROME = 64 };
+enum {
+    EL1_READ = 1,
+    EL1_WRITE = 2,
+    EL1_EXECUTE = 4,
+    EL0_READ = 8,
+    EL0_WRITE = 16,
+    EL0_EXECUTE = 32,
+    BAD_SYNDROME = 64
+};
 
 // What the page at va allows, by trying. The word at va + 64 is a RET.
-static u64 observed_rights(u64 va, unsigned level)
-{
+static u64 observed_rights(u64 va, unsigned level) {
     u64 rights = 0;
     for (unsigned el0 = 0; el0 < 2; el0++) {
         for (unsigned kind = 0; kind < 3; kind++) {
@@ -256,7 +250,8 @@ static u64 observed_rights(u64 va, unsigned level)
             u64 ec = (kind == 2 ? EC_INSTRUCTION_ABORT_LOWER : EC_DATA_ABORT_LOWER) + (el0 ? 0 : 1);
             if (probe_returned(&f))
                 rights |= 1ull << (el0 * 3 + kind);
-            else if (f.esr != ESR(ec, FSC_PERMISSION + level + (kind == 1 ? ISS_WNR : 0)) || f.far != (kind == 2 ? va + 64 : va))
+            else if (f.esr != ESR(ec, FSC_PERMISSION + level + (kind == 1 ? ISS_WNR : 0)) ||
+                     f.far != (kind == 2 ? va + 64 : va))
                 rights |= BAD_SYNDROME;
         }
     }
@@ -264,23 +259,17 @@ static u64 observed_rights(u64 va, unsigned level)
 }
 
 // Table D8-? "data access permissions" and "instruction execution permissions" of the stage 1 EL1&0 regime.
-static u64 architectural_rights(u64 attributes, bool wxn)
-{
+static u64 architectural_rights(u64 attributes, bool wxn) {
     bool user = attributes & PTE_USER, writable = !(attributes & PTE_READ_ONLY);
     u64 rights = EL1_READ;
-    if (writable)
-        rights |= EL1_WRITE;
-    if (!(attributes & PTE_PXN) && !(user && writable) && !(wxn && writable))
-        rights |= EL1_EXECUTE;
-    if (user)
-        rights |= EL0_READ | (writable ? EL0_WRITE : 0);
-    if (!(attributes & PTE_UXN) && !(wxn && user && writable))
-        rights |= EL0_EXECUTE;
+    if (writable) rights |= EL1_WRITE;
+    if (!(attributes & PTE_PXN) && !(user && writable) && !(wxn && writable)) rights |= EL1_EXECUTE;
+    if (user) rights |= EL0_READ | (writable ? EL0_WRITE : 0);
+    if (!(attributes & PTE_UXN) && !(wxn && user && writable)) rights |= EL0_EXECUTE;
     return rights;
 }
 
-static void check_rights(void)
-{
+static void check_rights(void) {
     *frame_word(0, 64) = RET;
     __asm__ volatile("dc cvau, %0; dsb ish; ic iallu; dsb ish; isb" ::"r"(frame_word(0, 64)) : "memory");
     u64 block = level_size(table.granule, 2);
@@ -292,8 +281,8 @@ static void check_rights(void)
             u64 attributes = PTE_NORMAL | (i & 1 ? PTE_USER : 0) | (i & 2 ? PTE_READ_ONLY : 0) | (i & 4 ? PTE_UXN : 0) |
                              (i & 8 ? PTE_PXN : 0);
             map_page(BASE, frame_address(0), attributes);
-            check_equal(observed_rights(BASE, 3), architectural_rights(attributes, wxn), "%s-rights-page-ap%u-uxn%u-pxn%u-wxn%u",
-                        label, i & 3, i >> 2 & 1, i >> 3, wxn);
+            check_equal(observed_rights(BASE, 3), architectural_rights(attributes, wxn),
+                        "%s-rights-page-ap%u-uxn%u-pxn%u-wxn%u", label, i & 3, i >> 2 & 1, i >> 3, wxn);
             set_entry(block_va, 2, leaf_descriptor(frame_address(0) - offset, attributes, 2));
             tlb_flush_all();
             check_equal(observed_rights(block_va + offset, 2), architectural_rights(attributes, wxn),
@@ -305,7 +294,7 @@ static void check_rights(void)
 
     // Hierarchical controls in the level 2 table descriptor.
     static const struct {
-        const char *name;
+        const char* name;
         u64 bits, attributes, same_as;
     } cases[] = {
         {"apt-no-el0", TABLE_AP_NO_EL0, PTE_USER, 0},
@@ -315,13 +304,14 @@ static void check_rights(void)
         {"pxntable", TABLE_PXN, PTE_USER | PTE_READ_ONLY, PTE_USER | PTE_READ_ONLY | PTE_PXN},
     };
     u64 va = BASE + 0x900000000ull;
-    u64 *directory = page_table_entry(&table, va, 2);
+    u64* directory = page_table_entry(&table, va, 2);
     for (unsigned i = 0; i < ARRAY_LENGTH(cases); i++) {
         map_page(va, frame_address(0), PTE_NORMAL | cases[i].attributes);
         u64 plain = *directory;
         *directory = plain | cases[i].bits;
         tlb_flush_all();
-        check_equal(observed_rights(va, 3), architectural_rights(cases[i].same_as, false), "%s-%s", label, cases[i].name);
+        check_equal(observed_rights(va, 3), architectural_rights(cases[i].same_as, false), "%s-%s", label,
+                    cases[i].name);
         *directory = plain;
         tlb_flush_all();
     }
@@ -334,8 +324,7 @@ static void check_rights(void)
     check_true(probe_returned(&f) && *frame_word(0, 0) == 0x515, "%s-sttr-user-page", label);
 }
 
-static void check_access_flag(void)
-{
+static void check_access_flag(void) {
     u64 no_flag = PTE_ALL_RW & ~PTE_AF;
     u64 block = level_size(table.granule, 2), offset = frame_address(0) & (block - 1), block_va = BASE + 0xA00000000ull;
     map_page(BASE, frame_address(0), no_flag);
@@ -356,8 +345,7 @@ static void check_access_flag(void)
     check_equal(read_at(BASE), 0xAF, "%s-access-flag-set-without-tlbi", label);
 
     u64 hafdbs = field(READ_SYSREG(id_aa64mmfr1_el1), 0, 4);
-    if (hafdbs == 0)
-        return;
+    if (hafdbs == 0) return;
     u64 tcr = READ_SYSREG(tcr_el1);
     WRITE_SYSREG(tcr_el1, tcr | TCR_HA);
     isb();
@@ -392,17 +380,16 @@ static void check_access_flag(void)
 
 // ---- Address translation instructions ------------------------------------------------------------------------------
 
-#define AT(form, va)                                                        \
-    ({                                                                      \
-        __asm__ volatile("at " #form ", %0; isb" ::"r"(va) : "memory");     \
-        READ_SYSREG(par_el1);                                               \
+#define AT(form, va)                                                                                                   \
+    ({                                                                                                                 \
+        __asm__ volatile("at " #form ", %0; isb" ::"r"(va) : "memory");                                                \
+        READ_SYSREG(par_el1);                                                                                          \
     })
 #define PAR_ADDRESS 0x0000FFFFFFFFF000ull
 #define PAR_ATTR_SH (0xFFull << 56 | 3ull << 7)
 #define PAR_FAULT(fsc) ((u64)(fsc) << 1 | 1)
 
-static void check_address_translation(void)
-{
+static void check_address_translation(void) {
     u64 esr = 0x1234000, far = 0x4321;
     map_page(BASE, frame_address(2), PTE_ALL_RW);
     WRITE_SYSREG(esr_el1, esr);
@@ -423,8 +410,8 @@ static void check_address_translation(void)
     check_equal(AT(s1e1r, BIT(table.va_bits)) & 0x37F, PAR_FAULT(FSC_TRANSLATION), "%s-at-out-of-range", label);
     u64 block = level_size(table.granule, 2), va = BASE + 0xA00000000ull;
     set_entry(va, 2, leaf_descriptor(frame_address(0) & ~(block - 1), PTE_ALL_RW, 2));
-    check_equal(AT(s1e1r, va + block / 2 + 0x3000) & (PAR_ADDRESS | 1), (frame_address(0) & ~(block - 1)) + block / 2 + 0x3000,
-                "%s-at-block-address", label);
+    check_equal(AT(s1e1r, va + block / 2 + 0x3000) & (PAR_ADDRESS | 1),
+                (frame_address(0) & ~(block - 1)) + block / 2 + 0x3000, "%s-at-block-address", label);
     set_entry(va, 2, leaf_descriptor(frame_address(0) & ~(block - 1), PTE_ALL_RW & ~PTE_AF, 2));
     check_equal(AT(s1e1r, va) & 0x37F, PAR_FAULT(FSC_ACCESS_FLAG + 2), "%s-at-access-flag", label);
     check_true(READ_SYSREG(esr_el1) == esr && READ_SYSREG(far_el1) == far, "%s-at-leaves-esr-and-far", label);
@@ -432,19 +419,30 @@ static void check_address_translation(void)
 
 // ---- TLB maintenance and ASIDs --------------------------------------------------------------------------------------
 
-enum tlbi_form { VMALLE1, VMALLE1IS, VAE1, VAE1IS, VAAE1, VAAE1IS, VALE1, VALE1IS, VAALE1, VAALE1IS, ASIDE1, ASIDE1IS, FORMS };
-static const char *const form_names[FORMS] = {"vmalle1", "vmalle1is", "vae1",   "vae1is",   "vaae1",  "vaae1is",
+enum tlbi_form {
+    VMALLE1,
+    VMALLE1IS,
+    VAE1,
+    VAE1IS,
+    VAAE1,
+    VAAE1IS,
+    VALE1,
+    VALE1IS,
+    VAALE1,
+    VAALE1IS,
+    ASIDE1,
+    ASIDE1IS,
+    FORMS
+};
+static const char* const form_names[FORMS] = {"vmalle1", "vmalle1is", "vae1",   "vae1is",   "vaae1",  "vaae1is",
                                               "vale1",   "vale1is",   "vaale1", "vaale1is", "aside1", "aside1is"};
 
-static void tlbi(enum tlbi_form form, u64 asid, u64 va)
-{
+static void tlbi(enum tlbi_form form, u64 asid, u64 va) {
     u64 argument = asid << 48 | (va >> 12 & 0xFFFFFFFFFFF);
     __asm__ volatile("dsb ishst" ::: "memory");
     switch (form) {
-#define FORM(upper, text)                                               \
-    case upper:                                                         \
-        __asm__ volatile("tlbi " text ", %0" ::"r"(argument) : "memory"); \
-        break;
+#define FORM(upper, text)                                                                                              \
+    case upper: __asm__ volatile("tlbi " text ", %0" ::"r"(argument) : "memory"); break;
         FORM(VAE1, "vae1")
         FORM(VAE1IS, "vae1is")
         FORM(VAAE1, "vaae1")
@@ -456,24 +454,18 @@ static void tlbi(enum tlbi_form form, u64 asid, u64 va)
         FORM(ASIDE1, "aside1")
         FORM(ASIDE1IS, "aside1is")
 #undef FORM
-    case VMALLE1IS:
-        __asm__ volatile("tlbi vmalle1is" ::: "memory");
-        break;
-    default:
-        __asm__ volatile("tlbi vmalle1" ::: "memory");
-        break;
+    case VMALLE1IS: __asm__ volatile("tlbi vmalle1is" ::: "memory"); break;
+    default: __asm__ volatile("tlbi vmalle1" ::: "memory"); break;
     }
     __asm__ volatile("dsb ish; isb" ::: "memory");
 }
 
-static void set_ttbr0(const struct page_table *t, u64 asid)
-{
+static void set_ttbr0(const struct page_table* t, u64 asid) {
     WRITE_SYSREG(ttbr0_el1, (u64)t->root | asid << 48);
     isb();
 }
 
-static void check_tlbi(void)
-{
+static void check_tlbi(void) {
     enum { PAGES = 24 };
     const u64 asid = 0xFE31;
     u64 run = BASE + 0x100 * page;
@@ -489,23 +481,17 @@ static void check_tlbi(void)
             for (u64 i = 0; i < PAGES; i++)
                 *page_table_entry(&table, run + i * page, 3) = leaf_descriptor(frame_address(old), attributes, 3);
             page_table_sync();
-            for (u64 i = 0; i < PAGES; i++)
-                wrong += read_at(run + i * page + 32) != 0xF0 + old;
-            for (u64 i = 0; i < PAGES; i++)
-                *page_table_entry(&table, run + i * page, 3) = 0;
-            for (u64 i = 0; i < (by_address ? PAGES : 1); i++)
-                tlbi(form, asid, run + i * page);
+            for (u64 i = 0; i < PAGES; i++) wrong += read_at(run + i * page + 32) != 0xF0 + old;
+            for (u64 i = 0; i < PAGES; i++) *page_table_entry(&table, run + i * page, 3) = 0;
+            for (u64 i = 0; i < (by_address ? PAGES : 1); i++) tlbi(form, asid, run + i * page);
             for (u64 i = 0; i < PAGES; i++)
                 wrong += read_at(run + i * page + 32) != (0xBAD0000000000000 | (FSC_TRANSLATION + 3));
             for (u64 i = 0; i < PAGES; i++)
                 *page_table_entry(&table, run + i * page, 3) = leaf_descriptor(frame_address(new), attributes, 3);
             page_table_sync();
-            for (u64 i = 0; i < PAGES; i++)
-                wrong += read_at(run + i * page + 32) != 0xF0 + new;
-            for (u64 i = 0; i < PAGES; i++)
-                *page_table_entry(&table, run + i * page, 3) = 0;
-            for (u64 i = 0; i < (by_address ? PAGES : 1); i++)
-                tlbi(form, asid, run + i * page);
+            for (u64 i = 0; i < PAGES; i++) wrong += read_at(run + i * page + 32) != 0xF0 + new;
+            for (u64 i = 0; i < PAGES; i++) *page_table_entry(&table, run + i * page, 3) = 0;
+            for (u64 i = 0; i < (by_address ? PAGES : 1); i++) tlbi(form, asid, run + i * page);
         }
         check_equal(wrong, 0, "%s-tlbi-%s", label, form_names[form]);
     }
@@ -521,8 +507,7 @@ static void check_tlbi(void)
     for (unsigned form = VAE1; form <= VAALE1IS; form++) {
         set_entry(va, 2, leaf_descriptor((u64)frame_address(0) & ~(block - 1), PTE_ALL_RO | PTE_nG, 2));
         u64 first = va + (frame_address(0) & (block - 1));
-        for (unsigned i = 0; i < FRAMES; i++)
-            wrong += (read_at(first + i * 65536) >> 52) == 0xBAD;
+        for (unsigned i = 0; i < FRAMES; i++) wrong += (read_at(first + i * 65536) >> 52) == 0xBAD;
         *page_table_entry(&table, va, 2) = 0;
         tlbi(form, asid, first + 2 * 65536 + 0x3008);
         for (unsigned i = 0; i < FRAMES; i++)
@@ -580,8 +565,7 @@ static void check_tlbi(void)
     set_ttbr0(&table, 0);
 }
 
-static void check_asids(void)
-{
+static void check_asids(void) {
     // Two address spaces, three ASIDs, one address; nothing is invalidated in between.
     u64 va = BASE + 0x300 * page;
     struct page_table first = table;
@@ -603,10 +587,10 @@ static void check_asids(void)
     }
     check_equal(wrong, 0, "%s-asid-switch", label);
     // Code at one address, different in each space.
-    frames[0][0x200] = 0, *(volatile u32 *)(frames[0] + 0x200) = 0xD2800020; // mov x0, #1
-    *(volatile u32 *)(frames[0] + 0x204) = RET;
-    *(volatile u32 *)(frames[1] + 0x200) = 0xD2800040; // mov x0, #2
-    *(volatile u32 *)(frames[1] + 0x204) = RET;
+    frames[0][0x200] = 0, *(volatile u32*)(frames[0] + 0x200) = 0xD2800020; // mov x0, #1
+    *(volatile u32*)(frames[0] + 0x204) = RET;
+    *(volatile u32*)(frames[1] + 0x200) = 0xD2800040; // mov x0, #2
+    *(volatile u32*)(frames[1] + 0x204) = RET;
     __asm__ volatile("dsb ish; ic iallu; dsb ish; isb" ::: "memory");
     page_table_map(&first, va, frame_address(0), PTE_ALL_RX | PTE_nG, 3);
     page_table_map(&second, va, frame_address(1), PTE_ALL_RX | PTE_nG, 3);
@@ -625,7 +609,7 @@ static void check_asids(void)
     // The same by changing the page under one ASID.
     wrong = 0;
     for (unsigned round = 0; round < 20; round++) {
-        u64 *entry = page_table_entry(&second, va, 3);
+        u64* entry = page_table_entry(&second, va, 3);
         *entry = 0;
         tlbi(VAE1, 2, va);
         *entry = leaf_descriptor(frame_address(round & 1), PTE_ALL_RX | PTE_nG, 3);
@@ -635,9 +619,9 @@ static void check_asids(void)
     }
     check_equal(wrong, 0, "%s-remapped-code", label);
     // Code that runs over a page boundary, into another frame and into nothing.
-    *(volatile u32 *)(frames[0] + page - 4) = 0xD2800460; // mov x0, #35
-    *(volatile u32 *)(frames[2]) = 0x91000400;            // add x0, x0, #1
-    *(volatile u32 *)(frames[2] + 4) = RET;
+    *(volatile u32*)(frames[0] + page - 4) = 0xD2800460; // mov x0, #35
+    *(volatile u32*)(frames[2]) = 0x91000400;            // add x0, x0, #1
+    *(volatile u32*)(frames[2] + 4) = RET;
     __asm__ volatile("dsb ish; ic iallu; dsb ish; isb" ::: "memory");
     set_ttbr0(&first, 1);
     page_table_map(&first, va, frame_address(0), PTE_ALL_RX | PTE_nG, 3);
@@ -648,7 +632,8 @@ static void check_asids(void)
     check_returned(&f, 36, "%s-code-over-boundary", label);
     f = run_el0((probe_code)(va + 3 * page - 4));
     check_trap(&f,
-               (struct expected){VECTOR_EL0_SYNC, ESR(EC_INSTRUCTION_ABORT_LOWER, FSC_TRANSLATION + 3), va + 3 * page, va + 3 * page},
+               (struct expected){VECTOR_EL0_SYNC, ESR(EC_INSTRUCTION_ABORT_LOWER, FSC_TRANSLATION + 3), va + 3 * page,
+                                 va + 3 * page},
                "%s-code-into-unmapped", label);
     check_equal(f.x[0], 35, "%s-code-into-unmapped-executed-first", label);
     // TCR_EL1.A1: the ASID comes from TTBR1_EL1.
@@ -660,7 +645,7 @@ static void check_asids(void)
     wrong = 0;
     for (unsigned round = 0; round < 4; round++) {
         WRITE_SYSREG(ttbr1_el1, (9ull + round) << 48);
-        u64 *entry = page_table_entry(&first, va, 3);
+        u64* entry = page_table_entry(&first, va, 3);
         *entry = leaf_descriptor(frame_address(round & 1), PTE_ALL_RW | PTE_nG, 3);
         page_table_sync();
         wrong += read_at(va + 48) != (round & 1 ? 0xBBBB : 0xAAAA);
@@ -678,8 +663,7 @@ static void check_asids(void)
 
 // ---- The upper half -------------------------------------------------------------------------------------------------
 
-static void check_upper_half(void)
-{
+static void check_upper_half(void) {
     // Every size from 25 to 48 bits: first and last page, and the bytes just outside.
     u64 wrong = 0, tried = 0;
     *frame_word(0, page - 8) = 0x1A57;
@@ -725,12 +709,12 @@ static void check_upper_half(void)
     check_returned(&f, 0x6006, "%s-epd1-cleared", label);
 }
 
-PROBE(at_without_ttbr0, "msr tcr_el1, x1\ntlbi vmalle1\ndsb ish\nisb\nat s1e1r, x0\nisb\nmrs x0, par_el1\nmsr tcr_el1, x2\n"
-                        "isb")
+PROBE(at_without_ttbr0,
+      "msr tcr_el1, x1\ntlbi vmalle1\ndsb ish\nisb\nat s1e1r, x0\nisb\nmrs x0, par_el1\nmsr tcr_el1, x2\n"
+      "isb")
 
 // With EPD0 set nothing below can run, so the code runs in the upper half and asks by AT.
-static void check_epd0(void)
-{
+static void check_epd0(void) {
     struct page_table upper = page_table_new(table.granule, 39);
     u64 va = 0xFFFFFFC000000000;
     page_table_map(&upper, va, (u64)load & ~(page - 1), PTE_ALL_RX, 3);
@@ -747,8 +731,7 @@ static void check_epd0(void)
 
 // ---- Tagged addresses -----------------------------------------------------------------------------------------------
 
-static void check_tags(void)
-{
+static void check_tags(void) {
     struct page_table upper = page_table_new(table.granule, 39);
     u64 high = 0xFFFFFFC000000000, tag = 0x5Aull << 56;
     page_table_map(&upper, high, frame_address(0), PTE_ALL_RW, 3);
@@ -768,8 +751,9 @@ static void check_tags(void)
     expect_fault(load, high_tagged, true, FSC_TRANSLATION, high_tagged, "tbi0-is-not-tbi1");
     f = run_el0(load, (BASE + page) | tag);
     f.far &= ~(0xFFull << 56);
-    check_trap(&f, (struct expected){VECTOR_EL0_SYNC, ESR(EC_DATA_ABORT_LOWER, FSC_TRANSLATION + 3), (u64)load, BASE + page},
-               "%s-tbi0-fault", label);
+    check_trap(
+        &f, (struct expected){VECTOR_EL0_SYNC, ESR(EC_DATA_ABORT_LOWER, FSC_TRANSLATION + 3), (u64)load, BASE + page},
+        "%s-tbi0-fault", label);
     // A branch drops the tag: PC never holds one.
     f = run_el0(call_x0, (u64)where_am_i | tag);
     check_returned(&f, (u64)where_am_i, "%s-tbi0-branch", label);
@@ -790,8 +774,7 @@ static void check_tags(void)
 
 PROBE(load_with_mmu_off, "dsb sy\nmsr sctlr_el1, x1\nisb\nldr x0, [x0]\ndsb sy\nmsr sctlr_el1, x2\nisb")
 
-static void check_mmu_off(void)
-{
+static void check_mmu_off(void) {
     *frame_word(0, 0) = 0x0FF;
     __asm__ volatile("dc civac, %0; dsb sy" ::"r"(frame_address(0)) : "memory");
     set_entry(BASE, 3, 0);
@@ -800,7 +783,7 @@ static void check_mmu_off(void)
 }
 
 static const struct {
-    const char *label;
+    const char* label;
     enum granule granule;
     unsigned va_bits;
 } configurations[] = {
@@ -808,8 +791,7 @@ static const struct {
     {"16k-48", GRANULE_16K, 48}, {"64k-42", GRANULE_64K, 42}, {"64k-48", GRANULE_64K, 48},
 };
 
-void guest_main(void)
-{
+void guest_main(void) {
     u64 mark = page_table_pool_mark();
     for (unsigned i = 0; i < ARRAY_LENGTH(configurations); i++) {
         label = configurations[i].label;

@@ -1,4 +1,5 @@
-// Code that changes (B2.4.4): written, cleaned and invalidated as CTR_EL0 asks, then run; in place, by an alias, by remapping.
+// Code that changes (B2.4.4): written, cleaned and invalidated as CTR_EL0 asks, then run; in place, by an alias, by
+// remapping.
 #include "../runtime/check.h"
 #include "../runtime/main.h"
 #include "../runtime/page_table.h"
@@ -22,8 +23,7 @@ static u32 add_immediate(unsigned rd, unsigned rn, unsigned value) { return 0x91
 static u32 branch(s64 bytes) { return 0x14000000u | ((u32)(bytes >> 2) & 0x03FFFFFF); }
 
 // DC CVAU by the address written, IC IVAU by the address run (they may differ), as Linux's sync_icache does.
-static void publish(u64 written, u64 run, u64 size)
-{
+static void publish(u64 written, u64 run, u64 size) {
     for (u64 a = written & ~(data_line - 1); a < written + size; a += data_line)
         __asm__ volatile("dc cvau, %0" ::"r"(a) : "memory");
     dsb_ish();
@@ -33,14 +33,13 @@ static void publish(u64 written, u64 run, u64 size)
     isb();
 }
 
-static volatile u32 *words_at(u64 address) { return (volatile u32 *)address; }
+static volatile u32* words_at(u64 address) { return (volatile u32*)address; }
 static u64 call(u64 address, u64 argument) { return ((function)address)(argument); }
 
 // ---- In place -------------------------------------------------------------------------------------------------------
 
-static void check_in_place(void)
-{
-    volatile u32 *w = words_at(RWX);
+static void check_in_place(void) {
+    volatile u32* w = words_at(RWX);
     w[0] = movz(0, 1);
     w[1] = RET;
     publish(RWX, RWX, 8);
@@ -70,16 +69,14 @@ static void check_in_place(void)
         for (u64 i = 0; i < 20; i++) {
             u64 last = 0;
             for (u64 r = 1; r <= round; r++)
-                if (r * 7 % 20 == i)
-                    last = r;
+                if (r * 7 % 20 == i) last = r;
             wrong += call(RWX + 0x400 + i * 32, 0) != i + 100 * last;
         }
     }
     check_equal(wrong, 0, "neighbours-unaffected");
 
     // The middle of a long straight run, and the target of a branch that has been taken before.
-    for (u64 i = 0; i < 64; i++)
-        w[0x200 + i] = add_immediate(0, 0, 1);
+    for (u64 i = 0; i < 64; i++) w[0x200 + i] = add_immediate(0, 0, 1);
     w[0x200 + 64] = RET;
     publish(RWX + 0x800, RWX + 0x800, 65 * 4);
     check_equal(call(RWX + 0x800, 0), 64, "long-block");
@@ -125,12 +122,10 @@ __asm__(".pushsection .rodata\n.balign 64\n.global rewriter\nrewriter:\n"
         ".global rewriter_end\nrewriter_end:\n.popsection");
 extern const u32 rewriter[], rewriter_end[];
 
-static void check_ahead_of_pc(void)
-{
+static void check_ahead_of_pc(void) {
     u64 count = (u64)(rewriter_end - rewriter), wrong = 0;
-    volatile u32 *w = words_at(RWX + 0x2000);
-    for (u64 i = 0; i < count; i++)
-        w[i] = rewriter[i];
+    volatile u32* w = words_at(RWX + 0x2000);
+    for (u64 i = 0; i < count; i++) w[i] = rewriter[i];
     publish(RWX + 0x2000, RWX + 0x2000, count * 4);
     u64 patched = RWX + 0x2000 + 8 * 4;
     for (u64 i = 1; i < 2000; i++) {
@@ -142,8 +137,7 @@ static void check_ahead_of_pc(void)
 
 // ---- Through aliases -----------------------------------------------------------------------------------------------
 
-static void check_aliases(void)
-{
+static void check_aliases(void) {
     u64 wrong = 0;
     for (u64 i = 0; i < 2000; i++) {
         u64 slot = (i * 52) % 0x3000;
@@ -194,7 +188,8 @@ static void check_aliases(void)
     __asm__ volatile("dc zva, %0" ::"r"(WRITABLE + slot) : "memory");
     publish(WRITABLE + slot, EXECUTABLE + slot, zva);
     struct frame f = run_el1((probe_code)(EXECUTABLE + slot));
-    check_trap(&f, (struct expected){VECTOR_EL1h_SYNC, ESR(EC_UNKNOWN, 0), EXECUTABLE + slot, ANY}, "zeroed-code-is-undefined");
+    check_trap(&f, (struct expected){VECTOR_EL1h_SYNC, ESR(EC_UNKNOWN, 0), EXECUTABLE + slot, ANY},
+               "zeroed-code-is-undefined");
     u32 status;
     u64 two = (u64)RET << 32 | movz(0, 21);
     __asm__ volatile("1: ldxr x9, [%1]; stxr %w0, %2, [%1]; cbnz %w0, 1b"
@@ -207,18 +202,17 @@ static void check_aliases(void)
 
 // ---- By remapping --------------------------------------------------------------------------------------------------
 
-static void check_remapping(void)
-{
+static void check_remapping(void) {
     // The pages' contents never change; the page at one address does. No instruction cache maintenance is due.
     u64 va = EXECUTABLE + 0x100000, wrong = 0;
     for (unsigned i = 0; i < 4; i++) {
-        volatile u32 *w = (volatile u32 *)code[i];
+        volatile u32* w = (volatile u32*)code[i];
         w[0x1000] = movz(0, 40 + i);
         w[0x1001] = RET;
         publish((u64)&w[0x1000], (u64)&w[0x1000], 8);
     }
     __asm__ volatile("ic iallu; dsb ish; isb" ::: "memory");
-    u64 *entry = page_table_entry(&runtime_table, va, 3);
+    u64* entry = page_table_entry(&runtime_table, va, 3);
     for (unsigned i = 0; i < 500; i++) {
         unsigned which = i * 7 % 4;
         *entry = 0;
@@ -236,13 +230,14 @@ static void check_remapping(void)
 
 // EL0 with its own maintenance, as a just-in-time compiler does it.
 // x0 = writable, x1 = executable, x2 = rounds. Counts in x3 the rounds whose result is not the round.
-PROBE(user_jit, "mov x3, #0\nmov x9, x30\nmov x4, #0xd2800000\nmov w5, #0x03c0\nmovk w5, #0xd65f, lsl #16\nstr w5, [x0, #4]\n"
-                "1: and x6, x2, #0xffff\norr x7, x4, x6, lsl #5\nstr w7, [x0]\n"
-                "dc cvau, x0\ndsb ish\nic ivau, x1\ndsb ish\nisb\n"
-                "mov x10, x0\nblr x1\ncmp x0, x6\ncinc x3, x3, ne\nmov x0, x10\nsubs x2, x2, #1\nb.ne 1b\nmov x0, x3\nmov x30, x9")
+PROBE(
+    user_jit,
+    "mov x3, #0\nmov x9, x30\nmov x4, #0xd2800000\nmov w5, #0x03c0\nmovk w5, #0xd65f, lsl #16\nstr w5, [x0, #4]\n"
+    "1: and x6, x2, #0xffff\norr x7, x4, x6, lsl #5\nstr w7, [x0]\n"
+    "dc cvau, x0\ndsb ish\nic ivau, x1\ndsb ish\nisb\n"
+    "mov x10, x0\nblr x1\ncmp x0, x6\ncinc x3, x3, ne\nmov x0, x10\nsubs x2, x2, #1\nb.ne 1b\nmov x0, x3\nmov x30, x9")
 
-static void check_user_jit(void)
-{
+static void check_user_jit(void) {
     u64 writable = WRITABLE + 0x200000, executable = EXECUTABLE + 0x200000;
     page_table_map(&runtime_table, writable, (u64)code[1], PTE_ALL_RW, 3);
     page_table_map(&runtime_table, executable, (u64)code[1], PTE_ALL_RX, 3);
@@ -253,8 +248,7 @@ static void check_user_jit(void)
     write_sctlr(SCTLR_DEFAULT);
 }
 
-void guest_main(void)
-{
+void guest_main(void) {
     u64 ctr = READ_SYSREG(ctr_el0);
     data_line = 4ull << field(ctr, 16, 4);
     instruction_line = 4ull << field(ctr, 0, 4);

@@ -1,7 +1,7 @@
 // System registers and system instructions: who may read and write each, from EL0 and EL1, and the syndrome when not.
 //
-// QEMU 7.2 fails sctlr-uma-msr-daifset-trapped and sctlr-uma-msr-daifclr-trapped: it exchanges op1 and op2 in the syndrome
-// (ESR_EL1, ISS encoding for a trapped MSR, MRS or System instruction).
+// QEMU 7.2 fails sctlr-uma-msr-daifset-trapped and sctlr-uma-msr-daifclr-trapped: it exchanges op1 and op2 in the
+// syndrome (ESR_EL1, ISS encoding for a trapped MSR, MRS or System instruction).
 #include "../runtime/check.h"
 #include "../runtime/main.h"
 #include "../runtime/probe.h"
@@ -14,28 +14,26 @@ struct encoding {
     u8 op0, op1, crn, crm, op2;
 };
 
-static u32 mrs_word(struct encoding e, unsigned rt)
-{
-    return 0xD5300000u | (u32)(e.op0 & 1) << 19 | (u32)e.op1 << 16 | (u32)e.crn << 12 | (u32)e.crm << 8 | (u32)e.op2 << 5 | rt;
+static u32 mrs_word(struct encoding e, unsigned rt) {
+    return 0xD5300000u | (u32)(e.op0 & 1) << 19 | (u32)e.op1 << 16 | (u32)e.crn << 12 | (u32)e.crm << 8 |
+           (u32)e.op2 << 5 | rt;
 }
 
 static u32 msr_word(struct encoding e, unsigned rt) { return mrs_word(e, rt) & ~BIT(21); }
 
 // SYS: op0 = 1.
-static u32 sys_word(struct encoding e, unsigned rt)
-{
+static u32 sys_word(struct encoding e, unsigned rt) {
     return 0xD5080000u | (u32)e.op1 << 16 | (u32)e.crn << 12 | (u32)e.crm << 8 | (u32)e.op2 << 5 | rt;
 }
 
-static u64 trap_iss(struct encoding e, unsigned rt, bool read)
-{
+static u64 trap_iss(struct encoding e, unsigned rt, bool read) {
     return ISS_SYSREG(e.op0, e.op1, e.crn, e.crm, e.op2, rt, read);
 }
 
 enum access { NONE = 0, R = 1, W = 2, RW = 3 };
 
 struct row {
-    const char *name;
+    const char* name;
     struct encoding e;
     enum access el1, el0;
 };
@@ -127,13 +125,9 @@ static const struct row rows[] = {
 };
 
 // ID registers trap from EL0 with their own syndrome under FEAT_IDST.
-static bool is_identification(struct encoding e)
-{
-    return e.op0 == 3 && e.crn == 0 && (e.op1 == 0 || e.op1 == 1);
-}
+static bool is_identification(struct encoding e) { return e.op0 == 3 && e.crn == 0 && (e.op1 == 0 || e.op1 == 1); }
 
-static void check_row(const struct row *row)
-{
+static void check_row(const struct row* row) {
     const u64 undefined = ESR(EC_UNKNOWN, 0);
     bool idst = field(READ_SYSREG(s3_0_c0_c7_2), 36, 4) != 0;
     u32 word = mrs_word(row->e, 0);
@@ -167,12 +161,10 @@ static void check_row(const struct row *row)
         check_trap(&f, (struct expected){VECTOR_EL0_SYNC, undefined, (u64)code, ANY}, "write-%s-el0", row->name);
 }
 
-static void check_rows(void)
-{
+static void check_rows(void) {
     for (unsigned i = 0; i < ARRAY_LENGTH(rows); i++) {
         // CNTFRQ_EL0 at EL0 depends on CNTKCTL_EL1, which is 0 here: it traps. The timer guest looks at the rest.
-        if (rows[i].e.op1 == 3 && rows[i].e.crn == 14)
-            continue;
+        if (rows[i].e.op1 == 3 && rows[i].e.crn == 14) continue;
         check_row(&rows[i]);
     }
     // D17.3.1: the unallocated part of the ID space reads as zero.
@@ -191,8 +183,7 @@ static void check_rows(void)
 
 // ---- Registers as storage ------------------------------------------------------------------------------------------
 
-static void check_storage(void)
-{
+static void check_storage(void) {
     u64 mine = READ_SYSREG(tpidr_el1);
     u64 pattern = 0xA5A5F00DDEADBEEF;
     WRITE_SYSREG(tpidr_el1, pattern);
@@ -233,11 +224,9 @@ static void check_storage(void)
     bool sane = true;
     for (unsigned level = 0; level < 7; level++) {
         unsigned type = (unsigned)field(clidr, level * 3, 3);
-        if (type == 0)
-            break;
+        if (type == 0) break;
         for (unsigned instruction = 0; instruction < 2; instruction++) {
-            if (!(instruction ? type & 1 : type & 6))
-                continue;
+            if (!(instruction ? type & 1 : type & 6)) continue;
             WRITE_SYSREG(csselr_el1, level << 1 | instruction);
             isb();
             u64 line = 16ull << field(READ_SYSREG(ccsidr_el1), 0, 3);
@@ -250,15 +239,14 @@ static void check_storage(void)
 // ---- Controls over EL0 ---------------------------------------------------------------------------------------------
 
 struct controlled {
-    const char *name;
+    const char* name;
     u32 word;
     u64 bit;
     struct encoding e;
     bool read;
 };
 
-static void check_controls(void)
-{
+static void check_controls(void) {
     const struct encoding ctr = {3, 3, 0, 0, 1}, daif = {3, 3, 4, 2, 1};
     const struct encoding cvau = {1, 3, 7, 11, 1}, cvac = {1, 3, 7, 10, 1}, civac = {1, 3, 7, 14, 1};
     const struct encoding ivau = {1, 3, 7, 5, 1}, zva = {1, 3, 7, 4, 1};
@@ -275,9 +263,8 @@ static void check_controls(void)
         {"dze-dc-zva", sys_word(zva, 1), SCTLR_DZE, zva, false},
     };
     for (unsigned i = 0; i < ARRAY_LENGTH(controls); i++) {
-        const struct controlled *c = &controls[i];
-        if (c->bit == SCTLR_DZE && field(READ_SYSREG(dczid_el0), 4, 1))
-            continue;
+        const struct controlled* c = &controls[i];
+        if (c->bit == SCTLR_DZE && field(READ_SYSREG(dczid_el0), 4, 1)) continue;
         probe_code code = probe_write(&c->word, 1);
         unsigned rt = c->e.op0 == 0 ? 31 : 1;
         struct frame f = run_el0(code, 0, (u64)user_words);
@@ -326,26 +313,27 @@ static void check_controls(void)
 
 // ---- System instructions that EL0 never has -------------------------------------------------------------------------
 
-static void check_instructions(void)
-{
+static void check_instructions(void) {
     static const struct {
-        const char *name;
+        const char* name;
         struct encoding e;
     } instructions[] = {
-        {"ic-iallu", {1, 0, 7, 5, 0}},    {"ic-ialluis", {1, 0, 7, 1, 0}},   {"dc-ivac", {1, 0, 7, 6, 1}},
-        {"dc-isw", {1, 0, 7, 6, 2}},      {"dc-csw", {1, 0, 7, 10, 2}},      {"dc-cisw", {1, 0, 7, 14, 2}},
-        {"at-s1e1r", {1, 0, 7, 8, 0}},    {"at-s1e1w", {1, 0, 7, 8, 1}},     {"at-s1e0r", {1, 0, 7, 8, 2}},
-        {"at-s1e0w", {1, 0, 7, 8, 3}},    {"tlbi-vmalle1is", {1, 0, 8, 3, 0}}, {"tlbi-vae1is", {1, 0, 8, 3, 1}},
-        {"tlbi-aside1is", {1, 0, 8, 3, 2}}, {"tlbi-vaae1is", {1, 0, 8, 3, 3}}, {"tlbi-vale1is", {1, 0, 8, 3, 5}},
-        {"tlbi-vaale1is", {1, 0, 8, 3, 7}}, {"tlbi-vmalle1", {1, 0, 8, 7, 0}}, {"tlbi-vae1", {1, 0, 8, 7, 1}},
-        {"tlbi-aside1", {1, 0, 8, 7, 2}}, {"tlbi-vaae1", {1, 0, 8, 7, 3}},   {"tlbi-vale1", {1, 0, 8, 7, 5}},
+        {"ic-iallu", {1, 0, 7, 5, 0}},      {"ic-ialluis", {1, 0, 7, 1, 0}},     {"dc-ivac", {1, 0, 7, 6, 1}},
+        {"dc-isw", {1, 0, 7, 6, 2}},        {"dc-csw", {1, 0, 7, 10, 2}},        {"dc-cisw", {1, 0, 7, 14, 2}},
+        {"at-s1e1r", {1, 0, 7, 8, 0}},      {"at-s1e1w", {1, 0, 7, 8, 1}},       {"at-s1e0r", {1, 0, 7, 8, 2}},
+        {"at-s1e0w", {1, 0, 7, 8, 3}},      {"tlbi-vmalle1is", {1, 0, 8, 3, 0}}, {"tlbi-vae1is", {1, 0, 8, 3, 1}},
+        {"tlbi-aside1is", {1, 0, 8, 3, 2}}, {"tlbi-vaae1is", {1, 0, 8, 3, 3}},   {"tlbi-vale1is", {1, 0, 8, 3, 5}},
+        {"tlbi-vaale1is", {1, 0, 8, 3, 7}}, {"tlbi-vmalle1", {1, 0, 8, 7, 0}},   {"tlbi-vae1", {1, 0, 8, 7, 1}},
+        {"tlbi-aside1", {1, 0, 8, 7, 2}},   {"tlbi-vaae1", {1, 0, 8, 7, 3}},     {"tlbi-vale1", {1, 0, 8, 7, 5}},
         {"tlbi-vaale1", {1, 0, 8, 7, 7}},
     };
     for (unsigned i = 0; i < ARRAY_LENGTH(instructions); i++) {
         // Set and way 0 of level 1, or a mapped address.
         u32 word = sys_word(instructions[i].e, 0);
         probe_code code = probe_write(&word, 1);
-        u64 argument = instructions[i].e.op2 == 2 && instructions[i].e.crn == 7 && instructions[i].e.crm != 8 ? 0 : (u64)user_words;
+        u64 argument = instructions[i].e.op2 == 2 && instructions[i].e.crn == 7 && instructions[i].e.crm != 8
+                           ? 0
+                           : (u64)user_words;
         struct frame f = run_el0(code, argument);
         check_trap(&f, (struct expected){VECTOR_EL0_SYNC, ESR(EC_UNKNOWN, 0), (u64)code, ANY}, "%s-undefined-at-el0",
                    instructions[i].name);
@@ -353,11 +341,11 @@ static void check_instructions(void)
         check_true(probe_returned(&f), "%s-at-el1", instructions[i].name);
     }
     static const struct {
-        const char *name;
+        const char* name;
         struct encoding e;
     } absent[] = {
-        {"tlbi-alle2", {1, 4, 8, 7, 0}}, {"tlbi-alle1", {1, 4, 8, 7, 4}},  {"tlbi-vae2", {1, 4, 8, 7, 1}},
-        {"tlbi-alle3", {1, 6, 8, 7, 0}}, {"at-s12e1r", {1, 4, 7, 8, 4}},   {"at-s1e2r", {1, 4, 7, 8, 0}},
+        {"tlbi-alle2", {1, 4, 8, 7, 0}}, {"tlbi-alle1", {1, 4, 8, 7, 4}},      {"tlbi-vae2", {1, 4, 8, 7, 1}},
+        {"tlbi-alle3", {1, 6, 8, 7, 0}}, {"at-s12e1r", {1, 4, 7, 8, 4}},       {"at-s1e2r", {1, 4, 7, 8, 0}},
         {"at-s1e3r", {1, 6, 7, 8, 0}},   {"unallocated-sys", {1, 2, 7, 3, 3}},
     };
     for (unsigned i = 0; i < ARRAY_LENGTH(absent); i++) {
@@ -368,7 +356,7 @@ static void check_instructions(void)
                    absent[i].name);
     }
     static const struct {
-        const char *name;
+        const char* name;
         u32 word;
     } immediates[] = {{"msr-spsel", 0xD50040BF}, {"msr-pan", 0xD500409F}, {"msr-uao", 0xD500407F}};
     for (unsigned i = 0; i < ARRAY_LENGTH(immediates); i++) {
@@ -379,15 +367,17 @@ static void check_instructions(void)
     }
 }
 
-static void check_performance_monitors(void)
-{
+static void check_performance_monitors(void) {
     u64 version = field(READ_SYSREG(id_aa64dfr0_el1), 8, 4);
     bool present = version != 0 && version != 0xF;
     static const struct {
-        const char *name;
+        const char* name;
         struct encoding e;
     } registers[] = {
-        {"pmcr", {3, 3, 9, 12, 0}}, {"pmccntr", {3, 3, 9, 13, 0}}, {"pmcntenset", {3, 3, 9, 12, 1}}, {"pmuserenr", {3, 3, 9, 14, 0}},
+        {"pmcr", {3, 3, 9, 12, 0}},
+        {"pmccntr", {3, 3, 9, 13, 0}},
+        {"pmcntenset", {3, 3, 9, 12, 1}},
+        {"pmuserenr", {3, 3, 9, 14, 0}},
     };
     for (unsigned i = 0; i < ARRAY_LENGTH(registers); i++) {
         u32 word = mrs_word(registers[i].e, 2);
@@ -407,13 +397,14 @@ static void check_performance_monitors(void)
         if (i == 3) // PMUSERENR_EL0 is always readable
             check_true(probe_returned(&f), "%s-el0", registers[i].name);
         else
-            check_trap(&f, (struct expected){VECTOR_EL0_SYNC, ESR(EC_MSR_MRS, trap_iss(registers[i].e, 2, true)), (u64)code, ANY},
-                       "%s-trapped-at-el0", registers[i].name);
+            check_trap(
+                &f,
+                (struct expected){VECTOR_EL0_SYNC, ESR(EC_MSR_MRS, trap_iss(registers[i].e, 2, true)), (u64)code, ANY},
+                "%s-trapped-at-el0", registers[i].name);
     }
 }
 
-void guest_main(void)
-{
+void guest_main(void) {
     check_rows();
     check_storage();
     check_controls();

@@ -16,28 +16,25 @@ const char guest_name[] = "timer";
 
 static u64 frequency;
 
-static u64 virtual_count(void)
-{
+static u64 virtual_count(void) {
     isb();
     return READ_SYSREG(cntvct_el0);
 }
 
-static u64 physical_count(void)
-{
+static u64 physical_count(void) {
     isb();
     return READ_SYSREG(cntpct_el0);
 }
 
 // One of the two timers.
 struct timer {
-    const char *name;
+    const char* name;
     unsigned interrupt;
     bool physical;
 };
 static const struct timer timers[] = {{"virtual", PPI_VIRTUAL_TIMER, false}, {"physical", PPI_PHYSICAL_TIMER, true}};
 
-static void set_control(const struct timer *t, u64 value)
-{
+static void set_control(const struct timer* t, u64 value) {
     if (t->physical)
         WRITE_SYSREG(cntp_ctl_el0, value);
     else
@@ -45,14 +42,12 @@ static void set_control(const struct timer *t, u64 value)
     isb();
 }
 
-static u64 control(const struct timer *t)
-{
+static u64 control(const struct timer* t) {
     isb();
     return t->physical ? READ_SYSREG(cntp_ctl_el0) : READ_SYSREG(cntv_ctl_el0);
 }
 
-static void set_compare(const struct timer *t, u64 value)
-{
+static void set_compare(const struct timer* t, u64 value) {
     if (t->physical)
         WRITE_SYSREG(cntp_cval_el0, value);
     else
@@ -60,10 +55,11 @@ static void set_compare(const struct timer *t, u64 value)
     isb();
 }
 
-static u64 compare(const struct timer *t) { return t->physical ? READ_SYSREG(cntp_cval_el0) : READ_SYSREG(cntv_cval_el0); }
+static u64 compare(const struct timer* t) {
+    return t->physical ? READ_SYSREG(cntp_cval_el0) : READ_SYSREG(cntv_cval_el0);
+}
 
-static void set_timer_value(const struct timer *t, u64 value)
-{
+static void set_timer_value(const struct timer* t, u64 value) {
     if (t->physical)
         WRITE_SYSREG(cntp_tval_el0, value);
     else
@@ -71,13 +67,14 @@ static void set_timer_value(const struct timer *t, u64 value)
     isb();
 }
 
-static u64 timer_value(const struct timer *t) { return t->physical ? READ_SYSREG(cntp_tval_el0) : READ_SYSREG(cntv_tval_el0); }
-static u64 count_of(const struct timer *t) { return t->physical ? physical_count() : virtual_count(); }
+static u64 timer_value(const struct timer* t) {
+    return t->physical ? READ_SYSREG(cntp_tval_el0) : READ_SYSREG(cntv_tval_el0);
+}
+static u64 count_of(const struct timer* t) { return t->physical ? physical_count() : virtual_count(); }
 
 // ---- Counters -------------------------------------------------------------------------------------------------------
 
-static void check_counters(void)
-{
+static void check_counters(void) {
     frequency = READ_SYSREG(cntfrq_el0);
     check_true(frequency >= 1000000 && frequency <= 1000000000, "frequency");
     bool monotonic = true;
@@ -91,8 +88,7 @@ static void check_counters(void)
     check_true(monotonic, "counters-monotonic");
     // However coarse the clock, it moves: wait for that, not for a given time.
     u64 spins = 0;
-    while (virtual_count() == start && spins < 50000000)
-        spins++;
+    while (virtual_count() == start && spins < 50000000) spins++;
     check_true(virtual_count() > start, "counter-advances");
     // CNTVOFF_EL2 is 0 without EL2.
     u64 before = physical_count(), between = virtual_count(), after = physical_count();
@@ -101,9 +97,8 @@ static void check_counters(void)
 
 // ---- Conditions -----------------------------------------------------------------------------------------------------
 
-static void check_conditions(const struct timer *t)
-{
-    const char *n = t->name;
+static void check_conditions(const struct timer* t) {
+    const char* n = t->name;
     set_control(t, 0);
     check_equal(control(t) & 3, 0, "%s-disabled", n);
     set_compare(t, 0x123456789ABCDEF0);
@@ -150,15 +145,13 @@ static void check_conditions(const struct timer *t)
 static volatile unsigned ticks;
 static volatile u32 last_id;
 static volatile u64 taken_at;
-static const struct timer *periodic;
+static const struct timer* periodic;
 
-static void on_irq(struct frame *frame)
-{
+static void on_irq(struct frame* frame) {
     (void)frame;
     u32 acknowledged = gic_acknowledge();
     last_id = gic_id(acknowledged);
-    if (last_id >= 1020)
-        return;
+    if (last_id >= 1020) return;
     ticks = ticks + 1;
     taken_at = virtual_count();
     if (periodic != 0) {
@@ -173,8 +166,7 @@ static void on_irq(struct frame *frame)
 static void irqs_on(void) { __asm__ volatile("msr daifclr, #2" ::: "memory"); }
 static void irqs_off(void) { __asm__ volatile("msr daifset, #2" ::: "memory"); }
 
-static void wait_ticks(unsigned count)
-{
+static void wait_ticks(unsigned count) {
     u64 limit = virtual_count() + 20 * frequency;
     irqs_on();
     while (ticks < count && virtual_count() < limit) {
@@ -182,9 +174,8 @@ static void wait_ticks(unsigned count)
     irqs_off();
 }
 
-static void check_interrupts(const struct timer *t)
-{
-    const char *n = t->name;
+static void check_interrupts(const struct timer* t) {
+    const char* n = t->name;
     gic_enable(t->interrupt);
     ticks = 0;
     set_timer_value(t, frequency / 1000);
@@ -222,22 +213,24 @@ static void check_interrupts(const struct timer *t)
     check_true(ticks >= 20, "%s-twenty-periods", n);
     check_true(end - start >= 20 * (frequency / 2000), "%s-twenty-periods-not-early", n);
 
-    // WFI: with interrupts open, and with PSTATE.I set, when a pending interrupt still ends it.
+    // WFI, taking the interrupt and leaving it pending. PSTATE.I does not keep WFI from ending.
     ticks = 0;
     set_timer_value(t, frequency / 200);
     deadline = compare(t);
     set_control(t, CTL_ENABLE);
-    irqs_on();
-    while (ticks == 0)
+    // Masked between the test and the WFI, so that an interrupt there still ends it.
+    while (ticks == 0) {
         __asm__ volatile("wfi" ::: "memory");
-    irqs_off();
-    check_true(ticks == 1 && count_of(t) >= deadline, "%s-wfi-open", n);
+        irqs_on();
+        isb();
+        irqs_off();
+    }
+    check_true(ticks == 1 && count_of(t) >= deadline, "%s-wfi-then-interrupt", n);
     ticks = 0;
     set_timer_value(t, frequency / 200);
     deadline = compare(t);
     set_control(t, CTL_ENABLE);
-    while (!gic_is_pending(t->interrupt))
-        __asm__ volatile("wfi" ::: "memory");
+    while (!gic_is_pending(t->interrupt)) __asm__ volatile("wfi" ::: "memory");
     check_true(ticks == 0 && count_of(t) >= deadline, "%s-wfi-masked", n);
     wait_ticks(1);
     check_equal(ticks, 1, "%s-wfi-masked-interrupt-follows", n);
@@ -246,16 +239,14 @@ static void check_interrupts(const struct timer *t)
     set_timer_value(t, frequency / 200);
     set_control(t, CTL_ENABLE);
     irqs_on();
-    while (ticks == 0)
-        __asm__ volatile("wfe" ::: "memory");
+    while (ticks == 0) __asm__ volatile("wfe" ::: "memory");
     irqs_off();
     check_equal(ticks, 1, "%s-wfe-open", n);
     set_control(t, 0);
     gic_disable(t->interrupt);
 }
 
-static void check_both(void)
-{
+static void check_both(void) {
     // Both at once, each with its own compare value.
     gic_enable(PPI_VIRTUAL_TIMER);
     gic_enable(PPI_PHYSICAL_TIMER);
@@ -287,7 +278,7 @@ PROBE(read_cntv_cval, "mrs x0, cntv_cval_el0")
 PROBE(read_cntv_tval, "mrs x0, cntv_tval_el0")
 
 static const struct {
-    const char *name;
+    const char* name;
     probe_code code;
     u8 crm, op2;
     bool read;
@@ -306,14 +297,17 @@ static const struct {
     {"cntv-cval-write", write_cntv_cval, 3, 2, false, KCTL_EL0VTEN},
 };
 
-static void check_el0(void)
-{
+static void check_el0(void) {
     static const struct {
-        const char *name;
+        const char* name;
         u64 value;
     } settings[] = {
-        {"none", 0},          {"pct", KCTL_EL0PCTEN}, {"vct", KCTL_EL0VCTEN},
-        {"vt", KCTL_EL0VTEN}, {"pt", KCTL_EL0PTEN},   {"all", KCTL_EL0PCTEN | KCTL_EL0VCTEN | KCTL_EL0VTEN | KCTL_EL0PTEN},
+        {"none", 0},
+        {"pct", KCTL_EL0PCTEN},
+        {"vct", KCTL_EL0VCTEN},
+        {"vt", KCTL_EL0VTEN},
+        {"pt", KCTL_EL0PTEN},
+        {"all", KCTL_EL0PCTEN | KCTL_EL0VCTEN | KCTL_EL0VTEN | KCTL_EL0PTEN},
     };
     set_control(&timers[0], 0);
     set_control(&timers[1], 0);
@@ -327,7 +321,8 @@ static void check_el0(void)
             else
                 check_trap(&f,
                            (struct expected){VECTOR_EL0_SYNC,
-                                             ESR(EC_MSR_MRS, ISS_SYSREG(3, 3, 14, accesses[i].crm, accesses[i].op2, 0, accesses[i].read)),
+                                             ESR(EC_MSR_MRS, ISS_SYSREG(3, 3, 14, accesses[i].crm, accesses[i].op2, 0,
+                                                                        accesses[i].read)),
                                              (u64)accesses[i].code, ANY},
                            "el0-%s-under-%s", accesses[i].name, settings[s].name);
         }
@@ -344,15 +339,12 @@ static void check_el0(void)
     isb();
 }
 
-void guest_main(void)
-{
+void guest_main(void) {
     gic_init(device_tree);
     this_cpu()->on_irq = on_irq;
     check_counters();
-    for (unsigned i = 0; i < ARRAY_LENGTH(timers); i++)
-        check_conditions(&timers[i]);
-    for (unsigned i = 0; i < ARRAY_LENGTH(timers); i++)
-        check_interrupts(&timers[i]);
+    for (unsigned i = 0; i < ARRAY_LENGTH(timers); i++) check_conditions(&timers[i]);
+    for (unsigned i = 0; i < ARRAY_LENGTH(timers); i++) check_interrupts(&timers[i]);
     check_both();
     check_el0();
 }

@@ -26,16 +26,16 @@ enum {
 };
 
 struct cpu;
-typedef void (*interrupt_handler)(struct frame *frame);
+typedef void (*interrupt_handler)(struct frame* frame);
 
 struct cpu {
     u64 landing; // stack pointer of the probe in progress, 0 when none
     u64 stack_top;
-    void (*entry)(struct cpu *cpu);
+    void (*entry)(struct cpu* cpu);
     u64 boot_ttbr[2];
     u64 boot_tcr, boot_mair;
     u64 boot_sctlr;
-    struct frame *probe_result;
+    struct frame* probe_result;
     interrupt_handler on_irq, on_fiq;
     u64 mpidr;
 };
@@ -50,4 +50,4 @@ extern u8 cpu_stacks[MAX_CPUS][CPU_STACK_SIZE];
 void secondary_start(void);
 void mmu_switch(u64 ttbr0, u64 ttbr1, u64 tcr, u64 mair, u64 sctlr);
 
-static inline struct cpu *this_cpu(void) { return (struct cpu *)READ_SYSREG(tpidr_el1); }
+static inline struct cpu* this_cpu(void) { return (struct cpu*)READ_SYSREG(tpidr_el1); }

@@ -2,25 +2,20 @@
 
 enum { MAGIC = 0xd00dfeed, BEGIN_NODE = 1, END_NODE = 2, PROPERTY = 3, NOP = 4 };
 
-static u32 be32(u64 address)
-{
-    const u8 *p = (const u8 *)address;
+static u32 be32(u64 address) {
+    const u8* p = (const u8*)address;
     return (u32)p[0] << 24 | (u32)p[1] << 16 | (u32)p[2] << 8 | p[3];
 }
 
-static bool same(const char *a, const char *b)
-{
+static bool same(const char* a, const char* b) {
     for (; *a == *b; a++, b++)
-        if (*a == '\0')
-            return true;
+        if (*a == '\0') return true;
     return false;
 }
 
-static u64 length(const char *s)
-{
+static u64 length(const char* s) {
     u64 n = 0;
-    while (s[n] != '\0')
-        n++;
+    while (s[n] != '\0') n++;
     return n;
 }
 
@@ -29,23 +24,22 @@ u32 fdt_total_size(u64 address) { return be32(address + 4); }
 
 struct token {
     u32 kind;
-    const char *name; // of the property
-    const char *data;
+    const char* name; // of the property
+    const char* data;
     u32 size;
 };
 
 // Reads the token at *position and moves past it; false at the end.
-static bool next(u64 fdt, u64 *position, struct token *token)
-{
+static bool next(u64 fdt, u64* position, struct token* token) {
     u64 p = *position;
     token->kind = be32(p);
     p += 4;
     if (token->kind == BEGIN_NODE) {
-        p += ALIGN_UP(length((const char *)p) + 1, 4);
+        p += ALIGN_UP(length((const char*)p) + 1, 4);
     } else if (token->kind == PROPERTY) {
         token->size = be32(p);
-        token->name = (const char *)(fdt + be32(fdt + 12) + be32(p + 4));
-        token->data = (const char *)(p + 8);
+        token->name = (const char*)(fdt + be32(fdt + 12) + be32(p + 4));
+        token->data = (const char*)(p + 8);
         p += 8 + ALIGN_UP(token->size, 4);
     } else if (token->kind != END_NODE && token->kind != NOP) {
         return false;
@@ -54,21 +48,17 @@ static bool next(u64 fdt, u64 *position, struct token *token)
     return true;
 }
 
-bool fdt_has_compatible(u64 fdt, const char *compatible)
-{
+bool fdt_has_compatible(u64 fdt, const char* compatible) {
     u64 position = fdt + be32(fdt + 8);
     for (struct token token; next(fdt, &position, &token);) {
-        if (token.kind != PROPERTY || !same(token.name, "compatible"))
-            continue;
+        if (token.kind != PROPERTY || !same(token.name, "compatible")) continue;
         for (u64 i = 0; i < token.size; i += length(token.data + i) + 1)
-            if (same(token.data + i, compatible))
-                return true;
+            if (same(token.data + i, compatible)) return true;
     }
     return false;
 }
 
-unsigned fdt_cpus(u64 fdt, u64 *mpidrs, unsigned max)
-{
+unsigned fdt_cpus(u64 fdt, u64* mpidrs, unsigned max) {
     u64 position = fdt + be32(fdt + 8);
     unsigned count = 0;
     bool is_cpu = false;
@@ -80,11 +70,9 @@ unsigned fdt_cpus(u64 fdt, u64 *mpidrs, unsigned max)
             is_cpu = same(token.data, "cpu");
         } else if (token.kind == PROPERTY && same(token.name, "reg") && token.size <= 8) {
             reg = 0;
-            for (u32 i = 0; i < token.size; i += 4)
-                reg = reg << 32 | be32((u64)token.data + i);
+            for (u32 i = 0; i < token.size; i += 4) reg = reg << 32 | be32((u64)token.data + i);
         } else if (token.kind == END_NODE && is_cpu) {
-            if (count < max)
-                mpidrs[count] = reg;
+            if (count < max) mpidrs[count] = reg;
             count++;
             is_cpu = false;
         }

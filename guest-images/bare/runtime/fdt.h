@@ -6,6 +6,6 @@
 bool fdt_valid(u64 address);
 u32 fdt_total_size(u64 address);
 // True when some node's "compatible" list has the string.
-bool fdt_has_compatible(u64 address, const char *compatible);
+bool fdt_has_compatible(u64 address, const char* compatible);
 // Stores the "reg" of each node with device_type "cpu" (the MPIDR), up to max; the count found.
-unsigned fdt_cpus(u64 address, u64 *mpidrs, unsigned max);
+unsigned fdt_cpus(u64 address, u64* mpidrs, unsigned max);

@@ -1,4 +1,5 @@
-// One interface to GICv2 (IHI 0048B) and GICv3 (IHI 0069) as the board has them: one security state, affinity routing on v3.
+// One interface to GICv2 (IHI 0048B) and GICv3 (IHI 0069) as the board has them: one security state, affinity routing
+// on v3.
 #pragma once
 #include "types.h"
 
@@ -46,7 +47,7 @@ void gic_deactivate(u32 acknowledged);
 void gic_set_eoi_mode(bool drop_only);
 void gic_set_binary_point(unsigned value);
 void gic_enable_groups(bool group0, bool group1);
-void gic_set_fiq_enable(bool enable); // v2 only: GICC_CTLR.FIQEn
+void gic_set_fiq_enable(bool enable);    // v2 only: GICC_CTLR.FIQEn
 u32 gic_interface_read(unsigned offset); // v2 only
 void gic_interface_write(unsigned offset, u32 value);
 static inline unsigned gic_id(u32 acknowledged) { return acknowledged & 0x3FF; }

@@ -10,14 +10,12 @@
 u64 device_tree, boot_x0;
 
 // The end of a guest that cannot go on: the summary still comes, and the machine still powers off.
-void give_up(void)
-{
+void give_up(void) {
     check_true(false, "%s-ran-to-its-end", guest_name);
     finish();
 }
 
-void runtime_main(u64 x0)
-{
+void runtime_main(u64 x0) {
     boot_x0 = x0;
     device_tree = fdt_valid(x0) ? x0 : 0x40000000;
     uart_init();

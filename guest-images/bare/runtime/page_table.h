@@ -8,7 +8,7 @@ struct page_table {
     enum granule granule;
     unsigned va_bits;
     unsigned start_level;
-    u64 *root;
+    u64* root;
 };
 
 // Descriptor fields (D8.3).
@@ -63,30 +63,24 @@ u64 page_table_pool_mark(void);
 void page_table_pool_release(u64 mark);
 struct page_table page_table_new(enum granule granule, unsigned va_bits);
 // The descriptor that maps va at the level, making the tables above it.
-u64 *page_table_entry(const struct page_table *table, u64 va, unsigned level);
+u64* page_table_entry(const struct page_table* table, u64 va, unsigned level);
 // Maps one leaf at the level.
-void page_table_map(const struct page_table *table, u64 va, u64 pa, u64 attributes, unsigned level);
+void page_table_map(const struct page_table* table, u64 va, u64 pa, u64 attributes, unsigned level);
 // Maps a range by the largest leaves that fit.
-void page_table_map_range(const struct page_table *table, u64 va, u64 pa, u64 size, u64 attributes);
+void page_table_map_range(const struct page_table* table, u64 va, u64 pa, u64 size, u64 attributes);
 // Bytes that a leaf at the level covers.
 u64 level_size(enum granule granule, unsigned level);
 u64 leaf_descriptor(u64 pa, u64 attributes, unsigned level);
 // Makes earlier descriptor writes visible to walks.
-static inline void page_table_sync(void)
-{
-    __asm__ volatile("dsb ishst; isb" ::: "memory");
-}
-static inline void tlb_flush_all(void)
-{
-    __asm__ volatile("dsb ishst; tlbi vmalle1; dsb ish; isb" ::: "memory");
-}
+static inline void page_table_sync(void) { __asm__ volatile("dsb ishst; isb" ::: "memory"); }
+static inline void tlb_flush_all(void) { __asm__ volatile("dsb ishst; tlbi vmalle1; dsb ish; isb" ::: "memory"); }
 
 // Everything the guest itself needs, identity mapped: devices, image, user sections.
-void page_table_map_runtime(const struct page_table *table);
+void page_table_map_runtime(const struct page_table* table);
 // TCR_EL1 for this table in the lower half, the upper half disabled.
-u64 page_table_tcr(const struct page_table *table);
+u64 page_table_tcr(const struct page_table* table);
 // Switches to the runtime's own map (4 KiB granule, 39 bits), its MAIR, TCR and SCTLR_DEFAULT.
 void use_runtime_map(void);
 extern struct page_table runtime_table;
 // A second, EL1-writable mapping of an address inside the image.
-u64 writable_alias(const void *address);
+u64 writable_alias(const void* address);

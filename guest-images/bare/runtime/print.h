@@ -2,5 +2,5 @@
 #pragma once
 #include <stdarg.h>
 
-void print(const char *format, ...) __attribute__((format(printf, 1, 2)));
-void print_list(const char *format, va_list list);
+void print(const char* format, ...) __attribute__((format(printf, 1, 2)));
+void print_list(const char* format, va_list list);

@@ -5,7 +5,7 @@
 
 struct cpu cpus[MAX_CPUS];
 
-void probe_enter(u64 pc, u64 spsr, const u64 *args, u64 sp_el0);
+void probe_enter(u64 pc, u64 spsr, const u64* args, u64 sp_el0);
 void probe_land(void);
 
 static USER_DATA u8 user_stacks[MAX_CPUS][8192] __attribute__((aligned(16)));
@@ -13,15 +13,14 @@ static USER_DATA u8 user_stacks[MAX_CPUS][8192] __attribute__((aligned(16)));
 __attribute__((section(".user.text"), aligned(64))) static const u32 scratch_code[64] = {0};
 static u64 chosen_sp;
 
-bool probe_returned(const struct frame *frame) { return frame->esr == ESR(EC_SVC, PROBE_RETURN_IMM); }
+bool probe_returned(const struct frame* frame) { return frame->esr == ESR(EC_SVC, PROBE_RETURN_IMM); }
 
 void probe_set_sp(u64 sp) { chosen_sp = sp; }
 
-struct frame probe_run(probe_code code, u64 pstate, const u64 args[8])
-{
+struct frame probe_run(probe_code code, u64 pstate, const u64 args[8]) {
     struct frame result;
-    struct cpu *cpu = this_cpu();
-    struct frame *outer = cpu->probe_result;
+    struct cpu* cpu = this_cpu();
+    struct frame* outer = cpu->probe_result;
     unsigned index = (unsigned)(cpu - cpus);
     u64 daif = READ_SYSREG(daif);
     cpu->probe_result = &result;
@@ -31,15 +30,13 @@ struct frame probe_run(probe_code code, u64 pstate, const u64 args[8])
     return result;
 }
 
-probe_code probe_write(const u32 *words, unsigned count)
-{
-    extern u64 writable_alias(const void *address);
-    volatile u32 *alias = (volatile u32 *)writable_alias(scratch_code);
-    for (unsigned i = 0; i < count; i++)
-        alias[i] = words[i];
+probe_code probe_write(const u32* words, unsigned count) {
+    extern u64 writable_alias(const void* address);
+    volatile u32* alias = (volatile u32*)writable_alias(scratch_code);
+    for (unsigned i = 0; i < count; i++) alias[i] = words[i];
     alias[count] = 0xd65f03c0; // ret
     for (u64 a = (u64)scratch_code; a < (u64)&scratch_code[count + 1]; a += 4) {
-        __asm__ volatile("dc cvau, %0" ::"r"(writable_alias((const void *)a)) : "memory");
+        __asm__ volatile("dc cvau, %0" ::"r"(writable_alias((const void*)a)) : "memory");
         __asm__ volatile("dsb ish; ic ivau, %0" ::"r"(a) : "memory");
     }
     dsb_ish();
@@ -47,8 +44,7 @@ probe_code probe_write(const u32 *words, unsigned count)
     return scratch_code;
 }
 
-static void unexpected(const struct frame *frame)
-{
+static void unexpected(const struct frame* frame) {
     print("FAIL unexpected-exception: got vector=%lu esr=0x%lx elr=0x%lx far=0x%lx spsr=0x%lx x30=0x%lx want none\n",
           frame->vector, frame->esr, frame->elr, frame->far, frame->spsr, frame->x[30]);
     extern void give_up(void);
@@ -56,14 +52,11 @@ static void unexpected(const struct frame *frame)
 }
 
 // Called by the vectors; returning resumes what the frame says.
-void exception(struct frame *frame)
-{
-    struct cpu *cpu = this_cpu();
+void exception(struct frame* frame) {
+    struct cpu* cpu = this_cpu();
     frame->entered = READ_SYSREG(daif);
-    if (has_pan())
-        frame->entered |= READ_SYSREG(s3_0_c4_c2_3);
-    if (has_uao())
-        frame->entered |= READ_SYSREG(s3_0_c4_c2_4);
+    if (has_pan()) frame->entered |= READ_SYSREG(s3_0_c4_c2_3);
+    if (has_uao()) frame->entered |= READ_SYSREG(s3_0_c4_c2_4);
     unsigned kind = frame->vector % 4;
     if (kind == 1 && cpu->on_irq != 0) {
         cpu->on_irq(frame);

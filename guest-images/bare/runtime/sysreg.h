@@ -2,16 +2,16 @@
 #pragma once
 #include "types.h"
 
-#define READ_SYSREG(name)                                           \
-    ({                                                              \
-        u64 value_;                                                 \
-        __asm__ volatile("mrs %0, " #name : "=r"(value_)::"memory"); \
-        value_;                                                     \
+#define READ_SYSREG(name)                                                                                              \
+    ({                                                                                                                 \
+        u64 value_;                                                                                                    \
+        __asm__ volatile("mrs %0, " #name : "=r"(value_)::"memory");                                                   \
+        value_;                                                                                                        \
     })
-#define WRITE_SYSREG(name, value)                                           \
-    do {                                                                    \
-        u64 value_ = (u64)(value);                                          \
-        __asm__ volatile("msr " #name ", %0" ::"r"(value_) : "memory"); \
+#define WRITE_SYSREG(name, value)                                                                                      \
+    do {                                                                                                               \
+        u64 value_ = (u64)(value);                                                                                     \
+        __asm__ volatile("msr " #name ", %0" ::"r"(value_) : "memory");                                                \
     } while (0)
 
 static inline void isb(void) { __asm__ volatile("isb" ::: "memory"); }
@@ -19,8 +19,7 @@ static inline void dsb_ish(void) { __asm__ volatile("dsb ish" ::: "memory"); }
 static inline void dsb_sy(void) { __asm__ volatile("dsb sy" ::: "memory"); }
 static inline u64 field(u64 value, unsigned low, unsigned width) { return (value >> low) & (BIT(width) - 1); }
 
-static inline void write_sctlr(u64 value)
-{
+static inline void write_sctlr(u64 value) {
     WRITE_SYSREG(sctlr_el1, value);
     isb();
 }
@@ -98,8 +97,8 @@ enum {
     FSC_DEBUG = 0x22,
 };
 // ISS of a trapped MSR, MRS or SYS instruction; direction 1 is a read.
-#define ISS_SYSREG(op0, op1, crn, crm, op2, rt, read) \
-    (((u64)(op0) << 20) | ((u64)(op2) << 17) | ((u64)(op1) << 14) | ((u64)(crn) << 10) | ((u64)(rt) << 5) | \
+#define ISS_SYSREG(op0, op1, crn, crm, op2, rt, read)                                                                  \
+    (((u64)(op0) << 20) | ((u64)(op2) << 17) | ((u64)(op1) << 14) | ((u64)(crn) << 10) | ((u64)(rt) << 5) |            \
      ((u64)(crm) << 1) | (u64)(read))
 
 static inline bool has_pan(void) { return field(READ_SYSREG(id_aa64mmfr1_el1), 20, 4) != 0; }
