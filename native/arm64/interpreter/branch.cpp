@@ -49,7 +49,7 @@ template <bool on_zero> Handler bind_compare(Insn& insn, const Fields& f) {
 
 template <bool on_zero> Handler bind_test(Insn& insn, const Fields& f) {
     set_label(insn, f);
-    insn.aux[0] = static_cast<uint8_t>(f('b'));
+    insn.aux[0] = static_cast<uint8_t>(f('x') << 5 | f('b'));
     return test_branch<on_zero>;
 }
 
