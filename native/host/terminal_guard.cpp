@@ -12,9 +12,12 @@ namespace {
 termios saved_settings;
 int guarded_descriptor = -1;
 
-// Only async-signal-safe calls (signal-safety(7)). SA_RESETHAND has put the default action back: returning repeats the
-// fault, or lets abort() go on, and the process ends as it would have.
-void restore(int) { tcsetattr(guarded_descriptor, TCSANOW, &saved_settings); }
+// Only async-signal-safe calls (signal-safety(7)). SA_RESETHAND has put the default action back: the signal raised again
+// is delivered on return and ends the process as it would have.
+void restore(int signal) {
+    tcsetattr(guarded_descriptor, TCSANOW, &saved_settings);
+    raise(signal);
+}
 
 } // namespace
 
