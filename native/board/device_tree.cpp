@@ -117,6 +117,7 @@ void write_psci(TreeWriter& tree) {
 void write_interrupt_controller(TreeWriter& tree, const BoardDescription& board) {
     tree.begin(unit("intc", kGicDistributor.base));
     tree.cells("#interrupt-cells", {3});
+    tree.cells("#address-cells", {0});
     tree.flag("interrupt-controller");
     if (board.gic_version == 2) {
         tree.strings("compatible", {"arm,cortex-a15-gic"});
