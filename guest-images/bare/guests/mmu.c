@@ -525,7 +525,7 @@ static void check_tlbi(void) {
         *page_table_entry(&table, va, 2) = 0;
         tlbi(form, asid, code + 2 * 65536);
         f = run_el0((probe_code)code);
-        wrong += f.esr != ESR(EC_INSTRUCTION_ABORT_SAME, FSC_TRANSLATION + 2);
+        wrong += f.esr != ESR(EC_INSTRUCTION_ABORT_LOWER, FSC_TRANSLATION + 2);
     }
     check_equal(wrong, 0, "%s-tlbi-block-of-code-by-any-address", label);
 
