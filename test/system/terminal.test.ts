@@ -13,12 +13,12 @@ describe('the terminal', function () {
 
   interface Play {
     /** Run once the guest's first words have come, with Beeline's $pid and $tty; the keys are typed after it. */
-    readonly then: string;
+    readonly act: string;
     readonly keys?: string;
   }
 
   /** Runs Beeline on a pseudo-terminal of script(1); resolves with its status, its output and stty's words around it. */
-  function play({ then, keys = '' }: Play): Promise<{ status: number; output: string; during: string }> {
+  function play({ act, keys = '' }: Play): Promise<{ status: number; output: string; during: string }> {
     const shell = `
       before=$(stty -g)
       sh -c 'echo $$ > pid; exec "${process.execPath}" "${cliPath}" ${guest}'
@@ -35,7 +35,7 @@ describe('the terminal', function () {
         output += data.toString('latin1');
         if (acted || !output.includes('Linux version')) return;
         acted = true;
-        spawn('sh', ['-c', `pid=$(cat pid); tty=/proc/$pid/fd/0; stty -a < $tty > during; ${then}`], {
+        spawn('sh', ['-c', `pid=$(cat pid); tty=/proc/$pid/fd/0; stty -a < $tty > during; ${act}`], {
           cwd: folder.path,
           stdio: 'inherit',
         }).on('close', () => child.stdin.write(keys));
@@ -50,7 +50,7 @@ describe('the terminal', function () {
   }
 
   it('is raw while the guest runs, and quits at Ctrl-A x', async () => {
-    const { status, output, during } = await play({ keys: '\x01?\x01x', then: 'true' });
+    const { status, output, during } = await play({ keys: '\x01?\x01x', act: 'true' });
     assert.equal(status, 130);
     assert.match(during, /-icanon/);
     assert.match(output, /Ctrl-A Ctrl-A {2}send Ctrl-A to the guest/);
@@ -66,18 +66,18 @@ describe('the terminal', function () {
     ['ABRT', 134],
   ] as const) {
     it(`is restored after SIG${signal}`, async () => {
-      const result = await play({ then: `kill -${signal} $pid` });
+      const result = await play({ act: `kill -${signal} $pid` });
       assert.equal(result.status, status, result.output.slice(-500));
     });
   }
 
   it('is given back while Beeline is suspended, and taken again', async () => {
     const wait = 'until grep -q "$1" /proc/$pid/stat; do sleep 0.05; done';
-    const then = `
+    const act = `
       waitfor() { ${wait}; }
       kill -TSTP $pid; waitfor ') T '; stty -a < $tty > suspended
       kill -CONT $pid; sleep 0.3; stty -a < $tty > resumed; kill -TERM $pid`;
-    const { status } = await play({ then });
+    const { status } = await play({ act });
     assert.equal(status, 143);
     assert.match(readFileSync(folder.at('suspended'), 'utf8'), /(?<!-)icanon/);
     assert.match(readFileSync(folder.at('resumed'), 'utf8'), /-icanon/);
