@@ -58,9 +58,10 @@ constexpr CpuFeatures kA57 = {
 constexpr CpuFeatures kN1 = {
     .model = CpuModel::N1,
     .name = "n1",
-    .feature_mask = mask_of(Feature::Base, Feature::Crc32, Feature::Lse, Feature::Lor, Feature::Rcpc, Feature::Pan,
-                            Feature::Uao, Feature::Dpb, Feature::Fp, Feature::AdvSimd, Feature::Fp16, Feature::Rdm,
-                            Feature::DotProd, Feature::Aes, Feature::Pmull, Feature::Sha1, Feature::Sha256),
+    .feature_mask =
+        mask_of(Feature::Base, Feature::Crc32, Feature::Lse, Feature::Lor, Feature::Rcpc, Feature::Pan, Feature::Uao,
+                Feature::Dpb, Feature::Lor, Feature::Fp, Feature::AdvSimd, Feature::Fp16, Feature::Rdm,
+                Feature::DotProd, Feature::Aes, Feature::Pmull, Feature::Sha1, Feature::Sha256),
     .id = {.midr_el1 = 0x414FD0C1,
            .revidr_el1 = 0,
            .aidr_el1 = 0,
@@ -76,8 +77,8 @@ constexpr CpuFeatures kN1 = {
            .id_aa64isar1_el1 = 1 | field(20, 1),
            // 48-bit PA, 16-bit ASID, mixed endian, every granule.
            .id_aa64mmfr0_el1 = 5 | field(4, 2) | field(8, 1) | field(20, 1),
-           // Hardware access flag and dirty state, hierarchical permission disable, PAN with AT S1E1RP/WP.
-           .id_aa64mmfr1_el1 = 2 | field(12, 1) | field(20, 2),
+           // Hardware access flag and dirty state, hierarchical permission disable, LORegions, PAN with AT S1E1RP/WP.
+           .id_aa64mmfr1_el1 = 2 | field(12, 1) | field(16, 1) | field(20, 2),
            // Common not private, UAO.
            .id_aa64mmfr2_el1 = 1 | field(4, 1),
            .ctr_el0 = kCtr,

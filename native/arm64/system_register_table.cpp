@@ -354,6 +354,12 @@ constexpr SystemRegister kRows[] = {
     {.name = "tcr_el1",    .key = key(3, 0, 2, 0, 2), .el1 = ReadWrite, .offset = SYS(tcr_el1), .write_mask = kTcrWritable, .effect = Effect::Context, .write = write_tcr},
     {.name = "mair_el1",   .key = key(3, 0, 10, 2, 0), .el1 = ReadWrite, .offset = SYS(mair_el1), .effect = Effect::Context, .write = write_mair},
     {.name = "amair_el1",  .key = key(3, 0, 10, 3, 0), .el1 = ReadWrite},
+    // Limited ordering regions: LORID_EL1 says that there are no descriptors, which makes the others RES0.
+    {.name = "lorsa_el1",  .key = key(3, 0, 10, 4, 0), .el1 = ReadWrite, .feature = Feature::Lor},
+    {.name = "lorea_el1",  .key = key(3, 0, 10, 4, 1), .el1 = ReadWrite, .feature = Feature::Lor},
+    {.name = "lorn_el1",   .key = key(3, 0, 10, 4, 2), .el1 = ReadWrite, .feature = Feature::Lor},
+    {.name = "lorc_el1",   .key = key(3, 0, 10, 4, 3), .el1 = ReadWrite, .feature = Feature::Lor},
+    {.name = "lorid_el1",  .key = key(3, 0, 10, 4, 7), .el1 = Read, .feature = Feature::Lor},
     {.name = "contextidr_el1", .key = key(3, 0, 13, 0, 1), .el1 = ReadWrite, .offset = SYS(contextidr_el1), .write_mask = mask32},
     {.name = "par_el1",    .key = key(3, 0, 7, 4, 0), .el1 = ReadWrite, .offset = SYS(par_el1)},
 
