@@ -128,28 +128,32 @@ bool debug_active(const Vcpu& cpu) {
     return stepping(cpu) || (breakpoints_armed(cpu) && enabled_here(cpu));
 }
 
-bool debug_before_instruction(Vcpu& cpu) {
+bool debug_before_fetch(Vcpu& cpu) {
     CpuState& state = cpu.state;
     const bool lower = state.pstate.el == 0;
-    const uint64_t pc = state.pc;
     const bool step = stepping(cpu);
     if (step && state.pstate.ss == 0) {
         // Active-pending. ISV says that an instruction was stepped, rather than that an exception return came here.
         const uint32_t iss = cpu.debug.stepped ? 1u << 24 | uint32_t{cpu.debug.stepped_exclusive} << 6 : 0;
         enter_synchronous(cpu, lower ? ExceptionClass::SoftwareStepLower : ExceptionClass::SoftwareStepSame,
-                          iss | kDebugStatus, pc);
+                          iss | kDebugStatus, state.pc);
         return true;
-    }
-    if (breakpoints_armed(cpu) && enabled_here(cpu)) {
-        for (unsigned n = 0; n < kMaxBreakpoints; n++) {
-            if (!breakpoint_matches(cpu, n, pc)) continue;
-            enter_synchronous(cpu, lower ? ExceptionClass::BreakpointLower : ExceptionClass::BreakpointSame,
-                              kDebugStatus, pc);
-            return true;
-        }
     }
     cpu.debug.step_active = step;
     cpu.debug.stepped = false;
+    return false;
+}
+
+bool debug_before_instruction(Vcpu& cpu) {
+    if (!breakpoints_armed(cpu) || !enabled_here(cpu)) return false;
+    const bool lower = cpu.state.pstate.el == 0;
+    const uint64_t pc = cpu.state.pc;
+    for (unsigned n = 0; n < kMaxBreakpoints; n++) {
+        if (!breakpoint_matches(cpu, n, pc)) continue;
+        enter_synchronous(cpu, lower ? ExceptionClass::BreakpointLower : ExceptionClass::BreakpointSame, kDebugStatus,
+                          pc);
+        return true;
+    }
     return false;
 }
 

@@ -23,14 +23,17 @@ struct DebugState {
 bool debug_exceptions_enabled(const Vcpu& cpu, unsigned el, bool masked);
 
 /// Software step or an enabled breakpoint makes every instruction at this exception level pass by
-/// debug_before_instruction().
+/// debug_before_fetch() and debug_before_instruction().
 bool debug_active(const Vcpu& cpu);
 
-/// Before the one instruction of a block in a debugging context: takes a pending software step or a breakpoint
-/// exception. True when it did; state.pc is then the vector.
+/// Before the one instruction of a block in a debugging context is fetched: takes a pending software step exception.
+/// True when it did; state.pc is then the vector.
+bool debug_before_fetch(Vcpu& cpu);
+
+/// After the fetch, whose faults come before it (D1.3.5.5): takes a breakpoint exception. True when it did.
 bool debug_before_instruction(Vcpu& cpu);
 
-/// After it: advances the software step state machine (D2.12.3).
+/// After the instruction: advances the software step state machine (D2.12.3).
 void debug_after_instruction(Vcpu& cpu);
 
 /// PSTATE.SS as an exception return with `spsr` sets it (DebugExceptionReturnSS).

@@ -138,17 +138,19 @@ ExitReason Vcpu::run() {
         pending_link = {};
         if (poll.load(std::memory_order_seq_cst) != 0 && serve_requests()) break;
         if (lines() != 0 && take_interrupt(*this)) continue;
-        if (state.pstate.il) [[unlikely]] {
-            enter_synchronous(*this, ExceptionClass::IllegalExecution, 0, state.pc);
-            continue;
-        }
+        // D1.3.5.5: software step, PC alignment, instruction abort, breakpoint, illegal execution state, in this order.
         const bool debug = (poll.load(std::memory_order_relaxed) & kPollDebug) != 0;
-        if (debug && debug_before_instruction(*this)) continue;
+        if (debug && debug_before_fetch(*this)) continue;
 
         pending_link = link;
         Block* found = find_block();
-        if (found == nullptr) {
+        if (found == nullptr || (debug && debug_before_instruction(*this))) {
             pending_link = {};
+            continue;
+        }
+        if (state.pstate.il) [[unlikely]] {
+            pending_link = {};
+            enter_synchronous(*this, ExceptionClass::IllegalExecution, 0, state.pc);
             continue;
         }
         page_va = state.pc & ~kPageMask;
