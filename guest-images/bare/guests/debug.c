@@ -1,8 +1,9 @@
 // Self-hosted debug (D2): software step, hardware breakpoints and watchpoints as ptrace and gdb inside a guest use
 // them.
 //
-// QEMU 7.2 differs from the architecture in three places, and fails there:
+// QEMU 7.2 differs from the architecture in four places, and fails there:
 // - step-pending-before-instruction-abort: it translates the address first (D1.3.5.5 puts software step before all).
+// - instruction-abort-before-breakpoint: it looks for breakpoints before it translates (D1.3.5.5).
 // - no-step-under-os-lock: OSLSR_EL1.OSLK disables debug exceptions (D2.3, AArch64.GenerateDebugExceptionsFrom).
 // - watch-both-load: it reports WnR = 1 for a load (ESR_EL1, ISS encoding for a Watchpoint exception).
 #include "../runtime/check.h"
@@ -167,6 +168,10 @@ static void check_breakpoints(void) {
     set_breakpoint((u64)straight, BCR_E | BCR_EL0 | BCR_ANY_BYTE);
     f = probe_run(straight, PSR_EL0t | PSR_DAIF | PSR_IL, PROBE_ARGS(0));
     check_equal(f.esr, hit, "breakpoint-before-illegal-state");
+
+    set_breakpoint(0x7000000000, BCR_E | BCR_EL0 | BCR_ANY_BYTE);
+    f = run_el0((probe_code)0x7000000000);
+    check_equal(f.esr, ESR(EC_INSTRUCTION_ABORT_LOWER, FSC_TRANSLATION + 1), "instruction-abort-before-breakpoint");
 
     // EL1: needs KDE, PSTATE.D clear, and PMC to include it.
     set_breakpoint(target, BCR_E | BCR_EL1 | BCR_ANY_BYTE);

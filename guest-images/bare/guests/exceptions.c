@@ -507,6 +507,11 @@ static void check_illegal_return(void) {
     f = probe_run(two_nops, PSR_EL1h | PSR_DAIF | PSR_IL, PROBE_ARGS(0));
     check_trap(&f, (struct expected){VECTOR_EL1h_SYNC, ESR(EC_ILLEGAL_STATE, 0), (u64)two_nops, ANY},
                "il-set-in-spsr-el1");
+    // D1.3.5.5: the PC alignment fault and the instruction abort come before it.
+    f = probe_run((probe_code)((u64)two_nops + 2), PSR_EL0t | PSR_DAIF | PSR_IL, PROBE_ARGS(0));
+    check_equal(f.esr, ESR(EC_PC_ALIGNMENT, 0), "pc-alignment-before-il");
+    f = probe_run((probe_code)UNMAPPED, PSR_EL0t | PSR_DAIF | PSR_IL, PROBE_ARGS(0));
+    check_equal(f.esr, ESR(EC_INSTRUCTION_ABORT_LOWER, FSC_TRANSLATION + 1), "instruction-abort-before-il");
     // The Illegal Execution state exception comes before SVC and before undefined (D1.3.5.5).
     f = probe_run(svc_zero, PSR_EL0t | PSR_DAIF | PSR_IL, PROBE_ARGS(0));
     check_trap(&f, (struct expected){VECTOR_EL0_SYNC, ESR(EC_ILLEGAL_STATE, 0), (u64)svc_zero, ANY}, "il-before-svc");
