@@ -110,7 +110,8 @@ uint16_t Pl011::pop_received() {
     const uint16_t character = fifo_[fifo_head_];
     fifo_head_ = (fifo_head_ + 1) % kFifoDepth;
     fifo_count_--;
-    receive_status_ = character >> 8;
+    // An overrun stays on record until the guest clears it; the other errors are the character's own.
+    receive_status_ = (receive_status_ & kOverrunError >> 8) | (character >> 8 & 7);
     if (fifo_count_ < receive_trigger()) clear(kIntRx);
     if (fifo_count_ == 0) clear(kIntRt);
     fill_from_backend();
