@@ -454,6 +454,13 @@ void lookup_tags() {
     check_equal(setup.cpu->lookup_tag, tag, "back to the ASID, back to the tag");
     setup.tlbi(Maintenance::Kind::TlbVa, with_asid(1, 1));
     check(setup.cpu->lookup_tag != tag, "code page's maintenance changes the tag");
+    tables.map(0x200000, kRam, 2, kAf | kNormalAttr << 2);
+    check(translate_fetch(*setup.cpu, 0x200000, pa), "fetch from a block");
+    const uint64_t block_tag = setup.cpu->lookup_tag;
+    setup.machine.write64(tables.slot(0x200000, 2), 0);
+    setup.tlbi(Maintenance::Kind::TlbVa, with_asid(0x234, 1));
+    check(setup.cpu->lookup_tag != block_tag, "maintenance of a block by another address changes the tag");
+    check(!translate_fetch(*setup.cpu, 0x200000, pa), "the block is gone");
     setup.sys().sctlr_el1 |= 1u << 24;
     const uint64_t before = setup.cpu->lookup_tag;
     setup.cpu->state.pstate.el = 0;
