@@ -41,6 +41,8 @@ public:
     }
     T& operator*() { return value(); }
     T* operator->() { return &value(); }
+    const T& operator*() const { return value(); }
+    const T* operator->() const { return &value(); }
     Error& error() {
         assert(content_.index() == 1);
         return *std::get_if<1>(&content_);
