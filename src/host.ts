@@ -1,6 +1,7 @@
 // What this host is and has.
-import { readFileSync } from 'node:fs';
+import { accessSync, constants, readFileSync } from 'node:fs';
 import { availableParallelism, cpus, hostname, totalmem } from 'node:os';
+import { delimiter, join } from 'node:path';
 
 export interface Host {
   readonly name: string;
@@ -30,4 +31,16 @@ export function describeHost(): Host {
     cores: availableParallelism(),
     memory: Math.min(totalmem(), cgroupMemoryLimit()),
   };
+}
+
+/** Whether a command can be found on the path. */
+export function hasCommand(command: string, env: NodeJS.ProcessEnv = process.env): boolean {
+  return (env.PATH ?? '').split(delimiter).some((folder) => {
+    try {
+      accessSync(join(folder, command), constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
 }

@@ -1,8 +1,7 @@
 // beeline doctor: what this host offers and lacks.
 import { accessSync, constants, mkdirSync, statfsSync } from 'node:fs';
 import { ExitStatus, messageOf, systemCode } from '../errors.js';
-import { describeHost } from '../host.js';
-import { hasCommand } from '../images/build.js';
+import { describeHost, hasCommand } from '../host.js';
 import { addonPaths, findAddon, loadAddon } from '../native/loader.js';
 import { cacheRoot } from '../paths.js';
 import { formatBytes } from './parse.js';

@@ -5,7 +5,6 @@ import { version } from '../version.js';
 import type { Reply } from '../vm/matcher.js';
 import { printCompletion, shells } from './completion.js';
 import { doctor } from './doctor.js';
-import { buildImages, listImages, printImagePath, removeImages, verifyImages } from './image.js';
 import {
   maximumCpus,
   parseChoice,
@@ -27,8 +26,9 @@ function choiceOption(flags: string, description: string, choices: readonly stri
 }
 
 const runNotes = `
-IMAGE is a name that \`beeline image list\` shows; without IMAGE and --kernel it is ${defaultImage}. An image that is not
+IMAGE is a name that \`beeline image list\` shows; without IMAGE, --kernel and --load it is ${defaultImage}. An image that is not
 built yet is built first. --kernel, --initrd and --append replace those of the image.
+Where there is no kernel, the first file of --load is started at its first byte.
 
 REGEX is a JavaScript regular expression in multi-line mode: ^ and $ match at line ends, and $ also at the end of what has
 arrived. Terminal escape sequences are left out before matching. Each --send fires once, in the order given, on text after
@@ -57,11 +57,11 @@ function addRun(program: Command, done: (status: number) => void): void {
     .summary('run a guest in the foreground')
     .description('Runs a guest in the foreground.')
     .argument('[IMAGE]', 'guest image')
-    .option('--kernel <FILE>', 'kernel: arm64 Image (raw, gzip or zboot), ELF or raw binary')
+    .option('--kernel <FILE>', 'kernel: arm64 Image (raw, gzip or EFI zboot) or ELF')
     .option('--initrd <FILE>', 'initial RAM disk')
     .option('--append <STRING>', 'kernel command line')
     .option('--dtb <FILE>', 'device tree blob to use instead of the one built')
-    .option('--load <FILE@ADDRESS>', 'copy a file to guest memory; repeatable', append<RawLoad>(parseLoad))
+    .option('--load <FILE@ADDRESS>', 'copy a file to guest memory as it is; repeatable', append<RawLoad>(parseLoad))
     .option('--memory <SIZE>', 'guest memory, such as 512M or 1G; without a unit MiB (default: 1G)', parseMemory)
     .option(
       '--cpus <N>',
@@ -91,13 +91,16 @@ function addRun(program: Command, done: (status: number) => void): void {
     });
 }
 
+/** Loaded when needed: checking recipes takes a large module. */
+const images = () => import('./image.js');
+
 function addImage(program: Command, done: (status: number) => void): void {
   const image = program.command('image').summary('manage guest images').description('Manages guest images.');
   image
     .command('list')
     .description('Lists the images and whether they are built.')
     .option('--names', 'only the names that `beeline run` takes')
-    .action((options: { names?: boolean }) => done(listImages(options)));
+    .action(async (options: { names?: boolean }) => done((await images()).listImages(options)));
   image
     .command('build')
     .description(
@@ -108,7 +111,7 @@ function addImage(program: Command, done: (status: number) => void): void {
     .option('--quiet', 'print nothing but errors')
     .action(async (names: string[], options: { force?: boolean; quiet?: boolean }) => {
       done(
-        await buildImages(names.length > 0 ? names : [defaultImage], {
+        await (await images()).buildImages(names.length > 0 ? names : [defaultImage], {
           force: options.force ?? false,
           quiet: options.quiet ?? false,
         }),
@@ -120,17 +123,19 @@ function addImage(program: Command, done: (status: number) => void): void {
     .argument('<NAME>', 'image')
     .addOption(new Option('--kernel', 'the kernel').conflicts('initrd'))
     .option('--initrd', 'the initial RAM disk')
-    .action((name: string, options: { kernel?: boolean; initrd?: boolean }) => done(printImagePath(name, options)));
+    .action(async (name: string, options: { kernel?: boolean; initrd?: boolean }) => {
+      done((await images()).printImagePath(name, options));
+    });
   image
     .command('verify')
     .description('Checks every byte of built images against the recorded checksums (all when none is named).')
     .argument('[NAME...]', 'images')
-    .action((names: string[]) => done(verifyImages(names)));
+    .action(async (names: string[]) => done((await images()).verifyImages(names)));
   image
     .command('remove')
     .description('Removes built images from the cache.')
     .argument('<NAME...>', 'images')
-    .action((names: string[]) => done(removeImages(names)));
+    .action(async (names: string[]) => done((await images()).removeImages(names)));
 }
 
 /** `done` receives the exit status of the command that ran. */

@@ -3,7 +3,7 @@ import { closeSync, openSync, writeSync } from 'node:fs';
 import { writeFileAtomically } from '../atomic-file.js';
 import { BeelineError, systemCode } from '../errors.js';
 import { describeHost } from '../host.js';
-import { type BuiltImage, ensureImage, resolveRunnable } from '../images/ensure.js';
+import type { BuiltImage } from '../images/ensure.js';
 import { getLog } from '../log.js';
 import type { Addon, NativeMachineConfig, NativeStats, RawLoad } from '../native/addon.js';
 import { loadAddon } from '../native/loader.js';
@@ -14,8 +14,9 @@ import { Session, type SessionResult } from '../vm/session.js';
 import { EscapeKeys, escapeHelp } from './escape-keys.js';
 import { checkDtb, checkInitrd, checkReadable, checkWritable } from './files.js';
 import { checkCpus, checkHostMemory, type SerialTarget } from './parse.js';
-import { type RunStats, summaryLine } from './run-stats.js';
+import type { RunStats } from './run-stats.js';
 import { onEndingSignal, signalStatus } from './signals.js';
+import { summaryLine } from './summary.js';
 import { Terminal } from './terminal.js';
 
 export interface RunOptions {
@@ -205,10 +206,13 @@ function makeStats(
 /** Runs a guest to its end and returns the exit status. Throws BeelineError before the guest has started. */
 export async function run(imageName: string | undefined, options: RunOptions): Promise<number> {
   checkOptions(options);
-  const name = imageName ?? (options.kernel === undefined ? defaultImage : undefined);
-  if (name !== undefined) resolveRunnable(name);
+  const hasOwn = options.kernel !== undefined || options.load.length > 0;
+  const name = imageName ?? (hasOwn ? undefined : defaultImage);
+  // Loaded when needed: what checks image.json takes longer to load than all the rest.
+  const images = name === undefined ? undefined : await import('../images/ensure.js');
+  if (name !== undefined) images?.resolveRunnable(name);
   const addon = loadAddon();
-  const image = name === undefined ? undefined : await ensureImage(name, { quiet: options.quiet });
+  const image = name === undefined ? undefined : await images?.ensureImage(name, { quiet: options.quiet });
   const config = machineConfig(options, image);
   checkHostMemory(config.memoryBytes, describeHost().memory);
   checkCpus(config.cpus, options.gic);

@@ -1,9 +1,10 @@
 // Carries out recipes, as a list of steps that whoever runs them can report.
-import { accessSync, constants, copyFileSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { delimiter, join, relative } from 'node:path';
+import { join, relative } from 'node:path';
 import { gzipSync, constants as zlibConstants } from 'node:zlib';
 import { BeelineError, messageOf, systemCode } from '../errors.js';
+import { hasCommand } from '../host.js';
 import { diskFull, runTool, ToolError } from '../process.js';
 import { type BuildFolder, type BuildRecord, sha256 } from './cache.js';
 import type { Image } from './catalogue.js';
@@ -151,18 +152,6 @@ class DebianBuild implements Build {
     const compressed = gzipSync(archive, { level: zlibConstants.Z_BEST_COMPRESSION });
     writeFileSync(join(this.#folder.result, 'initrd.img'), compressed);
   }
-}
-
-/** Whether a command can be found on the path. */
-export function hasCommand(command: string, env: NodeJS.ProcessEnv = process.env): boolean {
-  return (env.PATH ?? '').split(delimiter).some((folder) => {
-    try {
-      accessSync(join(folder, command), constants.X_OK);
-      return true;
-    } catch {
-      return false;
-    }
-  });
 }
 
 /** Packages that have the recipe's missing tools. */

@@ -4,7 +4,8 @@ import { writeRecipe } from '../images/recipes.js';
 import { beeline, type CliOptions } from '../support/cli.js';
 import { TemporaryFolder } from '../support/temporary.js';
 
-describe('bad input on the command line', () => {
+describe('bad input on the command line', function () {
+  this.timeout(60_000);
   const folder = new TemporaryFolder();
 
   /** One line that says what and why, the right status, nothing on standard output, no stack trace. */
