@@ -51,6 +51,14 @@ static void unexpected(const struct frame* frame) {
     give_up();
 }
 
+void probe_abandon(struct frame* frame) {
+    struct cpu* cpu = this_cpu();
+    *cpu->probe_result = *frame;
+    frame->x[0] = cpu->landing;
+    frame->elr = (u64)probe_land;
+    frame->spsr = PSR_EL1h | PSR_DAIF;
+}
+
 // Called by the vectors; returning resumes what the frame says.
 void exception(struct frame* frame) {
     struct cpu* cpu = this_cpu();
@@ -70,8 +78,5 @@ void exception(struct frame* frame) {
         unexpected(frame);
         return;
     }
-    *cpu->probe_result = *frame;
-    frame->x[0] = cpu->landing;
-    frame->elr = (u64)probe_land;
-    frame->spsr = PSR_EL1h | PSR_DAIF;
+    probe_abandon(frame);
 }

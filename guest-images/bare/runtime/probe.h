@@ -21,6 +21,9 @@ struct frame probe_run(probe_code code, u64 pstate, const u64 args[8]);
 #define run_el0(code, ...) probe_run((code), PSR_EL0t | PSR_DAIF, PROBE_ARGS(__VA_ARGS__))
 #define run_el1(code, ...) probe_run((code), PSR_EL1h | PSR_DAIF, PROBE_ARGS(__VA_ARGS__))
 
+// For an interrupt handler: ends the probe that was interrupted; the frame becomes its result.
+void probe_abandon(struct frame* frame);
+
 // True when the probe reached its RET.
 bool probe_returned(const struct frame* frame);
 

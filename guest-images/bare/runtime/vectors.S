@@ -92,6 +92,9 @@ probe_enter:
     ldp     x2, x3, [x9, #16]
     ldp     x4, x5, [x9, #32]
     ldp     x6, x7, [x9, #48]
+    .irp n, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29
+    mov     x\n, xzr
+    .endr
     eret
 
     .global probe_land
