@@ -250,8 +250,9 @@ static void check_both(void) {
     // Both at once, each with its own compare value.
     gic_enable(PPI_VIRTUAL_TIMER);
     gic_enable(PPI_PHYSICAL_TIMER);
-    set_timer_value(&timers[0], frequency / 500);
-    set_timer_value(&timers[1], frequency / 1000);
+    u64 now = virtual_count();
+    set_compare(&timers[0], now + frequency / 500);
+    set_compare(&timers[1], now + frequency / 1000);
     set_control(&timers[0], CTL_ENABLE | CTL_IMASK);
     set_control(&timers[1], CTL_ENABLE | CTL_IMASK);
     while (!(control(&timers[0]) & CTL_ISTATUS)) {
