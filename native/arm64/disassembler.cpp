@@ -58,7 +58,9 @@ std::string format_token(std::string_view text, const Fields& f, uint64_t addres
     const Token token = parse_token(text);
     const std::string_view kind = token.kind;
     const uint32_t value = f(token.letter);
-    const uint32_t size = token.argument.size() == 1 && f.has(token.argument[0]) ? f(token.argument[0]) : 0;
+    // The argument is a field's letter, or a scale in digits.
+    const bool names_field = token.argument.size() == 1 && token.argument[0] >= 'A';
+    const uint32_t size = names_field ? f(token.argument[0]) : 0;
     const bool q = f('Q') != 0, wide = !f.has('x') || f('x') != 0;
 
     if (kind == "R") return general(value, wide, false);
