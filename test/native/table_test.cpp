@@ -120,7 +120,7 @@ std::vector<std::string> objdump(const std::vector<uint32_t>& words) {
         if (word == std::string_view::npos || mnemonic == std::string_view::npos) continue;
         std::string_view result = text.substr(mnemonic + 2);
         // Conditions are followed by their names in SVE.
-        if (const size_t comment = result.find("\t//"); comment != std::string_view::npos)
+        if (const size_t comment = result.find("//"); comment != std::string_view::npos)
             result = result.substr(0, comment);
         while (!result.empty() && (result.back() == '\n' || result.back() == ' ' || result.back() == '\t'))
             result.remove_suffix(1);

@@ -1,9 +1,8 @@
 // Load-exclusive and store-exclusive (Arm ARM B2.9, C4.1.88).
 //
-// A load-exclusive remembers the address and the bytes; a store-exclusive to that address is a compare-and-swap of
-// them. It therefore also succeeds after the location was changed and changed back, and after a load-exclusive of
-// another size at the address, both of which software may not rely on to fail (B2.9.5). A store-exclusive that fails by
-// its address does not access memory.
+// A load-exclusive remembers the address and the bytes; a store-exclusive of that address and size is a
+// compare-and-swap of them. It therefore also succeeds after the location was changed and changed back, which B2.9.5
+// does not let software rely on to fail. One that fails by address or size does not access memory.
 #include "arm64/interpreter/atomic_access.h"
 #include "arm64/interpreter/control.h"
 #include "arm64/interpreter/stack_alignment.h"
@@ -60,9 +59,9 @@ template <typename T> [[gnu::noinline]] bool load_two(Vcpu& cpu, const Insn* ins
         cpu.state.exclusive.value[1] = second;
     }
     monitor_address(cpu, address, 2 * sizeof(T));
-    // Of one register named twice the first value stays (CONSTRAINED UNPREDICTABLE).
-    cpu.state.x[insn->ra] = in_memory_order(cpu, second);
+    // Of one register named twice the second value stays (CONSTRAINED UNPREDICTABLE).
     cpu.state.x[insn->rd] = in_memory_order(cpu, first);
+    cpu.state.x[insn->ra] = in_memory_order(cpu, second);
     return true;
 }
 
@@ -70,7 +69,7 @@ template <typename Memory>
 bool store_if_monitored(Vcpu& cpu, const Insn* insn, const Memory& remembered, const Memory& desired) {
     const uint64_t address = cpu.state.x[insn->rn];
     bool stored = false;
-    if (address == cpu.state.exclusive.va) {
+    if (address == cpu.state.exclusive.va && sizeof(Memory) == cpu.state.exclusive.size) {
         uint8_t* location = cpu.atomic_pointer(address, sizeof(Memory));
         if (location == nullptr) return false;
         stored = compare_and_swap(location, remembered, desired) == remembered;
