@@ -7,11 +7,15 @@ export class ToolError extends Error {
   /** The line of its output that best says why. */
   readonly reason: string;
 
-  constructor(command: string, status: number | undefined, reason: string) {
+  /** Whether there is no such tool. */
+  readonly isMissing: boolean;
+
+  constructor(command: string, status: number | undefined, reason: string, isMissing = false) {
     super(`${command}: ${reason}`);
     this.name = 'ToolError';
     this.status = status;
     this.reason = reason;
+    this.isMissing = isMissing;
   }
 }
 
@@ -72,7 +76,7 @@ export function runTool(command: string, args: readonly string[], options: ToolO
     child.on('error', (error) => {
       signal?.removeEventListener('abort', abort);
       const missing = 'code' in error && error.code === 'ENOENT';
-      reject(new ToolError(command, undefined, missing ? 'not installed' : error.message));
+      reject(new ToolError(command, undefined, missing ? 'not installed' : error.message, missing));
     });
     child.on('close', (status, endedBy) => {
       signal?.removeEventListener('abort', abort);

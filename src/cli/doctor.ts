@@ -2,7 +2,7 @@
 import { accessSync, constants, mkdirSync, statfsSync } from 'node:fs';
 import { ExitStatus, messageOf, systemCode } from '../errors.js';
 import { describeHost, hasCommand } from '../host.js';
-import { addonPaths, findAddon, loadAddon } from '../native/loader.js';
+import { findAddon, loadAddon } from '../native/loader.js';
 import { cacheRoot } from '../paths.js';
 import { formatBytes } from './parse.js';
 
@@ -11,7 +11,7 @@ export interface Finding {
   /** Whether guests cannot run without it. */
   readonly needed: boolean;
   readonly text: string;
-  /** Empty when ok. */
+  /** Empty when ok, or when the text says it. */
   readonly remedy: string;
 }
 
@@ -36,7 +36,6 @@ function checkPlatform(): Finding {
 }
 
 function checkAddon(): Finding[] {
-  const remedy = 'run: npm run build:native';
   try {
     const addon = loadAddon();
     return [
@@ -46,7 +45,8 @@ function checkAddon(): Finding[] {
         .map(({ name, present, use }) => finding(present, false, `CPU feature ${name}: ${use}`, 'not needed to run')),
     ];
   } catch (error) {
-    return [finding(false, true, `native core (${addonPaths().join(', ')}): ${messageOf(error)}`, remedy)];
+    // The message has the remedy already.
+    return [finding(false, true, messageOf(error), '')];
   }
 }
 
@@ -121,7 +121,7 @@ export function examineHost(): Finding[] {
 export function doctor(): number {
   const findings = examineHost();
   for (const { ok, text, remedy } of findings) {
-    process.stdout.write(`${ok ? 'ok   ' : 'lacks'}  ${text}${ok ? '' : `; ${remedy}`}\n`);
+    process.stdout.write(`${ok ? 'ok   ' : 'lacks'}  ${text}${remedy === '' ? '' : `; ${remedy}`}\n`);
   }
   return findings.some(({ ok, needed }) => needed && !ok) ? ExitStatus.failure : ExitStatus.ok;
 }

@@ -259,7 +259,7 @@ export async function run(imageName: string | undefined, options: RunOptions): P
 
   const stats = makeStats(options, name ?? null, config, startedAt, result);
   if (!options.quiet || result.outcome.reason === 'failure') {
-    if (options.serial.kind === 'stdio' && result.consoleBytes > 0) process.stderr.write('\n');
+    if (options.serial.kind === 'stdio' && result.endsInsideLine) process.stderr.write('\n');
     say(summaryLine(stats, describeOutcome(result.outcome), options.until !== undefined));
   }
   if (options.stats !== undefined) {

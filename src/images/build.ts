@@ -192,15 +192,18 @@ export function planBuild(image: Image, folder: BuildFolder, signal: AbortSignal
 /** What a failed step means to the user. */
 export function buildError(image: Image, folder: BuildFolder, error: unknown): unknown {
   if (error instanceof BeelineError) return error;
-  const { name, recipe } = image.definition;
+  const { name } = image.definition;
   const code = systemCode(error);
   const detail = messageOf(error);
   if (code === 'ENOSPC' || code === 'EDQUOT' || diskFull.test(detail)) {
     return new BeelineError('BEELINE_E_DISK_FULL', { path: folder.path }, error);
   }
-  const remedy =
-    recipe.kind === 'debian'
-      ? "check the network and this machine's apt sources, then try again"
-      : `correct the recipe in ${image.folder}`;
-  return new BeelineError('BEELINE_E_IMAGE_BUILD', { name, detail, remedy }, error);
+  return new BeelineError('BEELINE_E_IMAGE_BUILD', { name, detail, remedy: remedyFor(image, error) }, error);
+}
+
+function remedyFor(image: Image, error: unknown): string {
+  if (error instanceof ToolError && error.isMissing) return 'install it; Debian has it in every system';
+  return image.definition.recipe.kind === 'debian'
+    ? "check the network and this machine's apt sources, then try again"
+    : `correct the recipe in ${image.folder}`;
 }

@@ -12,6 +12,8 @@ const retryInterval = 20;
 /** How long a machine may take to stop, in milliseconds. */
 const stopGrace = 5000;
 
+const newline = 0x0a;
+
 export interface SessionOptions {
   readonly config: NativeMachineConfig;
   readonly sends: readonly Reply[];
@@ -30,6 +32,8 @@ export interface SessionResult {
   readonly firstOutputSeconds: number | undefined;
   readonly untilSeconds: number | undefined;
   readonly consoleBytes: number;
+  /** Whether the console's last line is unfinished. */
+  readonly endsInsideLine: boolean;
 }
 
 export class Session {
@@ -40,6 +44,7 @@ export class Session {
   #firstOutput: number | undefined;
   #untilAt: number | undefined;
   #consoleBytes = 0;
+  #lastByte: number = newline;
   #unsent: Uint8Array[] = [];
   #retryTimer: NodeJS.Timeout | undefined;
   #panicked = false;
@@ -131,6 +136,7 @@ export class Session {
       firstOutputSeconds: this.#firstOutput,
       untilSeconds: this.#untilAt,
       consoleBytes: this.#consoleBytes,
+      endsInsideLine: this.#lastByte !== newline,
     };
   }
 
@@ -151,6 +157,7 @@ export class Session {
   #onSerial(data: Uint8Array): void {
     this.#firstOutput ??= this.#elapsed();
     this.#consoleBytes += data.length;
+    this.#lastByte = data.at(-1) ?? this.#lastByte;
     this.#options.output(data);
     if (this.#outcome === undefined) this.#watcher.push(data);
   }
