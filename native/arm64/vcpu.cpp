@@ -11,6 +11,10 @@
 
 namespace beeline::arm64 {
 
+namespace {
+constexpr size_t kLongestMaintenanceQueue = 256;
+}
+
 Vcpu::Vcpu(CpuModel model, unsigned index, Environment& environment)
     : environment_(environment), features_(&cpu_features(model)),
       blocks_(std::make_unique<BlockCache>(*features_, counters)), model_(model), index_(index) {
@@ -59,7 +63,11 @@ void Vcpu::set_event() { event_.store(true, std::memory_order_release); }
 void Vcpu::post_maintenance(const Maintenance& operation) {
     {
         const std::lock_guard lock(maintenance_mutex_);
-        maintenance_.push_back(operation);
+        // A CPU that sleeps serves nothing: what waits for it is bounded by asking for more than was asked for.
+        if (maintenance_.size() >= kLongestMaintenanceQueue)
+            maintenance_ = {{Maintenance::Kind::TlbAll, 0}, {Maintenance::Kind::InstructionAll, 0}};
+        else
+            maintenance_.push_back(operation);
         maintenance_posted_.store(true, std::memory_order_seq_cst);
     }
     poll.fetch_or(kPollMaintenance, std::memory_order_seq_cst);
