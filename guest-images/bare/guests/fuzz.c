@@ -9,7 +9,7 @@
 const char guest_name[] = "fuzz";
 
 enum { ROUNDS = 30000 };
-static USER_DATA u64 area[512] __attribute__((aligned(4096)));
+static USER_DATA u64 area[128] __attribute__((aligned(1024)));
 static u64 guarded[64];
 
 static u64 random_state = 0x9E3779B97F4A7C15;
@@ -78,7 +78,7 @@ static struct frame run_once(probe_code code) {
     WRITE_SYSREG(cntv_tval_el0, READ_SYSREG(cntfrq_el0) / 20);
     WRITE_SYSREG(cntv_ctl_el0, 1);
     isb();
-    u64 middle = (u64)&area[256];
+    u64 middle = (u64)&area[64];
     struct frame f =
         probe_run(code, PSR_EL0t | PSR_D | PSR_A,
                   PROBE_ARGS(middle, middle + 64, 0x0123456789ABCDEF, middle - 128, 5, ~0ull, 0, middle + 8));
@@ -100,7 +100,7 @@ void guest_main(void) {
     WRITE_SYSREG(cpacr_el1, 3ull << 20);
     isb();
     for (unsigned i = 0; i < ARRAY_LENGTH(guarded); i++) guarded[i] = i;
-    probe_set_sp((u64)&area[128]);
+    probe_set_sp((u64)&area[32]);
     const u64 ttbr = READ_SYSREG(ttbr0_el1), tcr = READ_SYSREG(tcr_el1), sctlr = READ_SYSREG(sctlr_el1);
     const u64 vbar = READ_SYSREG(vbar_el1), mair = READ_SYSREG(mair_el1), tpidr = READ_SYSREG(tpidr_el1);
     const u64 tpidrro = READ_SYSREG(tpidrro_el0), cntkctl = READ_SYSREG(cntkctl_el1);
