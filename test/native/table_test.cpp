@@ -191,6 +191,19 @@ bool names_sve_register(const std::string& text) {
     return false;
 }
 
+/// Instructions of extensions that share their mnemonic with one of the table.
+bool of_extension(const std::string& text) {
+    static const std::set<std::string> kCssc = {"abs", "cnt", "ctz", "smax", "smin", "umax", "umin"};
+    const size_t tab = text.find('\t');
+    const char first = tab == std::string::npos ? 0 : text[tab + 1];
+    static const std::set<std::string> kPstate = {"allint", "dit", "ssbs", "svcr", "svcrsm", "svcrza", "tco"};
+    const std::string operand = tab == std::string::npos ? "" : text.substr(tab + 1, text.find(',') - tab - 1);
+    return names_sve_register(text) || (kCssc.contains(mnemonic_of(text)) && (first == 'w' || first == 'x')) ||
+           kPstate.contains(operand) ||           // MSR of a bit that Armv8.2 lacks
+           text.ends_with("nxs") ||               // FEAT_XS
+           text.find("s0_") != std::string::npos; // objdump's word for the holes among hints and barriers
+}
+
 void holes(Rng& rng, unsigned count) {
     std::vector<uint32_t> words;
     while (words.size() < count)
@@ -205,7 +218,7 @@ void holes(Rng& rng, unsigned count) {
         const std::string& text = expected[i];
         if (text.starts_with(".inst") || text.starts_with("udf")) continue;
         const std::string mnemonic = mnemonic_of(text);
-        if (known.contains(mnemonic) && !names_sve_register(text)) {
+        if (known.contains(mnemonic) && !of_extension(text)) {
             auto& entry = missing[mnemonic];
             if (entry.first++ == 0) entry.second = i;
         } else {
@@ -216,8 +229,9 @@ void holes(Rng& rng, unsigned count) {
     for (const std::string& mnemonic : extensions) std::printf(" %s", mnemonic.c_str());
     std::printf("\n");
     for (const auto& [mnemonic, entry] : missing)
-        std::printf("  hole: %-10s %4u  %s  %s\n", mnemonic.c_str(), entry.first, hex(words[entry.second]).c_str(),
-                    expected[entry.second].c_str());
+        check(false, "the table lacks " + hex(words[entry.second]) + ", to objdump '" + expected[entry.second] + "' (" +
+                         std::to_string(entry.first) + " such)");
+    if (missing.empty()) passed++;
 }
 
 } // namespace
