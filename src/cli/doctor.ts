@@ -2,9 +2,9 @@
 import { accessSync, constants, mkdirSync, statfsSync } from 'node:fs';
 import { ExitStatus, messageOf, systemCode } from '../errors.js';
 import { describeHost, hasCommand } from '../host.js';
+import { formatBytes } from '../memory-size.js';
 import { findAddon, loadAddon } from '../native/loader.js';
 import { cacheRoot } from '../paths.js';
-import { formatBytes } from './parse.js';
 
 export interface Finding {
   readonly ok: boolean;

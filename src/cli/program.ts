@@ -1,5 +1,6 @@
 // The command line: what there is to say, and what each thing calls.
 import { Argument, Command, Option } from 'commander';
+import { parseMemory } from '../memory-size.js';
 import type { RawLoad } from '../native/addon.js';
 import { version } from '../version.js';
 import type { Reply } from '../vm/matcher.js';
@@ -10,7 +11,6 @@ import {
   parseChoice,
   parseCpus,
   parseLoad,
-  parseMemory,
   parseRegex,
   parseSend,
   parseSerial,

@@ -2,8 +2,8 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Value } from '@sinclair/typebox/value';
-import { parseMemory } from '../cli/parse.js';
 import { BeelineError, messageOf, systemCode } from '../errors.js';
+import { parseMemory } from '../memory-size.js';
 import { projectRoot } from '../paths.js';
 import { type ImageDefinition, ImageSchema } from './schema.js';
 

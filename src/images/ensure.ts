@@ -1,8 +1,8 @@
 // Gets hold of a guest image that can be booted: from the cache when it is whole and up to date, built otherwise.
 import { join } from 'node:path';
-import { parseMemory } from '../cli/parse.js';
-import { onEndingSignal, signalStatus } from '../cli/signals.js';
 import { BeelineError } from '../errors.js';
+import { parseMemory } from '../memory-size.js';
+import { onEndingSignal, signalStatus } from '../signals.js';
 import { buildError, planBuild } from './build.js';
 import { BuildFolder, cachedFolder, inspectCache, type Manifest } from './cache.js';
 import { findImage, type Image, runnableNames } from './catalogue.js';
