@@ -124,7 +124,8 @@ async function compileTypeScript() {
   const wanted = fingerprint([at('src'), at('test'), at('tsconfig.json'), at('package-lock.json')]);
   if (readStamp(stamp) === wanted) return;
   await step('Compile TypeScript', async (report) => {
-    removeStamp(stamp);
+    // Whole, so that nothing stays of sources that are gone.
+    rmSync(at('dist'), { recursive: true, force: true });
     await tool(process.execPath, [at('node_modules', 'typescript', 'bin', 'tsc'), '-p', root], { report, cwd: root });
     writeStamp(stamp, wanted);
   });
