@@ -58,10 +58,9 @@ constexpr CpuFeatures kA57 = {
 constexpr CpuFeatures kN1 = {
     .model = CpuModel::N1,
     .name = "n1",
-    .feature_mask =
-        mask_of(Feature::Base, Feature::Crc32, Feature::Lse, Feature::Lor, Feature::Rcpc, Feature::Pan, Feature::Uao,
-                Feature::Dpb, Feature::Lor, Feature::Fp, Feature::AdvSimd, Feature::Fp16, Feature::Rdm,
-                Feature::DotProd, Feature::Aes, Feature::Pmull, Feature::Sha1, Feature::Sha256),
+    .feature_mask = mask_of(Feature::Base, Feature::Crc32, Feature::Lse, Feature::Rcpc, Feature::Pan, Feature::Uao,
+                            Feature::Dpb, Feature::Lor, Feature::Fp, Feature::AdvSimd, Feature::Fp16, Feature::Rdm,
+                            Feature::DotProd, Feature::Aes, Feature::Pmull, Feature::Sha1, Feature::Sha256),
     .id = {.midr_el1 = 0x414FD0C1,
            .revidr_el1 = 0,
            .aidr_el1 = 0,
