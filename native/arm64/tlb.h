@@ -18,7 +18,7 @@ struct TlbEntry {
 };
 
 struct Tlb {
-    static constexpr unsigned kEntries = 256;
+    static constexpr unsigned kEntries = 1024;
     std::array<TlbEntry, kEntries> entries;
 
     Tlb() { clear(); }
