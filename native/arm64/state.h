@@ -71,7 +71,6 @@ struct SystemRegisters {
 /// resulting behaviour for the global monitor).
 struct ExclusiveMonitor {
     uint64_t va;        ///< Address of the load-exclusive, kInvalid when open.
-    uint64_t pa;
     uint64_t value[2];  ///< Loaded bytes, low and high.
     uint8_t size;       ///< Bytes: 1, 2, 4, 8 or 16.
     static constexpr uint64_t kInvalid = ~uint64_t{0};

@@ -52,24 +52,6 @@ template <Work work> Insn* perform(Vcpu& cpu, Insn* insn) {
     return next(cpu, insn);
 }
 
-/// ConditionHolds (Arm ARM J1.3) on NZCV at bits 31..28.
-constexpr bool condition_holds(uint32_t nzcv, unsigned condition) {
-    const bool n = (nzcv & nzcv::N) != 0, z = (nzcv & nzcv::Z) != 0, c = (nzcv & nzcv::C) != 0,
-               v = (nzcv & nzcv::V) != 0;
-    bool holds = true;
-    switch (condition >> 1) {
-    case 0: holds = z; break;
-    case 1: holds = c; break;
-    case 2: holds = n; break;
-    case 3: holds = v; break;
-    case 4: holds = c && !z; break;
-    case 5: holds = n == v; break;
-    case 6: holds = n == v && !z; break;
-    default: return true;
-    }
-    return holds != ((condition & 1) != 0);
-}
-
 /// Scalar forms: the half-precision rows fix ftype, the others leave field y: 0 single, 1 double. Scalar SIMD rows are
 /// laid out alike.
 template <template <typename> typename Instance> Handler by_precision(const Fields& f) {

@@ -1,4 +1,5 @@
 // Scalar floating point: arithmetic, comparison, selection, immediates (Arm ARM C4.1.90).
+#include "arm64/interpreter/alu.h"
 #include "arm64/interpreter/fp_handlers.h"
 
 namespace beeline::arm64 {
@@ -37,7 +38,7 @@ template <bool signalling> Handler scalar_compare_zero(const Fields& f) {
 template <bool signalling> struct ConditionalCompare {
     template <typename U> struct Instance {
         static void work(Vcpu& cpu, const Insn& insn) {
-            if (condition_holds(cpu.state.nzcv, insn.aux[0])) {
+            if (holds(insn.aux[0], cpu.state.nzcv)) {
                 Compare<signalling>::template Instance<U>::work(cpu, insn);
             } else {
                 cpu.state.nzcv = static_cast<uint32_t>(insn.imm);
@@ -54,7 +55,7 @@ template <bool signalling> Handler scalar_conditional_compare(Insn& insn, const 
 
 template <typename U> struct Select {
     static void work(Vcpu& cpu, const Insn& insn) {
-        const unsigned source = condition_holds(cpu.state.nzcv, insn.aux[0]) ? insn.rn : insn.rm;
+        const unsigned source = holds(insn.aux[0], cpu.state.nzcv) ? insn.rn : insn.rm;
         write_scalar(cpu.state.v[insn.rd], lane<U>(cpu.state.v[source], 0));
     }
 };
