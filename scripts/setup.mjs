@@ -82,7 +82,7 @@ async function installModules() {
 }
 
 function nativeInputs(tests) {
-  return [at('native'), at('package-lock.json'), ...(tests ? [at('test', 'native')] : [])];
+  return [at('native'), at('package-lock.json'), ...(tests ? [at('test', 'native'), at('test', 'differential')] : [])];
 }
 
 /** By cmake-js; with `tests`, the native tests and tools too. */
