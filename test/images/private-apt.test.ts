@@ -10,7 +10,7 @@ describe('the private apt', () => {
   it('takes over deb822 sources without their restriction to an architecture', () => {
     const text = `# comment
 Types: deb deb-src
-URIs: http://deb.debian.org/debian
+URIs: http://mirror.example.org/debian
 Suites: bookworm
  bookworm-updates
 Components: main
@@ -27,7 +27,7 @@ URIs: http://example.org/
     assert.equal(
       convert('debian.sources', text),
       `Types: deb
-URIs: http://deb.debian.org/debian
+URIs: http://mirror.example.org/debian
 Suites: bookworm
  bookworm-updates
 Components: main
