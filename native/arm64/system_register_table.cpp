@@ -32,7 +32,7 @@ using enum Rights;
 constexpr uint64_t bit(unsigned n) { return uint64_t{1} << n; }
 constexpr uint64_t mask32 = 0xFFFFFFFF;
 
-// ---- identification ------------------------------------------------------------------------------------------------
+// ---- identification ----
 
 template <uint64_t IdRegisters::*member> bool read_id(Vcpu& cpu, const SystemRegister&, uint64_t& value) {
     value = cpu.features().id.*member;
@@ -66,7 +66,7 @@ bool read_ccsidr(Vcpu& cpu, const SystemRegister&, uint64_t& value) {
     return true;
 }
 
-// ---- PSTATE --------------------------------------------------------------------------------------------------------
+// ---- PSTATE ----
 
 bool read_current_el(Vcpu& cpu, const SystemRegister&, uint64_t& value) {
     value = uint64_t{cpu.state.pstate.el} << 2;
@@ -160,8 +160,7 @@ bool write_fpsr(Vcpu& cpu, const SystemRegister&, uint64_t value) {
     return true;
 }
 
-// ---- system control and translation
-// ----------------------------------------------------------------------------------
+// ---- system control and translation ----
 
 constexpr uint64_t kSctlrM = bit(0), kSctlrWxn = bit(19), kSctlrSpan = bit(23), kSctlrEe = bit(25);
 /// M A C SA SA0 UMA I DZE UCT nTWI nTWE WXN E0E EE UCI. SPAN as well where PAN is implemented.
@@ -198,8 +197,7 @@ bool read_isr(Vcpu& cpu, const SystemRegister&, uint64_t& value) {
     return true;
 }
 
-// ---- generic timers (D11.2)
-// ------------------------------------------------------------------------------------------
+// ---- generic timers (D11.2) ----
 
 constexpr uint64_t kTimerEnable = 1, kTimerImask = 2, kTimerIstatus = 4;
 
@@ -209,10 +207,12 @@ bool read_counter(Vcpu& cpu, const SystemRegister&, uint64_t& value) {
 }
 
 struct PhysicalTimer {
+    static constexpr El0Trap kTrap = El0Trap::PhysicalTimer;
     static uint64_t& ctl(Vcpu& cpu) { return cpu.state.sys.cntp_ctl_el0; }
     static uint64_t& cval(Vcpu& cpu) { return cpu.state.sys.cntp_cval_el0; }
 };
 struct VirtualTimer {
+    static constexpr El0Trap kTrap = El0Trap::VirtualTimer;
     static uint64_t& ctl(Vcpu& cpu) { return cpu.state.sys.cntv_ctl_el0; }
     static uint64_t& cval(Vcpu& cpu) { return cpu.state.sys.cntv_cval_el0; }
 };
@@ -251,8 +251,7 @@ template <typename Timer> bool write_timer_tval(Vcpu& cpu, const SystemRegister&
     return true;
 }
 
-// ---- debug (D13.3)
-// ---------------------------------------------------------------------------------------------------
+// ---- debug (D13.3) ----
 
 /// Pages that were plain may be watched now.
 bool write_watch(Vcpu& cpu, const SystemRegister& reg, uint64_t value) {
@@ -287,8 +286,7 @@ bool write_claim_clear(Vcpu& cpu, const SystemRegister&, uint64_t value) {
     return true;
 }
 
-// ---- GIC CPU interface
-// -----------------------------------------------------------------------------------------------
+// ---- GIC CPU interface ----
 
 bool read_icc(Vcpu& cpu, const SystemRegister& reg, uint64_t& value) {
     return cpu.environment().has_gic_system_registers() && cpu.environment().icc_read(cpu, reg.key, value);
@@ -298,8 +296,7 @@ bool write_icc(Vcpu& cpu, const SystemRegister& reg, uint64_t value) {
     return cpu.environment().has_gic_system_registers() && cpu.environment().icc_write(cpu, reg.key, value);
 }
 
-// ---- the table
-// -------------------------------------------------------------------------------------------------------
+// ---- the table ----
 
 constexpr uint16_t key(uint32_t op0, uint32_t op1, uint32_t crn, uint32_t crm, uint32_t op2) {
     return static_cast<uint16_t>(system_register_key(op0, op1, crn, crm, op2));
@@ -307,13 +304,61 @@ constexpr uint16_t key(uint32_t op0, uint32_t op1, uint32_t crn, uint32_t crm, u
 
 #define SYS(member) static_cast<uint16_t>(offsetof(CpuState, sys.member))
 
-constexpr SystemRegister id(const char* name, uint16_t key, decltype(SystemRegister::read) read) {
-    return {.name = name, .key = key, .el1 = Read, .read = read};
+/// Spells a row: what is not said is absent, plain, or nothing.
+struct RegisterRow : SystemRegister {
+    using Reader = decltype(SystemRegister::read);
+    using Writer = decltype(SystemRegister::write);
+
+    constexpr RegisterRow(const char* name, uint16_t key, Rights rights)
+        : SystemRegister{.name = name, .key = key, .el1 = rights} {}
+
+    /// Kept in CpuState; `mask` is what MSR changes.
+    constexpr RegisterRow in(uint16_t place, uint64_t mask = ~uint64_t{0}, uint64_t initially = 0) const {
+        RegisterRow row = *this;
+        row.offset = place;
+        row.write_mask = mask;
+        row.reset = initially;
+        return row;
+    }
+    constexpr RegisterRow by(Reader reader, Writer writer = nullptr) const {
+        RegisterRow row = *this;
+        row.read = reader;
+        row.write = writer;
+        return row;
+    }
+    constexpr RegisterRow written_by(Writer writer) const { return by(nullptr, writer); }
+    constexpr RegisterRow at_el0(Rights rights, El0Trap el0_trap = El0Trap::None) const {
+        RegisterRow row = *this;
+        row.el0 = rights;
+        row.trap = el0_trap;
+        return row;
+    }
+    constexpr RegisterRow with(Effect entailed) const {
+        RegisterRow row = *this;
+        row.effect = entailed;
+        return row;
+    }
+    constexpr RegisterRow needs(Feature needed) const {
+        RegisterRow row = *this;
+        row.feature = needed;
+        return row;
+    }
+};
+
+constexpr RegisterRow id(const char* name, uint16_t key, RegisterRow::Reader reader) {
+    return RegisterRow(name, key, Read).by(reader);
 }
 
-constexpr SystemRegister icc(const char* name, uint16_t key, Rights rights) {
-    return {
-        .name = name, .key = key, .el1 = rights, .effect = Effect::Interrupts, .read = read_icc, .write = write_icc};
+constexpr RegisterRow icc(const char* name, uint16_t key, Rights rights) {
+    return RegisterRow(name, key, rights).by(read_icc, write_icc).with(Effect::Interrupts);
+}
+
+template <typename Timer>
+constexpr RegisterRow timer(const char* name, uint16_t key, RegisterRow::Reader reader, RegisterRow::Writer writer) {
+    return RegisterRow(name, key, ReadWrite)
+        .at_el0(ReadWrite, Timer::kTrap)
+        .by(reader, writer)
+        .with(Effect::Interrupts);
 }
 
 constexpr uint64_t kSpsrWritable = 0xF0F003FF;
@@ -323,130 +368,151 @@ constexpr uint64_t kMdscrWritable =
     bit(0) | bit(6) | bit(12) | bit(13) | bit(14) | bit(15) | bit(21) | bit(26) | bit(27) | bit(29) | bit(30);
 constexpr uint64_t kBreakpointControl = 0x00FFE1E7, kWatchpointControl = 0x1F1FFFFF;
 
-// clang-format off
-constexpr SystemRegister kRows[] = {
+constexpr RegisterRow kRows[] = {
     // Identification (D13.2). The AArch32 registers and what is unallocated among them read as zero: see below.
-    id("midr_el1",         key(3, 0, 0, 0, 0), read_id<&IdRegisters::midr_el1>),
-    id("mpidr_el1",        key(3, 0, 0, 0, 5), read_mpidr),
-    id("revidr_el1",       key(3, 0, 0, 0, 6), read_id<&IdRegisters::revidr_el1>),
-    id("id_aa64pfr0_el1",  key(3, 0, 0, 4, 0), read_pfr0),
-    id("id_aa64pfr1_el1",  key(3, 0, 0, 4, 1), read_id<&IdRegisters::id_aa64pfr1_el1>),
-    id("id_aa64dfr0_el1",  key(3, 0, 0, 5, 0), read_id<&IdRegisters::id_aa64dfr0_el1>),
-    id("id_aa64dfr1_el1",  key(3, 0, 0, 5, 1), read_id<&IdRegisters::id_aa64dfr1_el1>),
+    id("midr_el1", key(3, 0, 0, 0, 0), read_id<&IdRegisters::midr_el1>),
+    id("mpidr_el1", key(3, 0, 0, 0, 5), read_mpidr),
+    id("revidr_el1", key(3, 0, 0, 0, 6), read_id<&IdRegisters::revidr_el1>),
+    id("id_aa64pfr0_el1", key(3, 0, 0, 4, 0), read_pfr0),
+    id("id_aa64pfr1_el1", key(3, 0, 0, 4, 1), read_id<&IdRegisters::id_aa64pfr1_el1>),
+    id("id_aa64dfr0_el1", key(3, 0, 0, 5, 0), read_id<&IdRegisters::id_aa64dfr0_el1>),
+    id("id_aa64dfr1_el1", key(3, 0, 0, 5, 1), read_id<&IdRegisters::id_aa64dfr1_el1>),
     id("id_aa64isar0_el1", key(3, 0, 0, 6, 0), read_id<&IdRegisters::id_aa64isar0_el1>),
     id("id_aa64isar1_el1", key(3, 0, 0, 6, 1), read_id<&IdRegisters::id_aa64isar1_el1>),
     id("id_aa64mmfr0_el1", key(3, 0, 0, 7, 0), read_id<&IdRegisters::id_aa64mmfr0_el1>),
     id("id_aa64mmfr1_el1", key(3, 0, 0, 7, 1), read_id<&IdRegisters::id_aa64mmfr1_el1>),
     id("id_aa64mmfr2_el1", key(3, 0, 0, 7, 2), read_id<&IdRegisters::id_aa64mmfr2_el1>),
-    id("ccsidr_el1",       key(3, 1, 0, 0, 0), read_ccsidr),
-    id("clidr_el1",        key(3, 1, 0, 0, 1), read_id<&IdRegisters::clidr_el1>),
-    id("aidr_el1",         key(3, 1, 0, 0, 7), read_id<&IdRegisters::aidr_el1>),
-    {.name = "csselr_el1", .key = key(3, 2, 0, 0, 0), .el1 = ReadWrite, .offset = SYS(csselr_el1), .write_mask = 0xF},
-    {.name = "ctr_el0",    .key = key(3, 3, 0, 0, 1), .el1 = Read, .el0 = Read, .trap = El0Trap::Uct, .read = read_id<&IdRegisters::ctr_el0>},
-    {.name = "dczid_el0",  .key = key(3, 3, 0, 0, 7), .el1 = Read, .el0 = Read, .read = read_dczid},
+    id("ccsidr_el1", key(3, 1, 0, 0, 0), read_ccsidr),
+    id("clidr_el1", key(3, 1, 0, 0, 1), read_id<&IdRegisters::clidr_el1>),
+    id("aidr_el1", key(3, 1, 0, 0, 7), read_id<&IdRegisters::aidr_el1>),
+    RegisterRow("csselr_el1", key(3, 2, 0, 0, 0), ReadWrite).in(SYS(csselr_el1), 0xF),
+    RegisterRow("ctr_el0", key(3, 3, 0, 0, 1), Read).at_el0(Read, El0Trap::Uct).by(read_id<&IdRegisters::ctr_el0>),
+    RegisterRow("dczid_el0", key(3, 3, 0, 0, 7), Read).at_el0(Read).by(read_dczid),
 
     // System control and translation
-    {.name = "sctlr_el1",  .key = key(3, 0, 1, 0, 0), .el1 = ReadWrite, .reset = kSctlrReset, .offset = SYS(sctlr_el1), .write_mask = kSctlrWritable | kSctlrSpan, .effect = Effect::Context, .write = write_sctlr},
-    {.name = "actlr_el1",  .key = key(3, 0, 1, 0, 1), .el1 = ReadWrite},
-    {.name = "cpacr_el1",  .key = key(3, 0, 1, 0, 2), .el1 = ReadWrite, .offset = SYS(cpacr_el1), .write_mask = 3u << 20, .effect = Effect::Context},
-    {.name = "ttbr0_el1",  .key = key(3, 0, 2, 0, 0), .el1 = ReadWrite, .offset = SYS(ttbr0_el1), .effect = Effect::Context},
-    {.name = "ttbr1_el1",  .key = key(3, 0, 2, 0, 1), .el1 = ReadWrite, .offset = SYS(ttbr1_el1), .effect = Effect::Context},
-    {.name = "tcr_el1",    .key = key(3, 0, 2, 0, 2), .el1 = ReadWrite, .offset = SYS(tcr_el1), .write_mask = kTcrWritable, .effect = Effect::Context, .write = write_tcr},
-    {.name = "mair_el1",   .key = key(3, 0, 10, 2, 0), .el1 = ReadWrite, .offset = SYS(mair_el1), .effect = Effect::Context, .write = write_mair},
-    {.name = "amair_el1",  .key = key(3, 0, 10, 3, 0), .el1 = ReadWrite},
+    RegisterRow("sctlr_el1", key(3, 0, 1, 0, 0), ReadWrite)
+        .in(SYS(sctlr_el1), kSctlrWritable | kSctlrSpan, kSctlrReset)
+        .written_by(write_sctlr)
+        .with(Effect::Context),
+    RegisterRow("actlr_el1", key(3, 0, 1, 0, 1), ReadWrite),
+    RegisterRow("cpacr_el1", key(3, 0, 1, 0, 2), ReadWrite).in(SYS(cpacr_el1), 3u << 20).with(Effect::Context),
+    RegisterRow("ttbr0_el1", key(3, 0, 2, 0, 0), ReadWrite).in(SYS(ttbr0_el1)).with(Effect::Context),
+    RegisterRow("ttbr1_el1", key(3, 0, 2, 0, 1), ReadWrite).in(SYS(ttbr1_el1)).with(Effect::Context),
+    RegisterRow("tcr_el1", key(3, 0, 2, 0, 2), ReadWrite)
+        .in(SYS(tcr_el1), kTcrWritable)
+        .written_by(write_tcr)
+        .with(Effect::Context),
+    RegisterRow("mair_el1", key(3, 0, 10, 2, 0), ReadWrite)
+        .in(SYS(mair_el1))
+        .written_by(write_mair)
+        .with(Effect::Context),
+    RegisterRow("amair_el1", key(3, 0, 10, 3, 0), ReadWrite),
     // Limited ordering regions: LORID_EL1 says that there are no descriptors, which makes the others RES0.
-    {.name = "lorsa_el1",  .key = key(3, 0, 10, 4, 0), .el1 = ReadWrite, .feature = Feature::Lor},
-    {.name = "lorea_el1",  .key = key(3, 0, 10, 4, 1), .el1 = ReadWrite, .feature = Feature::Lor},
-    {.name = "lorn_el1",   .key = key(3, 0, 10, 4, 2), .el1 = ReadWrite, .feature = Feature::Lor},
-    {.name = "lorc_el1",   .key = key(3, 0, 10, 4, 3), .el1 = ReadWrite, .feature = Feature::Lor},
-    {.name = "lorid_el1",  .key = key(3, 0, 10, 4, 7), .el1 = Read, .feature = Feature::Lor},
-    {.name = "contextidr_el1", .key = key(3, 0, 13, 0, 1), .el1 = ReadWrite, .offset = SYS(contextidr_el1), .write_mask = mask32},
-    {.name = "par_el1",    .key = key(3, 0, 7, 4, 0), .el1 = ReadWrite, .offset = SYS(par_el1)},
+    RegisterRow("lorsa_el1", key(3, 0, 10, 4, 0), ReadWrite).needs(Feature::Lor),
+    RegisterRow("lorea_el1", key(3, 0, 10, 4, 1), ReadWrite).needs(Feature::Lor),
+    RegisterRow("lorn_el1", key(3, 0, 10, 4, 2), ReadWrite).needs(Feature::Lor),
+    RegisterRow("lorc_el1", key(3, 0, 10, 4, 3), ReadWrite).needs(Feature::Lor),
+    RegisterRow("lorid_el1", key(3, 0, 10, 4, 7), Read).needs(Feature::Lor),
+    RegisterRow("contextidr_el1", key(3, 0, 13, 0, 1), ReadWrite).in(SYS(contextidr_el1), mask32),
+    RegisterRow("par_el1", key(3, 0, 7, 4, 0), ReadWrite).in(SYS(par_el1)),
 
     // Exceptions
-    {.name = "afsr0_el1",  .key = key(3, 0, 5, 1, 0), .el1 = ReadWrite},
-    {.name = "afsr1_el1",  .key = key(3, 0, 5, 1, 1), .el1 = ReadWrite},
-    {.name = "esr_el1",    .key = key(3, 0, 5, 2, 0), .el1 = ReadWrite, .offset = SYS(esr_el1), .write_mask = mask32},
-    {.name = "far_el1",    .key = key(3, 0, 6, 0, 0), .el1 = ReadWrite, .offset = SYS(far_el1)},
-    {.name = "vbar_el1",   .key = key(3, 0, 12, 0, 0), .el1 = ReadWrite, .offset = SYS(vbar_el1), .write_mask = ~uint64_t{0x7FF}},
-    {.name = "rvbar_el1",  .key = key(3, 0, 12, 0, 1), .el1 = Read},
-    {.name = "isr_el1",    .key = key(3, 0, 12, 1, 0), .el1 = Read, .read = read_isr},
-    {.name = "spsr_el1",   .key = key(3, 0, 4, 0, 0), .el1 = ReadWrite, .offset = SYS(spsr_el1), .write_mask = kSpsrWritable},
-    {.name = "elr_el1",    .key = key(3, 0, 4, 0, 1), .el1 = ReadWrite, .offset = SYS(elr_el1)},
+    RegisterRow("afsr0_el1", key(3, 0, 5, 1, 0), ReadWrite),
+    RegisterRow("afsr1_el1", key(3, 0, 5, 1, 1), ReadWrite),
+    RegisterRow("esr_el1", key(3, 0, 5, 2, 0), ReadWrite).in(SYS(esr_el1), mask32),
+    RegisterRow("far_el1", key(3, 0, 6, 0, 0), ReadWrite).in(SYS(far_el1)),
+    RegisterRow("vbar_el1", key(3, 0, 12, 0, 0), ReadWrite).in(SYS(vbar_el1), ~uint64_t{0x7FF}),
+    RegisterRow("rvbar_el1", key(3, 0, 12, 0, 1), Read),
+    RegisterRow("isr_el1", key(3, 0, 12, 1, 0), Read).by(read_isr),
+    RegisterRow("spsr_el1", key(3, 0, 4, 0, 0), ReadWrite).in(SYS(spsr_el1), kSpsrWritable),
+    RegisterRow("elr_el1", key(3, 0, 4, 0, 1), ReadWrite).in(SYS(elr_el1)),
 
     // PSTATE and what belongs to the thread
-    {.name = "sp_el0",     .key = key(3, 0, 4, 1, 0), .el1 = ReadWrite, .read = read_sp_el0, .write = write_sp_el0},
-    {.name = "spsel",      .key = key(3, 0, 4, 2, 0), .el1 = ReadWrite, .read = read_sp_sel, .write = write_sp_sel},
-    {.name = "currentel",  .key = key(3, 0, 4, 2, 2), .el1 = Read, .read = read_current_el},
-    {.name = "pan",        .key = key(3, 0, 4, 2, 3), .el1 = ReadWrite, .effect = Effect::Context, .feature = Feature::Pan, .read = read_pan, .write = write_pan},
-    {.name = "uao",        .key = key(3, 0, 4, 2, 4), .el1 = ReadWrite, .effect = Effect::Context, .feature = Feature::Uao, .read = read_uao, .write = write_uao},
-    {.name = "nzcv",       .key = key(3, 3, 4, 2, 0), .el1 = ReadWrite, .el0 = ReadWrite, .read = read_nzcv, .write = write_nzcv},
-    {.name = "daif",       .key = key(3, 3, 4, 2, 1), .el1 = ReadWrite, .el0 = ReadWrite, .effect = Effect::Interrupts, .trap = El0Trap::Uma, .read = read_daif, .write = write_daif},
-    {.name = "fpcr",       .key = key(3, 3, 4, 4, 0), .el1 = ReadWrite, .el0 = ReadWrite, .feature = Feature::Fp, .read = read_fpcr, .write = write_fpcr},
-    {.name = "fpsr",       .key = key(3, 3, 4, 4, 1), .el1 = ReadWrite, .el0 = ReadWrite, .feature = Feature::Fp, .read = read_fpsr, .write = write_fpsr},
-    {.name = "tpidr_el1",  .key = key(3, 0, 13, 0, 4), .el1 = ReadWrite, .offset = SYS(tpidr_el1)},
-    {.name = "tpidr_el0",  .key = key(3, 3, 13, 0, 2), .el1 = ReadWrite, .el0 = ReadWrite, .offset = SYS(tpidr_el0)},
-    {.name = "tpidrro_el0", .key = key(3, 3, 13, 0, 3), .el1 = ReadWrite, .el0 = Read, .offset = SYS(tpidrro_el0)},
+    RegisterRow("sp_el0", key(3, 0, 4, 1, 0), ReadWrite).by(read_sp_el0, write_sp_el0),
+    RegisterRow("spsel", key(3, 0, 4, 2, 0), ReadWrite).by(read_sp_sel, write_sp_sel),
+    RegisterRow("currentel", key(3, 0, 4, 2, 2), Read).by(read_current_el),
+    RegisterRow("pan", key(3, 0, 4, 2, 3), ReadWrite).by(read_pan, write_pan).with(Effect::Context).needs(Feature::Pan),
+    RegisterRow("uao", key(3, 0, 4, 2, 4), ReadWrite).by(read_uao, write_uao).with(Effect::Context).needs(Feature::Uao),
+    RegisterRow("nzcv", key(3, 3, 4, 2, 0), ReadWrite).at_el0(ReadWrite).by(read_nzcv, write_nzcv),
+    RegisterRow("daif", key(3, 3, 4, 2, 1), ReadWrite)
+        .at_el0(ReadWrite, El0Trap::Uma)
+        .by(read_daif, write_daif)
+        .with(Effect::Interrupts),
+    RegisterRow("fpcr", key(3, 3, 4, 4, 0), ReadWrite).at_el0(ReadWrite).by(read_fpcr, write_fpcr).needs(Feature::Fp),
+    RegisterRow("fpsr", key(3, 3, 4, 4, 1), ReadWrite).at_el0(ReadWrite).by(read_fpsr, write_fpsr).needs(Feature::Fp),
+    RegisterRow("tpidr_el1", key(3, 0, 13, 0, 4), ReadWrite).in(SYS(tpidr_el1)),
+    RegisterRow("tpidr_el0", key(3, 3, 13, 0, 2), ReadWrite).in(SYS(tpidr_el0)).at_el0(ReadWrite),
+    RegisterRow("tpidrro_el0", key(3, 3, 13, 0, 3), ReadWrite).in(SYS(tpidrro_el0)).at_el0(Read),
 
     // Generic timers. EL1 is the highest level, so that CNTFRQ_EL0 is writable there.
-    {.name = "cntkctl_el1",   .key = key(3, 0, 14, 1, 0), .el1 = ReadWrite, .offset = SYS(cntkctl_el1), .write_mask = 0x3FF},
-    {.name = "cntfrq_el0",    .key = key(3, 3, 14, 0, 0), .el1 = ReadWrite, .el0 = Read, .reset = kCounterFrequency, .offset = SYS(cntfrq_el0), .write_mask = mask32, .trap = El0Trap::Frequency},
-    {.name = "cntpct_el0",    .key = key(3, 3, 14, 0, 1), .el1 = Read, .el0 = Read, .trap = El0Trap::Counter, .read = read_counter},
-    {.name = "cntvct_el0",    .key = key(3, 3, 14, 0, 2), .el1 = Read, .el0 = Read, .trap = El0Trap::VirtualCounter, .read = read_counter},
-    {.name = "cntp_tval_el0", .key = key(3, 3, 14, 2, 0), .el1 = ReadWrite, .el0 = ReadWrite, .effect = Effect::Interrupts, .trap = El0Trap::PhysicalTimer, .read = read_timer_tval<PhysicalTimer>, .write = write_timer_tval<PhysicalTimer>},
-    {.name = "cntp_ctl_el0",  .key = key(3, 3, 14, 2, 1), .el1 = ReadWrite, .el0 = ReadWrite, .effect = Effect::Interrupts, .trap = El0Trap::PhysicalTimer, .read = read_timer_ctl<PhysicalTimer>, .write = write_timer_ctl<PhysicalTimer>},
-    {.name = "cntp_cval_el0", .key = key(3, 3, 14, 2, 2), .el1 = ReadWrite, .el0 = ReadWrite, .effect = Effect::Interrupts, .trap = El0Trap::PhysicalTimer, .read = read_timer_cval<PhysicalTimer>, .write = write_timer_cval<PhysicalTimer>},
-    {.name = "cntv_tval_el0", .key = key(3, 3, 14, 3, 0), .el1 = ReadWrite, .el0 = ReadWrite, .effect = Effect::Interrupts, .trap = El0Trap::VirtualTimer, .read = read_timer_tval<VirtualTimer>, .write = write_timer_tval<VirtualTimer>},
-    {.name = "cntv_ctl_el0",  .key = key(3, 3, 14, 3, 1), .el1 = ReadWrite, .el0 = ReadWrite, .effect = Effect::Interrupts, .trap = El0Trap::VirtualTimer, .read = read_timer_ctl<VirtualTimer>, .write = write_timer_ctl<VirtualTimer>},
-    {.name = "cntv_cval_el0", .key = key(3, 3, 14, 3, 2), .el1 = ReadWrite, .el0 = ReadWrite, .effect = Effect::Interrupts, .trap = El0Trap::VirtualTimer, .read = read_timer_cval<VirtualTimer>, .write = write_timer_cval<VirtualTimer>},
+    RegisterRow("cntkctl_el1", key(3, 0, 14, 1, 0), ReadWrite).in(SYS(cntkctl_el1), 0x3FF),
+    RegisterRow("cntfrq_el0", key(3, 3, 14, 0, 0), ReadWrite)
+        .in(SYS(cntfrq_el0), mask32, kCounterFrequency)
+        .at_el0(Read, El0Trap::Frequency),
+    RegisterRow("cntpct_el0", key(3, 3, 14, 0, 1), Read).at_el0(Read, El0Trap::Counter).by(read_counter),
+    RegisterRow("cntvct_el0", key(3, 3, 14, 0, 2), Read).at_el0(Read, El0Trap::VirtualCounter).by(read_counter),
+    timer<PhysicalTimer>("cntp_tval_el0", key(3, 3, 14, 2, 0), read_timer_tval<PhysicalTimer>,
+                         write_timer_tval<PhysicalTimer>),
+    timer<PhysicalTimer>("cntp_ctl_el0", key(3, 3, 14, 2, 1), read_timer_ctl<PhysicalTimer>,
+                         write_timer_ctl<PhysicalTimer>),
+    timer<PhysicalTimer>("cntp_cval_el0", key(3, 3, 14, 2, 2), read_timer_cval<PhysicalTimer>,
+                         write_timer_cval<PhysicalTimer>),
+    timer<VirtualTimer>("cntv_tval_el0", key(3, 3, 14, 3, 0), read_timer_tval<VirtualTimer>,
+                        write_timer_tval<VirtualTimer>),
+    timer<VirtualTimer>("cntv_ctl_el0", key(3, 3, 14, 3, 1), read_timer_ctl<VirtualTimer>,
+                        write_timer_ctl<VirtualTimer>),
+    timer<VirtualTimer>("cntv_cval_el0", key(3, 3, 14, 3, 2), read_timer_cval<VirtualTimer>,
+                        write_timer_cval<VirtualTimer>),
 
     // Debug. No external debugger exists: the communications channel is empty and the power controls do nothing.
-    {.name = "osdtrrx_el1",   .key = key(2, 0, 0, 0, 2), .el1 = ReadWrite, .offset = SYS(osdtrrx_el1), .write_mask = mask32},
-    {.name = "mdccint_el1",   .key = key(2, 0, 0, 2, 0), .el1 = ReadWrite, .offset = SYS(mdccint_el1), .write_mask = bit(29) | bit(30)},
-    {.name = "mdscr_el1",     .key = key(2, 0, 0, 2, 2), .el1 = ReadWrite, .offset = SYS(mdscr_el1), .write_mask = kMdscrWritable, .effect = Effect::Context, .write = write_watch},
-    {.name = "osdtrtx_el1",   .key = key(2, 0, 0, 3, 2), .el1 = ReadWrite, .offset = SYS(osdtrtx_el1), .write_mask = mask32},
-    {.name = "oseccr_el1",    .key = key(2, 0, 0, 6, 2), .el1 = ReadWrite, .offset = SYS(oseccr_el1), .write_mask = mask32},
-    {.name = "mdrar_el1",     .key = key(2, 0, 1, 0, 0), .el1 = Read},
-    {.name = "oslar_el1",     .key = key(2, 0, 1, 0, 4), .el1 = Write, .effect = Effect::Context, .write = write_oslar},
-    {.name = "oslsr_el1",     .key = key(2, 0, 1, 1, 4), .el1 = Read, .read = read_oslsr},
-    {.name = "osdlr_el1",     .key = key(2, 0, 1, 3, 4), .el1 = ReadWrite},
-    {.name = "dbgprcr_el1",   .key = key(2, 0, 1, 4, 4), .el1 = ReadWrite},
-    {.name = "dbgclaimset_el1", .key = key(2, 0, 7, 8, 6), .el1 = ReadWrite, .read = read_claim_set, .write = write_claim_set},
-    {.name = "dbgclaimclr_el1", .key = key(2, 0, 7, 9, 6), .el1 = ReadWrite, .offset = SYS(dbgclaim), .write = write_claim_clear},
-    {.name = "dbgauthstatus_el1", .key = key(2, 0, 7, 14, 6), .el1 = Read},
-    {.name = "mdccsr_el0",    .key = key(2, 3, 0, 1, 0), .el1 = Read, .el0 = Read, .trap = El0Trap::Tdcc},
-    {.name = "dbgdtr_el0",    .key = key(2, 3, 0, 4, 0), .el1 = ReadWrite, .el0 = ReadWrite, .trap = El0Trap::Tdcc},
-    {.name = "dbgdtrrx_el0",  .key = key(2, 3, 0, 5, 0), .el1 = ReadWrite, .el0 = ReadWrite, .trap = El0Trap::Tdcc},
+    RegisterRow("osdtrrx_el1", key(2, 0, 0, 0, 2), ReadWrite).in(SYS(osdtrrx_el1), mask32),
+    RegisterRow("mdccint_el1", key(2, 0, 0, 2, 0), ReadWrite).in(SYS(mdccint_el1), bit(29) | bit(30)),
+    RegisterRow("mdscr_el1", key(2, 0, 0, 2, 2), ReadWrite)
+        .in(SYS(mdscr_el1), kMdscrWritable)
+        .written_by(write_watch)
+        .with(Effect::Context),
+    RegisterRow("osdtrtx_el1", key(2, 0, 0, 3, 2), ReadWrite).in(SYS(osdtrtx_el1), mask32),
+    RegisterRow("oseccr_el1", key(2, 0, 0, 6, 2), ReadWrite).in(SYS(oseccr_el1), mask32),
+    RegisterRow("mdrar_el1", key(2, 0, 1, 0, 0), Read),
+    RegisterRow("oslar_el1", key(2, 0, 1, 0, 4), Write).written_by(write_oslar).with(Effect::Context),
+    RegisterRow("oslsr_el1", key(2, 0, 1, 1, 4), Read).by(read_oslsr),
+    RegisterRow("osdlr_el1", key(2, 0, 1, 3, 4), ReadWrite),
+    RegisterRow("dbgprcr_el1", key(2, 0, 1, 4, 4), ReadWrite),
+    RegisterRow("dbgclaimset_el1", key(2, 0, 7, 8, 6), ReadWrite).by(read_claim_set, write_claim_set),
+    RegisterRow("dbgclaimclr_el1", key(2, 0, 7, 9, 6), ReadWrite).in(SYS(dbgclaim)).written_by(write_claim_clear),
+    RegisterRow("dbgauthstatus_el1", key(2, 0, 7, 14, 6), Read),
+    RegisterRow("mdccsr_el0", key(2, 3, 0, 1, 0), Read).at_el0(Read, El0Trap::Tdcc),
+    RegisterRow("dbgdtr_el0", key(2, 3, 0, 4, 0), ReadWrite).at_el0(ReadWrite, El0Trap::Tdcc),
+    RegisterRow("dbgdtrrx_el0", key(2, 3, 0, 5, 0), ReadWrite).at_el0(ReadWrite, El0Trap::Tdcc),
 
     // GIC CPU interface: exists on machines with a GICv3.
-    icc("icc_pmr_el1",     key(3, 0, 4, 6, 0), ReadWrite),
-    icc("icc_iar0_el1",    key(3, 0, 12, 8, 0), Read),
-    icc("icc_eoir0_el1",   key(3, 0, 12, 8, 1), Write),
-    icc("icc_hppir0_el1",  key(3, 0, 12, 8, 2), Read),
-    icc("icc_bpr0_el1",    key(3, 0, 12, 8, 3), ReadWrite),
-    icc("icc_ap0r0_el1",   key(3, 0, 12, 8, 4), ReadWrite),
-    icc("icc_ap0r1_el1",   key(3, 0, 12, 8, 5), ReadWrite),
-    icc("icc_ap0r2_el1",   key(3, 0, 12, 8, 6), ReadWrite),
-    icc("icc_ap0r3_el1",   key(3, 0, 12, 8, 7), ReadWrite),
-    icc("icc_ap1r0_el1",   key(3, 0, 12, 9, 0), ReadWrite),
-    icc("icc_ap1r1_el1",   key(3, 0, 12, 9, 1), ReadWrite),
-    icc("icc_ap1r2_el1",   key(3, 0, 12, 9, 2), ReadWrite),
-    icc("icc_ap1r3_el1",   key(3, 0, 12, 9, 3), ReadWrite),
-    icc("icc_dir_el1",     key(3, 0, 12, 11, 1), Write),
-    icc("icc_rpr_el1",     key(3, 0, 12, 11, 3), Read),
-    icc("icc_sgi1r_el1",   key(3, 0, 12, 11, 5), Write),
-    icc("icc_asgi1r_el1",  key(3, 0, 12, 11, 6), Write),
-    icc("icc_sgi0r_el1",   key(3, 0, 12, 11, 7), Write),
-    icc("icc_iar1_el1",    key(3, 0, 12, 12, 0), Read),
-    icc("icc_eoir1_el1",   key(3, 0, 12, 12, 1), Write),
-    icc("icc_hppir1_el1",  key(3, 0, 12, 12, 2), Read),
-    icc("icc_bpr1_el1",    key(3, 0, 12, 12, 3), ReadWrite),
-    icc("icc_ctlr_el1",    key(3, 0, 12, 12, 4), ReadWrite),
-    icc("icc_sre_el1",     key(3, 0, 12, 12, 5), ReadWrite),
+    icc("icc_pmr_el1", key(3, 0, 4, 6, 0), ReadWrite),
+    icc("icc_iar0_el1", key(3, 0, 12, 8, 0), Read),
+    icc("icc_eoir0_el1", key(3, 0, 12, 8, 1), Write),
+    icc("icc_hppir0_el1", key(3, 0, 12, 8, 2), Read),
+    icc("icc_bpr0_el1", key(3, 0, 12, 8, 3), ReadWrite),
+    icc("icc_ap0r0_el1", key(3, 0, 12, 8, 4), ReadWrite),
+    icc("icc_ap0r1_el1", key(3, 0, 12, 8, 5), ReadWrite),
+    icc("icc_ap0r2_el1", key(3, 0, 12, 8, 6), ReadWrite),
+    icc("icc_ap0r3_el1", key(3, 0, 12, 8, 7), ReadWrite),
+    icc("icc_ap1r0_el1", key(3, 0, 12, 9, 0), ReadWrite),
+    icc("icc_ap1r1_el1", key(3, 0, 12, 9, 1), ReadWrite),
+    icc("icc_ap1r2_el1", key(3, 0, 12, 9, 2), ReadWrite),
+    icc("icc_ap1r3_el1", key(3, 0, 12, 9, 3), ReadWrite),
+    icc("icc_dir_el1", key(3, 0, 12, 11, 1), Write),
+    icc("icc_rpr_el1", key(3, 0, 12, 11, 3), Read),
+    icc("icc_sgi1r_el1", key(3, 0, 12, 11, 5), Write),
+    icc("icc_asgi1r_el1", key(3, 0, 12, 11, 6), Write),
+    icc("icc_sgi0r_el1", key(3, 0, 12, 11, 7), Write),
+    icc("icc_iar1_el1", key(3, 0, 12, 12, 0), Read),
+    icc("icc_eoir1_el1", key(3, 0, 12, 12, 1), Write),
+    icc("icc_hppir1_el1", key(3, 0, 12, 12, 2), Read),
+    icc("icc_bpr1_el1", key(3, 0, 12, 12, 3), ReadWrite),
+    icc("icc_ctlr_el1", key(3, 0, 12, 12, 4), ReadWrite),
+    icc("icc_sre_el1", key(3, 0, 12, 12, 5), ReadWrite),
     icc("icc_igrpen0_el1", key(3, 0, 12, 12, 6), ReadWrite),
     icc("icc_igrpen1_el1", key(3, 0, 12, 12, 7), ReadWrite),
 };
-// clang-format on
 
 constexpr const char* kBreakpointNames[kMaxBreakpoints][2] = {
     {"dbgbvr0_el1", "dbgbcr0_el1"}, {"dbgbvr1_el1", "dbgbcr1_el1"}, {"dbgbvr2_el1", "dbgbcr2_el1"},

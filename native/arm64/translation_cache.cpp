@@ -13,7 +13,7 @@ constexpr uint64_t align_down(uint64_t value, unsigned bits) { return value >> b
 
 TranslationCache::TranslationCache() { clear_storage(); }
 
-// ---- address spaces ------------------------------------------------------------------------------------------------
+// ---- address spaces ----
 
 AddressSpace& TranslationCache::activate(uint64_t ttbr0, uint64_t ttbr1, uint16_t asid) {
     for (unsigned i = 0; i < kSpaces; i++) {
@@ -49,7 +49,7 @@ void TranslationCache::renew_generations() {
     fetched_.reset();
 }
 
-// ---- pages and blocks ----------------------------------------------------------------------------------------------
+// ---- pages and blocks ----
 
 bool TranslationCache::matches(const Mapping& entry, uint64_t page, uint16_t asid) const {
     const bool global = entry.has(Mapping::kGlobal);
@@ -101,7 +101,7 @@ void TranslationCache::insert(Mapping mapping, uint64_t va) {
     *slot = mapping;
 }
 
-// ---- walks ---------------------------------------------------------------------------------------------------------
+// ---- walks ----
 
 const TranslationCache::LastTable* TranslationCache::find_table(uint64_t key, uint64_t base) const {
     const LastTable& entry = tables_[(key ^ key >> 6) % kTables];
@@ -113,7 +113,7 @@ void TranslationCache::insert_table(LastTable table) {
     tables_[(table.key ^ table.key >> 6) % kTables] = table;
 }
 
-// ---- maintenance ---------------------------------------------------------------------------------------------------
+// ---- maintenance ----
 
 uint32_t TranslationCache::next_version() {
     // Entries of 4 billion flushes ago must not come back to life.

@@ -48,18 +48,18 @@ class TranslationCache {
 public:
     TranslationCache();
 
-    // ---- address spaces --------------------------------------------------------------------------------------
+    // ---- address spaces ----
     AddressSpace& current() { return spaces_[current_]; }
     /// Makes the address space of these registers current, from memory or empty.
     AddressSpace& activate(uint64_t ttbr0, uint64_t ttbr1, uint16_t asid);
     /// Notes that the generation stands for the translation of an instruction address.
     void note_fetch(uint64_t va) { fetched_.set(filter_slot(va >> kPageBits)); }
 
-    // ---- pages and blocks ------------------------------------------------------------------------------------
+    // ---- pages and blocks ----
     const Mapping* find(uint64_t va, uint16_t asid) const;
     void insert(Mapping mapping, uint64_t va);
 
-    // ---- walks -----------------------------------------------------------------------------------------------
+    // ---- walks ----
     struct LastTable {
         uint64_t key = ~uint64_t{0}; ///< VA above what the last-level table resolves.
         uint64_t base = 0;           ///< Of the TTBR that led here.
@@ -70,7 +70,7 @@ public:
     const LastTable* find_table(uint64_t key, uint64_t base) const;
     void insert_table(LastTable table);
 
-    // ---- maintenance -----------------------------------------------------------------------------------------
+    // ---- maintenance ----
     void flush_all();
     void flush_asid(uint16_t asid);
     /// `page` is VA[55:12] << 12. `last_level_only` keeps the cached walks.

@@ -23,7 +23,7 @@ Insn* resume_interruptible(Vcpu& cpu, Insn* insn) {
     return cpu.lines() != 0 ? end_context(cpu, insn) : resume(cpu, insn);
 }
 
-// ---- exception generation and return -------------------------------------------------------------------------------
+// ---- exception generation and return ----
 
 Insn* svc(Vcpu& cpu, Insn* insn) {
     advance_step(cpu);
@@ -52,8 +52,7 @@ Handler ending(Insn& insn, Handler handler) {
     return handler;
 }
 
-// ---- hints
-// -----------------------------------------------------------------------------------------------------------
+// ---- hints ----
 
 Insn* nop(Vcpu& cpu, Insn* insn) { return next(cpu, insn); }
 
@@ -86,8 +85,7 @@ Insn* sevl(Vcpu& cpu, Insn* insn) {
     return next(cpu, insn);
 }
 
-// ---- barriers
-// --------------------------------------------------------------------------------------------------------
+// ---- barriers ----
 
 Insn* clrex(Vcpu& cpu, Insn* insn) {
     cpu.state.exclusive.va = ExclusiveMonitor::kInvalid;
@@ -111,8 +109,7 @@ Insn* dmb_one_kind(Vcpu& cpu, Insn* insn) {
     return next(cpu, insn);
 }
 
-// ---- PSTATE
-// ----------------------------------------------------------------------------------------------------------
+// ---- PSTATE ----
 
 Insn* msr_spsel(Vcpu& cpu, Insn* insn) {
     if (at_el0(cpu)) return undefined(cpu, insn);
@@ -162,8 +159,7 @@ Insn* msr_daifclr(Vcpu& cpu, Insn* insn) {
     return resume_interruptible(cpu, insn);
 }
 
-// ---- MRS, MSR
-// --------------------------------------------------------------------------------------------------------
+// ---- MRS, MSR ----
 
 const SystemRegister& register_of(const Insn* insn) { return *reinterpret_cast<const SystemRegister*>(insn->imm); }
 

@@ -26,8 +26,7 @@ bool translate_for_maintenance(Vcpu& cpu, uint64_t va, Access access, Translatio
     return false;
 }
 
-// ---- data cache
-// ------------------------------------------------------------------------------------------------------
+// ---- data cache ----
 
 [[gnu::noinline]] bool check_line(Vcpu& cpu, uint64_t va, Access access) {
     Translation ignored;
@@ -76,8 +75,7 @@ Insn* dc_zva(Vcpu& cpu, Insn* insn) {
     return next(cpu, insn);
 }
 
-// ---- instruction cache
-// -----------------------------------------------------------------------------------------------
+// ---- instruction cache ----
 
 [[gnu::noinline]] bool invalidate_line(Vcpu& cpu, uint64_t va) {
     Translation translation;
@@ -104,8 +102,7 @@ template <bool kInnerShareable> Insn* ic_iallu(Vcpu& cpu, Insn* insn) {
     return next(cpu, insn);
 }
 
-// ---- address translation
-// ---------------------------------------------------------------------------------------------
+// ---- address translation ----
 
 [[gnu::noinline]] bool translate(Vcpu& cpu, uint64_t va, Access access, Regime regime) {
     uint64_t par = 0;
@@ -121,8 +118,7 @@ template <Access kAccess, Regime kRegime> Insn* at(Vcpu& cpu, Insn* insn) {
     return next(cpu, insn);
 }
 
-// ---- TLB
-// -------------------------------------------------------------------------------------------------------------
+// ---- TLB ----
 
 /// The register operand as Maintenance wants it: VA[55:12] in 43..0, ASID in 63..48 (8 bits where TCR_EL1.AS is clear).
 uint64_t tlbi_operand(const Vcpu& cpu, uint64_t value, bool last_level_only) {
@@ -136,8 +132,7 @@ template <Maintenance::Kind kKind, bool kLastLevelOnly, bool kInnerShareable> In
     return next(cpu, insn);
 }
 
-// ---- the table
-// -------------------------------------------------------------------------------------------------------
+// ---- the table ----
 
 /// What EL0 needs: nothing but the privilege of EL1, or a bit of SCTLR_EL1 that avoids a trap.
 enum class FromEl0 : uint8_t { Undefined, Uci, Dze };
