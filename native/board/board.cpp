@@ -143,6 +143,12 @@ devices::CfiFlash* Board::flash_at(uint64_t address) {
     return nullptr;
 }
 
+uint8_t* Board::FlashContents::span(uint64_t address, uint64_t length) {
+    devices::CfiFlash* flash = board.flash_at(address);
+    const uint64_t offset = address % devices::CfiFlash::kSize;
+    return flash != nullptr && length <= devices::CfiFlash::kSize - offset ? flash->data() + offset : nullptr;
+}
+
 uint8_t* Board::host_page(arm64::GuestPa page, bool write) {
     if (uint8_t* host = memory_.page(page.value); host != nullptr) return host;
     devices::CfiFlash* flash = flash_at(page.value);

@@ -74,6 +74,9 @@ public:
     void serial_input_waiting();
     void serial_output_drained();
 
+    /// The flash's contents, for loaders. Only while the CPUs are still.
+    devices::GuestMemoryAccess& flash() { return flash_contents_; }
+
     struct Counts {
         uint64_t timer_expiries, gic_acknowledges, gic_sgis, sleeps, broadcasts;
     };
@@ -112,6 +115,12 @@ private:
 
     devices::CfiFlash* flash_at(uint64_t address);
 
+    struct FlashContents final : devices::GuestMemoryAccess {
+        explicit FlashContents(Board& board) : board(board) {}
+        uint8_t* span(uint64_t address, uint64_t length) override;
+        Board& board;
+    };
+
     const BoardConfig config_;
     GuestMemory& memory_;
     SerialPort& serial_;
@@ -127,6 +136,7 @@ private:
     devices::Pl031 rtc_;
     devices::Pl061 gpio_;
     devices::CfiFlash flash_[2];
+    FlashContents flash_contents_{*this};
     devices::FwCfg fw_cfg_;
     devices::VirtioMmioSlots virtio_;
     devices::TimerQueue::Id power_button_release_;

@@ -56,14 +56,19 @@ private:
     std::vector<Placed> ranges_;
 };
 
-Status load_raw(const RawLoad& load, GuestMemory& memory, Layout& layout) {
+Status load_raw(const RawLoad& load, GuestMemory& memory, devices::GuestMemoryAccess& flash, Layout& layout) {
     Result<ImageFile> file = ImageFile::open(kLoadOption, load.path);
     if (!file) return std::move(file.error());
     if (file->size() == 0) return wrong_kind(kLoadOption, load.path, "a binary to load", "it is empty");
-    if (!memory.contains(load.address, 0))
+    const bool to_flash = flash.span(load.address, 1) != nullptr;
+    if (!to_flash && !memory.contains(load.address, 0))
         return value_error(kLoadOption, fmt::format("there is no memory at {:#x}", load.address),
-                           fmt::format("give an address from {:#x} to {:#x}", kRamBase, memory.end() - 1));
-    uint8_t* destination = memory.span(load.address, file->size());
+                           fmt::format("give an address from {:#x} to {:#x}, or one of the flash from 0 to {:#x}",
+                                       kRamBase, memory.end() - 1, kFlash1.end() - 1));
+    uint8_t* destination = to_flash ? flash.span(load.address, file->size()) : memory.span(load.address, file->size());
+    if (destination == nullptr && to_flash)
+        return value_error(kLoadOption, fmt::format("{} does not fit one flash device", load.path),
+                           fmt::format("give a file of up to {}", readable_size(devices::CfiFlash::kSize)));
     if (destination == nullptr) return too_big(kLoadOption, load.path, file->size(), memory.size());
     if (Status done = layout.add({load.address, load.address + file->size(), kLoadOption}); !done) return done;
     return file->read(0, file->size(), destination);
@@ -111,7 +116,8 @@ void fill_random(uint8_t* bytes, size_t count) {
 
 } // namespace
 
-Result<Boot> load_images(const MachineConfig& config, GuestMemory& memory, const std::vector<uint8_t>& board_tree) {
+Result<Boot> load_images(const MachineConfig& config, GuestMemory& memory, devices::GuestMemoryAccess& flash,
+                         const std::vector<uint8_t>& board_tree) {
     if (config.kernel_path.empty() && config.raw_loads.empty())
         return value_error("--kernel", "there is nothing to boot", "give a kernel, or the name of an image");
     if (config.append.find('\0') != std::string::npos)
@@ -129,7 +135,7 @@ Result<Boot> load_images(const MachineConfig& config, GuestMemory& memory, const
         if (Status done = layout.add({kernel.start(), kernel.end(), "--kernel"}); !done) return std::move(done.error());
     }
     for (const RawLoad& load : config.raw_loads)
-        if (Status done = load_raw(load, memory, layout); !done) return std::move(done.error());
+        if (Status done = load_raw(load, memory, flash, layout); !done) return std::move(done.error());
     if (config.kernel_path.empty()) boot.entry = config.raw_loads.front().address;
 
     BootDescription description;

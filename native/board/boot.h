@@ -22,8 +22,9 @@ struct Boot {
 ///     initrd        half of RAM or 128 MiB up, or behind the kernel when that reaches further; page aligned
 ///     device tree   behind the initrd at the next 2 MiB; at the RAM base for an ELF that leaves it free
 ///
-/// Without a kernel the first raw file is started at its first byte. `board_tree` describes the board where the
-/// configuration names no tree of its own.
-Result<Boot> load_images(const MachineConfig& config, GuestMemory& memory, const std::vector<uint8_t>& board_tree);
+/// Raw files may also go to flash, as firmware does. Without a kernel the first of them is started at its first byte.
+/// `board_tree` describes the board where the configuration names no tree of its own.
+Result<Boot> load_images(const MachineConfig& config, GuestMemory& memory, devices::GuestMemoryAccess& flash,
+                         const std::vector<uint8_t>& board_tree);
 
 } // namespace beeline::board

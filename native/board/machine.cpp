@@ -169,7 +169,7 @@ public:
 
 private:
     Status load() {
-        Result<Boot> boot = load_images(config_, *memory_, board_tree_);
+        Result<Boot> boot = load_images(config_, *memory_, board_->flash(), board_tree_);
         if (!boot) return std::move(boot.error());
         const std::lock_guard lock(mutex_);
         boot_ = std::move(*boot);

@@ -14,7 +14,7 @@
 
 namespace beeline::board {
 
-/// A file copied as it is to a guest-physical address in RAM before the machine starts.
+/// A file copied as it is to a guest-physical address, in RAM or flash, before the machine starts.
 struct RawLoad {
     std::string path;
     uint64_t address = 0;

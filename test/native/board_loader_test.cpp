@@ -91,7 +91,15 @@ Bytes elf(const std::vector<Segment>& segments, uint64_t entry, uint16_t machine
     return bytes;
 }
 
+struct Flash final : devices::GuestMemoryAccess {
+    uint8_t* span(uint64_t address, uint64_t length) override {
+        return address < bytes.size() && length <= bytes.size() - address ? bytes.data() + address : nullptr;
+    }
+    Bytes bytes = Bytes(4096);
+};
+
 struct Setup {
+    Flash flash;
     std::unique_ptr<board::GuestMemory> memory;
     board::MachineConfig config;
     Bytes tree;
@@ -101,7 +109,7 @@ struct Setup {
         config.memory_bytes = bytes;
         tree = *board::build_device_tree({arm64::CpuModel::N1, 3, {0, 1}});
     }
-    board::Result<board::Boot> load() { return board::load_images(config, *memory, tree); }
+    board::Result<board::Boot> load() { return board::load_images(config, *memory, flash, tree); }
     uint8_t at(uint64_t address) { return *memory->span(address, 1); }
 };
 
@@ -326,6 +334,10 @@ void own_tree_and_raw() {
     refused(raw.load(), "BEELINE_E_OPTION_VALUE", "--load", "overlaps");
     raw.config.raw_loads[1].address = 0x09000000;
     refused(raw.load(), "BEELINE_E_OPTION_VALUE", "--load", "no memory");
+    raw.config.raw_loads[1].address = 0x10;
+    check(raw.load() && raw.flash.bytes[0x11] == 6, "a raw file in flash");
+    raw.config.raw_loads[1].address = 4095;
+    refused(raw.load(), "BEELINE_E_OPTION_VALUE", "--load", "does not fit one flash");
     raw.config.raw_loads[1].address = 0x40000000 + 256 * kMiB - 1;
     refused(raw.load(), "BEELINE_E_FILE_TOO_BIG", "--load", "does not fit");
 }
