@@ -83,12 +83,22 @@ void VcpuThread::wake() {
     wake_.notify_one();
 }
 
+bool VcpuThread::unmasked_interrupt() const {
+    const uint32_t lines = cpu_.lines();
+    const uint64_t masks = cpu_.state.pstate.daif;
+    return ((lines & static_cast<uint32_t>(arm64::Line::Irq)) != 0 && (masks & arm64::spsr::kI) == 0) ||
+           ((lines & static_cast<uint32_t>(arm64::Line::Fiq)) != 0 && (masks & arm64::spsr::kF) == 0);
+}
+
 void VcpuThread::sleep(Wait wait) {
     using std::chrono::nanoseconds;
     std::unique_lock lock(mutex_);
     sleeping_.store(true, std::memory_order_seq_cst);
+    // WFI ends with an interrupt even when PSTATE masks it, WFE does not (Arm ARM D1.16): a CPU that waits for a lock
+    // with its interrupts masked must not keep the host core from the lock's owner.
     const auto awake = [this, wait] {
-        return finishing_ || !may_run() || cpu_.interrupt_pending() || (wait == Wait::Event && cpu_.event_pending());
+        return finishing_ || !may_run() ||
+               (wait == Wait::Interrupt ? cpu_.interrupt_pending() : cpu_.event_pending() || unmasked_interrupt());
     };
     if (wait == Wait::Interrupt) {
         if (!awake()) {

@@ -55,6 +55,7 @@ private:
     enum class Wait : uint8_t { Interrupt, Event };
     void main();
     void sleep(Wait wait);
+    bool unmasked_interrupt() const;
     bool may_run() const { return holds_ == 0 && power() != Power::Off; }
 
     arm64::Vcpu& cpu_;
