@@ -221,7 +221,7 @@ private:
         std::string note;
         if (v.same()) {
             note = "  (does not fail alone: what ran before it matters)\n";
-        } else {
+        } else if (pair.oracle.result(failed.slot()).signal < kSignalHung) { // each attempt would hang, too
             small = minimise(failed, judge);
             v = judge(small);
         }

@@ -50,6 +50,12 @@ constexpr bool is_exclusive(uint32_t word) {
 }
 constexpr bool is_store_exclusive(uint32_t word) { return is_exclusive(word) && (word & 1u << 22) == 0; }
 
+/// FCVTZS, FCVTZU (vector, fixed-point), the scalar half-precision form: 01 U 11111 0 001xxxx 11111 1.
+constexpr bool converts_half_to_fixed(uint32_t word) { return (word & 0xDFF0FC00) == 0x5F10FC00; }
+
+/// Instructions after which the oracle's state is known to be wrong: they come last in a sequence.
+constexpr bool oracle_mistaken(uint32_t word) { return converts_half_to_fixed(word); }
+
 constexpr bool is_mrs(uint32_t word) { return (word & 0xFFF00000) == 0xD5300000; }
 constexpr bool is_msr(uint32_t word) { return (word & 0xFFF00000) == 0xD5100000; }
 constexpr bool is_sys(uint32_t word) { return (word & 0xFFF80000) == 0xD5080000; }

@@ -83,6 +83,7 @@ uint32_t mentioned(uint32_t word, const Row& row) {
     uint32_t mask = 0;
     for (const char letter : kLetters)
         if (f.has(letter) && f.width(letter) == 5) mask |= 1u << f(letter);
+    if (row.op == Op::BL || row.op == Op::BLR) mask |= 1u << 30;
     // CASP's second registers.
     if (is_casp(word)) mask |= (mask << 1) | 1u << bits(word, 16, 5) << 1 | 1u << bits(word, 0, 5) << 1;
     return mask;
@@ -159,7 +160,7 @@ public:
             add_probe();
         } else {
             const unsigned length = rng_.one_in(4) ? 1 : 1 + rng_.below(kMaxInstructions);
-            for (unsigned attempts = 0; test_.count < length && attempts < 100; attempts++)
+            for (unsigned attempts = 0; test_.count < length && attempts < 100 && !last_; attempts++)
                 add_instance(*generator_.choose_row(rng_));
         }
         finish();
@@ -214,6 +215,7 @@ private:
     void append(uint32_t word, const Row& row) {
         test_.words[test_.count++] = word;
         used_ |= mentioned(word, row);
+        if (oracle_mistaken(word)) last_ = true;
     }
 
     // ---- instances -------------------------------------------------------------------------------------------------
@@ -515,6 +517,7 @@ private:
     std::optional<uint32_t> exclusive_form_;
     bool exclusives_ = false;
     bool yields_ = false;
+    bool last_ = false;
 };
 
 TestCase Generator::make(uint64_t number) const {

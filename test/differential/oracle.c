@@ -3,7 +3,7 @@
  *
  * Everything happens in the signal handler: a case ends in a signal (BRK at its end, or whatever it ran into), the
  * handler writes the interrupted context to the shared file, puts the next case's state into it, and returns there.
- * File descriptor 3 is the shared file (protocol.h), 0 brings a byte for each batch, 1 takes a byte when it is done. */
+ * File descriptor 3 is the shared file (protocol.h), 0 brings a byte for each batch, 4 takes a byte when it is done. */
 
 #include "protocol.h"
 
@@ -95,7 +95,7 @@ static void handle(int number, struct siginfo* info, struct ucontext* context) {
         out->fault_address = (uint64_t)info->si_addr;
     }
     if (next == 0 || next == header()->count) {
-        if (next != 0) system_call(__NR_write, 1, (uint64_t)&byte, 1, 0, 0, 0);
+        if (next != 0) system_call(__NR_write, 4, (uint64_t)&byte, 1, 0, 0, 0);
         await_batch();
         next = 0;
     }

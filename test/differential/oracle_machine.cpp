@@ -18,7 +18,7 @@ namespace beeline::differential {
 
 namespace {
 
-constexpr int kPatienceMilliseconds = 60'000;
+constexpr int kPatienceMilliseconds = 20'000;
 constexpr unsigned kMaxFailures = 1000;
 
 void close_if_open(int& fd) {
@@ -64,15 +64,21 @@ bool OracleMachine::spawn(std::string& error) {
         close(input[1]);
         return false;
     }
+    // The child's 0, 3 and 4 (oracle.c). Descriptors of ours with such low numbers move out of the way first. What an
+    // emulator says when it gives up is told by the case that made it.
+    constexpr int kLowest = 10;
+    const int shared = fcntl(shared_fd_, F_DUPFD_CLOEXEC, kLowest);
+    const int input_end = fcntl(input[0], F_DUPFD_CLOEXEC, kLowest);
+    const int output_end = fcntl(output[1], F_DUPFD_CLOEXEC, kLowest);
+    close(input[0]);
+    close(output[1]);
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_adddup2(&actions, input[0], 0);
-    posix_spawn_file_actions_adddup2(&actions, output[1], 1);
-    // What an emulator says when it gives up is told by the case that made it.
+    posix_spawn_file_actions_adddup2(&actions, input_end, 0);
+    posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
     posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0);
-    // dup2() onto itself would leave close-on-exec set.
-    const int shared = shared_fd_ == 3 ? dup(shared_fd_) : shared_fd_;
     posix_spawn_file_actions_adddup2(&actions, shared, 3);
+    posix_spawn_file_actions_adddup2(&actions, output_end, 4);
 
     std::vector<std::string> words;
     if (!command_.emulator.empty()) words = {command_.emulator, "-cpu", command_.cpu};
@@ -82,9 +88,9 @@ bool OracleMachine::spawn(std::string& error) {
     arguments.push_back(nullptr);
     const int status = posix_spawnp(&process_, arguments[0], &actions, nullptr, arguments.data(), environ);
     posix_spawn_file_actions_destroy(&actions);
-    if (shared != shared_fd_) close(shared);
-    close(input[0]);
-    close(output[1]);
+    close(shared);
+    close(input_end);
+    close(output_end);
     to_oracle_ = input[1];
     from_oracle_ = output[0];
     if (status != 0) {

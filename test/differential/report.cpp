@@ -18,6 +18,8 @@ const char* end_name(uint32_t signal) {
     case SIGILL: return "undefined";
     case SIGSEGV: return "segv";
     case SIGBUS: return "alignment";
+    case kSignalHung: return "hung";
+    case kSignalDied: return "died";
     default: return "other";
     }
 }
