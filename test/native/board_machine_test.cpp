@@ -8,6 +8,7 @@
 #include <condition_variable>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <mutex>
 #include <sys/resource.h>
 #include <thread>
@@ -215,21 +216,28 @@ void several_cpus() {
     }
 }
 
+/// Waits for a condition that a busy host may delay.
+bool eventually(const std::function<bool()>& condition) {
+    for (unsigned i = 0; i < 4000; i++) {
+        if (condition()) return true;
+        std::this_thread::sleep_for(milliseconds(5));
+    }
+    return false;
+}
+
 void pause_and_stop() {
     Run run(config_for(kSpin));
     run.machine->pause();
     run.machine->start();
-    std::this_thread::sleep_for(milliseconds(20));
+    check(eventually([&] { return run.machine->stats().cpus[0].instructions > 0; }), "the guest runs");
     run.machine->pause();
     const uint64_t paused = run.machine->stats().cpus[0].instructions;
-    check(paused > 0, "the guest ran");
     std::this_thread::sleep_for(milliseconds(20));
     check_equal(run.machine->stats().cpus[0].instructions, paused, "paused, it executes nothing");
     run.machine->reset();
     check_equal(run.machine->stats().cpus[0].instructions, paused, "a reset does not resume it");
     run.machine->resume();
-    std::this_thread::sleep_for(milliseconds(20));
-    check(run.machine->stats().cpus[0].instructions > paused, "resumed, it goes on");
+    check(eventually([&] { return run.machine->stats().cpus[0].instructions > paused; }), "resumed, it goes on");
     run.machine->reset();
     run.machine->stop();
     check(run.observer.cause() == board::ExitCause::Stopped && run.observer.exits() == 1, "stopped");
