@@ -12,8 +12,8 @@ namespace {
 termios saved_settings;
 int guarded_descriptor = -1;
 
-// Only async-signal-safe calls (signal-safety(7)). SA_RESETHAND has put the default action back: the signal raised again
-// is delivered on return and ends the process as it would have.
+// Only async-signal-safe calls (signal-safety(7)). SA_RESETHAND has put the default action back: the signal raised
+// again is delivered on return and ends the process as it would have.
 void restore(int signal) {
     tcsetattr(guarded_descriptor, TCSANOW, &saved_settings);
     raise(signal);
