@@ -186,7 +186,7 @@ private:
         if (!pair.ours->read_only_intact() || !pair.oracle.read_only_intact())
             return fail("the page that no case may write has changed");
 
-        std::vector<const TestCase*> failed;
+        std::vector<std::pair<const TestCase*, Verdict>> failed;
         for (const TestCase& test : batch.cases) {
             ModelResult& counts = pair.result;
             const DiffResult& end = pair.oracle.result(test.slot());
@@ -199,15 +199,15 @@ private:
                 if (v.known != nullptr) counts.known[v.known]++;
             } else {
                 counts.mismatches++;
-                failed.push_back(&test);
+                failed.push_back({&test, v});
             }
         }
-        for (const TestCase* test : failed)
-            if (shared_.reports.fetch_add(1) < options_.max_reports) report(batch, *test);
+        for (const auto& [test, first] : failed)
+            if (shared_.reports.fetch_add(1) < options_.max_reports) report(batch, *test, first);
         return true;
     }
 
-    void report(Batch& batch, const TestCase& failed) {
+    void report(Batch& batch, const TestCase& failed, const Verdict& first) {
         Pair& pair = *batch.pair;
         const auto judge = [&](const TestCase& variant) -> Verdict {
             const uint16_t slot = static_cast<uint16_t>(variant.slot());
@@ -220,6 +220,7 @@ private:
         Verdict v = judge(failed);
         std::string note;
         if (v.same()) {
+            v = first;
             note = "  (does not fail alone: what ran before it matters)\n";
         } else if (pair.oracle.result(failed.slot()).signal < kSignalHung) { // each attempt would hang, too
             small = minimise(failed, judge);
@@ -251,7 +252,7 @@ private:
         const std::string all = describe(test, v);
         if (!v.same() && v.known == nullptr) {
             pair.result.mismatches++;
-            report(batch, test);
+            report(batch, test, v);
         }
         const std::lock_guard lock(shared_.mutex);
         const char* outcome = v.same() ? "same on both sides" : v.known != nullptr ? v.known : "the whole case";

@@ -15,6 +15,7 @@ namespace {
 /// Half of the addresses that an x86-64 host can name. The kernel of the host does not tell which other address was at
 /// fault, hence the oracle cannot.
 constexpr uint64_t kHostAddresses = uint64_t{1} << 47;
+constexpr uint64_t kLargestAccess = 64;
 
 /// si_addr as Linux gives it: without the tag of an address in the lower half.
 uint64_t untagged(uint64_t address) { return (address >> 55 & 1) == 0 ? address & 0x00FFFFFFFFFFFFFF : address; }
@@ -26,7 +27,7 @@ void normalise(DiffResult& ours, DiffResult& oracle) {
         result->fault_address = address ? untagged(result->fault_address) : 0;
         if (result->signal != SIGSEGV && result->signal < kSignalHung) result->code = 0;
     }
-    if (ours.signal == SIGSEGV && oracle.signal == SIGSEGV && ours.fault_address >= kHostAddresses) {
+    if (ours.signal == SIGSEGV && oracle.signal == SIGSEGV && ours.fault_address >= kHostAddresses - kLargestAccess) {
         oracle.fault_address = ours.fault_address;
         oracle.code = ours.code;
     }
@@ -110,6 +111,24 @@ bool ldapr_alignment(Explained& c) {
     return true;
 }
 
+bool store_exclusive_alignment(Explained& c) {
+    const uint32_t word = last_word(c.test, c.ours);
+    if (c.ours.signal != SIGBUS || !is_store_exclusive(word)) return false;
+    const MemoryOperand operand = memory_operand(word);
+    if (effective_address(operand, c.ours.state) % operand.bytes == 0) return false;
+    give_up(c);
+    return true;
+}
+
+bool casp_stack_pointer(Explained& c) {
+    for (unsigned i = 0; i < c.test.count; i++)
+        if (casp_names_zero_register(c.test.words[i])) {
+            c.oracle.state.sp = c.ours.state.sp;
+            return true;
+        }
+    return false;
+}
+
 bool fetch_before_alignment(Explained& c) {
     if (c.ours.signal != SIGBUS || c.oracle.signal != SIGSEGV) return false;
     if (c.ours.state.pc != c.oracle.state.pc || c.ours.state.pc % 4 == 0) return false;
@@ -130,8 +149,9 @@ bool fcvtz_fixed_half(Explained& c) {
     return true;
 }
 
-bool across_lanes_half_size(Explained& c) {
-    if (c.ours.signal != SIGILL || (last_word(c.test, c.ours) & 0xBF7FCC00) != 0x0E70C800) return false;
+/// We refused an encoding that `mask` and `value` tell, and the oracle did not.
+template <uint32_t mask, uint32_t value> bool oracle_accepts(Explained& c) {
+    if (c.ours.signal != SIGILL || (last_word(c.test, c.ours) & mask) != value) return false;
     give_up(c);
     return true;
 }

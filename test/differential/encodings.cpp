@@ -33,7 +33,7 @@ MemoryOperand pair(uint32_t word) {
     const unsigned opc = bits(word, 30, 2), mode = bits(word, 23, 2);
     const unsigned scale = vector ? 2 + opc : opc == 2 ? 3 : 2;
     MemoryOperand operand{.form = mode == 1 ? Form::Base : Form::Immediate, .base = bits(word, 5, 5)};
-    operand.offset = signed_bits(word, 15, 7) * (int64_t{1} << scale);
+    if (mode != 1) operand.offset = signed_bits(word, 15, 7) * (int64_t{1} << scale);
     operand.element = 1u << scale;
     operand.bytes = 2u << scale;
     operand.store = bits(word, 22, 1) == 0;
@@ -55,7 +55,7 @@ MemoryOperand single(uint32_t word) {
     } else if (bits(word, 21, 1) == 0) { // 9-bit immediate
         const unsigned mode = bits(word, 10, 2);
         operand.form = mode == 1 ? Form::Base : Form::Immediate;
-        operand.offset = signed_bits(word, 12, 9);
+        if (mode != 1) operand.offset = signed_bits(word, 12, 9);
         operand.write_back = (mode & 1) != 0;
     } else if (bits(word, 10, 2) == 2) {
         operand.form = Form::Register;

@@ -53,8 +53,10 @@ constexpr bool is_store_exclusive(uint32_t word) { return is_exclusive(word) && 
 /// FCVTZS, FCVTZU (vector, fixed-point), the scalar half-precision form: 01 U 11111 0 001xxxx 11111 1.
 constexpr bool converts_half_to_fixed(uint32_t word) { return (word & 0xDFF0FC00) == 0x5F10FC00; }
 
+constexpr bool casp_names_zero_register(uint32_t word) { return is_casp(word) && bits(word, 16, 5) == 30; }
+
 /// Instructions after which the oracle's state is known to be wrong: they come last in a sequence.
-constexpr bool oracle_mistaken(uint32_t word) { return converts_half_to_fixed(word); }
+constexpr bool oracle_mistaken(uint32_t word) { return converts_half_to_fixed(word) || casp_names_zero_register(word); }
 
 constexpr bool is_mrs(uint32_t word) { return (word & 0xFFF00000) == 0xD5300000; }
 constexpr bool is_msr(uint32_t word) { return (word & 0xFFF00000) == 0xD5100000; }
