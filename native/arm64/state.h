@@ -73,7 +73,8 @@ struct ExclusiveMonitor {
     uint64_t va;        ///< Address of the load-exclusive, kInvalid when open.
     uint64_t value[2];  ///< Loaded bytes, low and high.
     uint8_t size;       ///< Bytes: 1, 2, 4, 8 or 16.
-    static constexpr uint64_t kInvalid = ~uint64_t{0};
+    /// Bit 55 unlike bits 54..48: no translation regime maps it, so that no load-exclusive leaves it here.
+    static constexpr uint64_t kInvalid = uint64_t{1} << 55;
 };
 
 struct alignas(64) CpuState {

@@ -68,6 +68,11 @@ template <typename T> [[gnu::noinline]] bool load_two(Vcpu& cpu, const Insn* ins
 template <typename Memory>
 bool store_if_monitored(Vcpu& cpu, const Insn* insn, const Memory& remembered, const Memory& desired) {
     const uint64_t address = cpu.state.x[insn->rn];
+    // AArch64.ExclusiveMonitorsPass() checks the alignment before the monitor (J1.1.3).
+    if (address % sizeof(Memory) != 0) [[unlikely]] {
+        cpu.fault = {.kind = Fault::Kind::Alignment, .access = Access::Write, .va = address};
+        return false;
+    }
     bool stored = false;
     if (address == cpu.state.exclusive.va && sizeof(Memory) == cpu.state.exclusive.size) {
         uint8_t* location = cpu.atomic_pointer(address, sizeof(Memory));
