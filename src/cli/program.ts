@@ -61,7 +61,11 @@ function addRun(program: Command, done: (status: number) => void): void {
     .option('--initrd <FILE>', 'initial RAM disk')
     .option('--append <STRING>', 'kernel command line')
     .option('--dtb <FILE>', 'device tree blob to use instead of the one built')
-    .option('--load <FILE@ADDRESS>', 'copy a file to guest memory as it is; repeatable', append<RawLoad>(parseLoad))
+    .option(
+      '--load <FILE@ADDRESS>',
+      'copy a file to guest memory or flash as it is; repeatable',
+      append<RawLoad>(parseLoad),
+    )
     .option('--memory <SIZE>', 'guest memory, such as 512M or 1G; without a unit MiB (default: 1G)', parseMemory)
     .option(
       '--cpus <N>',

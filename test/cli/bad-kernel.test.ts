@@ -46,7 +46,7 @@ describe('files that the machine refuses', function () {
 
   it('a file loaded where there is no memory', async () => {
     const small = file('small', 'x');
-    await refuses(['--load', `${small}@0x0`], /--load: there is no memory at 0x0/);
+    await refuses(['--load', `${small}@0x9000000`], /--load: there is no memory at 0x9000000/);
     await refuses(['--load', `${small}@0x80000000`], /--load: /);
   });
 
