@@ -74,7 +74,8 @@ bool store_if_monitored(Vcpu& cpu, const Insn* insn, const Memory& remembered, c
         return false;
     }
     bool stored = false;
-    if (address == cpu.state.exclusive.va && sizeof(Memory) == cpu.state.exclusive.size) {
+    // The monitor is about the location: an address tag, of which translation knows whether it is one, does not matter.
+    if ((address ^ cpu.state.exclusive.va) << 8 == 0 && sizeof(Memory) == cpu.state.exclusive.size) {
         uint8_t* location = cpu.atomic_pointer(address, sizeof(Memory));
         if (location == nullptr) return false;
         stored = compare_and_swap(location, remembered, desired) == remembered;
