@@ -19,11 +19,11 @@ constexpr uint64_t kCodeBytes = uint64_t{kDiffSlots} * kDiffSlotWords * 4;
 constexpr uint64_t kDataPa = kCodePa + kCodeBytes;
 constexpr uint64_t kReadOnlyPa = kDataPa + kDiffSlots * kSlotDataBytes;
 constexpr uint64_t kTablesPa = kReadOnlyPa + kPageSize;
-constexpr uint64_t kMaxTables = 64;
+constexpr uint64_t kMaxTables = 2 * kDiffSlots + 32; ///< Each slot's data has tables of levels 2 and 3 to itself.
 constexpr uint64_t kMemoryBytes = kTablesPa + kMaxTables * kPageSize;
 
-constexpr uint64_t kVectorVa = 0x600000000000;
-constexpr uint64_t kSynchronousLower = 0x400; ///< Vector of synchronous exceptions from a lower EL in AArch64.
+constexpr uint64_t kVectorVa = 0x6A09E667F000; ///< Nothing that a case computes.
+constexpr uint64_t kSynchronousLower = 0x400;  ///< Vector of synchronous exceptions from a lower EL in AArch64.
 constexpr uint32_t kWfi = 0xD503207F;
 
 // Stage 1 descriptors (Arm ARM D5.3).

@@ -96,7 +96,7 @@ bool dc_zva_fault_place(Explained& c) {
     return true;
 }
 
-/// The instruction was refused by us and not by the oracle, which went on: nothing behind it can be compared.
+/// One side ended the case at an instruction that the other went on from: nothing behind it can be compared.
 void give_up(Explained& c) {
     c.oracle = c.ours;
     c.oracle_data.assign(c.our_data, c.our_data + kSlotDataBytes);
@@ -116,6 +116,15 @@ bool store_exclusive_alignment(Explained& c) {
     if (c.ours.signal != SIGBUS || !is_store_exclusive(word)) return false;
     const MemoryOperand operand = memory_operand(word);
     if (effective_address(operand, c.ours.state) % operand.bytes == 0) return false;
+    give_up(c);
+    return true;
+}
+
+bool open_monitor_address(Explained& c) {
+    const uint32_t word = last_word(c.test, c.oracle);
+    if (c.oracle.signal != SIGSEGV && c.oracle.signal != SIGBUS) return false;
+    if (!is_store_exclusive(word) || effective_address(memory_operand(word), c.oracle.state) != ~uint64_t{0})
+        return false;
     give_up(c);
     return true;
 }

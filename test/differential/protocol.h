@@ -9,13 +9,15 @@ enum {
     kDiffSlots = 512,    /* Test cases in one batch, each with a place of its own for code and data. */
     kDiffSlotWords = 64, /* Code words of a slot: instructions, BRK, literals. */
     kDiffPage = 4096,
-    kDiffDataPages = 2,        /* That a slot may read and write. */
-    kDiffDataSpread = 1 << 17, /* Distance of the slots' data: no immediate offset reaches a neighbour. */
+    kDiffDataPages = 2, /* That a slot may read and write. */
 };
 
 /* Guest virtual addresses, the same on both sides. High enough that no small integer points at anything. */
 static const uint64_t kDiffCodeBase = 0x2A0000000000;
 static const uint64_t kDiffDataBase = 0x350000000000;
+
+/* Distance of the slots' data. No immediate offset reaches a neighbour; no round number as a register offset does. */
+static const uint64_t kDiffDataSpread = 0x39D4B7000;
 
 /* In a slot's stretch of data: page 0 is unmapped, 1 and 2 may be written, 3 is unmapped, 4 may be read (one page for
  * all slots), the rest are unmapped. */
