@@ -1,7 +1,7 @@
 // Runs random instruction sequences on Beeline's interpreter and on qemu-aarch64, and compares how they end.
 //
 //   beeline_difftest [--seed N] [--case K] [--cases N | --time SECONDS] [--rows GLOB] [--cpu n1|a57|both] [--jobs N]
-//                    [--coverage] [--json FILE] [--max-reports N] [--self-test]
+//                    [--probes] [--coverage] [--json FILE] [--max-reports N] [--self-test]
 //                    [--qemu PROGRAM] [--oracle PROGRAM] [--oracle-cpu NAME]
 //
 // Exit status: 0 no mismatch, 1 mismatches, 2 bad usage, 3 the oracle does not run.
@@ -41,8 +41,9 @@ int usage(std::string_view problem) {
     fmt::print(stderr,
                "beeline_difftest: {}\n"
                "usage: beeline_difftest [--seed N] [--case K] [--cases N | --time SECONDS] [--rows GLOB]\n"
-               "                        [--cpu n1|a57|both] [--jobs N] [--coverage] [--json FILE] [--max-reports N]\n"
-               "                        [--self-test] [--qemu PROGRAM] [--oracle PROGRAM] [--oracle-cpu NAME]\n",
+               "                        [--cpu n1|a57|both] [--jobs N] [--probes] [--coverage] [--json FILE]\n"
+               "                        [--max-reports N] [--self-test] [--qemu PROGRAM] [--oracle PROGRAM] "
+               "[--oracle-cpu NAME]\n",
                problem);
     return 2;
 }
@@ -65,6 +66,7 @@ int main(int argc, char** argv) {
     CampaignOptions options;
     options.jobs = static_cast<unsigned>(std::max(1L, sysconf(_SC_NPROCESSORS_ONLN)));
     options.oracle_program = beside_this_program("beeline_difftest_oracle");
+    options.progress = true;
     bool coverage = false;
     std::string json;
 
@@ -72,6 +74,10 @@ int main(int argc, char** argv) {
         const std::string_view option = argv[i];
         if (option == "--coverage") {
             coverage = true;
+            continue;
+        }
+        if (option == "--probes") {
+            options.probes = true;
             continue;
         }
         if (option == "--self-test") {

@@ -31,7 +31,8 @@ struct Shared {
     std::atomic<uint64_t> next_batch{0};
     std::atomic<bool> stop{false};
     std::atomic<unsigned> reports{0};
-    std::mutex mutex; ///< of what follows
+    std::atomic<uint64_t> done{0}, mismatches{0}; ///< For the progress line.
+    std::mutex mutex;                             ///< of what follows
     CampaignResult result;
 
     bool time_is_up() const {
@@ -49,7 +50,7 @@ struct Pair {
     ModelResult result;
 
     Pair(CpuModel m, const CampaignOptions& options)
-        : model(m), generator(m, options.seed, options.rows), oracle(command(m, options)) {
+        : model(m), generator(m, options.seed, options.rows, options.probes), oracle(command(m, options)) {
         if (options.self_test) {
             ours = std::make_unique<OracleMachine>(command(m, options));
         } else {
@@ -96,6 +97,34 @@ private:
     std::condition_variable wake_;
     bool stop_ = false;
     std::atomic<bool> running_{false};
+    std::thread thread_;
+};
+
+/// Says how far things are, on standard error, every few seconds.
+class Progress {
+public:
+    explicit Progress(const Shared& shared) {
+        if (shared.options.progress) thread_ = std::thread([this, &shared] { tell(shared); });
+    }
+    ~Progress() {
+        {
+            const std::lock_guard lock(mutex_);
+            stop_ = true;
+        }
+        wake_.notify_one();
+        if (thread_.joinable()) thread_.join();
+    }
+
+private:
+    void tell(const Shared& shared) {
+        std::unique_lock lock(mutex_);
+        while (!wake_.wait_for(lock, std::chrono::seconds(10), [this] { return stop_; }))
+            fmt::print(stderr, "{} sequences, {} mismatches\n", shared.done.load(), shared.mismatches.load());
+    }
+
+    std::mutex mutex_;
+    std::condition_variable wake_;
+    bool stop_ = false;
     std::thread thread_;
 };
 
@@ -189,19 +218,21 @@ private:
         std::vector<std::pair<const TestCase*, Verdict>> failed;
         for (const TestCase& test : batch.cases) {
             ModelResult& counts = pair.result;
-            const DiffResult& end = pair.oracle.result(test.slot());
             counts.cases++;
             counts.instructions += test.count;
-            counts.ends[end.signal]++;
+            counts.ends[pair.oracle.result(test.slot()).signal]++;
             const Verdict v = verdict(batch, test);
             if (v.same() || v.known != nullptr) {
-                pair.result.coverage.count(test, end.state.pc, cpu_features(pair.model));
+                const uint64_t pc = pair.ours->result(test.slot()).state.pc;
+                counts.coverage.count(test, pc, cpu_features(pair.model));
                 if (v.known != nullptr) counts.known[v.known]++;
             } else {
                 counts.mismatches++;
+                shared_.mismatches.fetch_add(1, std::memory_order_relaxed);
                 failed.push_back({&test, v});
             }
         }
+        shared_.done.fetch_add(kDiffSlots, std::memory_order_relaxed);
         for (const auto& [test, first] : failed)
             if (shared_.reports.fetch_add(1) < options_.max_reports) report(batch, *test, first);
         return true;
@@ -294,6 +325,7 @@ const char* oracle_cpu_for(CpuModel model) { return model == CpuModel::N1 ? "neo
 CampaignResult run_campaign(const CampaignOptions& options) {
     Shared shared{options};
     background();
+    const Progress progress(shared);
     std::vector<std::thread> threads;
     for (unsigned i = 0; i < (options.only_case ? 1 : options.jobs); i++)
         threads.emplace_back([&] { Worker(shared).run(); });

@@ -18,8 +18,9 @@ struct CampaignOptions {
     uint64_t seed = 1;
     std::optional<uint64_t> only_case; ///< Replays one case.
     uint64_t cases = 200'000;
-    double seconds = 0; ///< When above 0: stop then, however many cases that is.
-    std::string rows;   ///< Pattern over row ids; empty for all.
+    double seconds = 0;  ///< When above 0: stop then, however many cases that is.
+    std::string rows;    ///< Pattern over row ids; empty for all.
+    bool probes = false; ///< Nothing but encodings that the model may not know.
     unsigned jobs = 1;
     bool n1 = true, a57 = true; ///< Models; with both, one batch in eight is a57's.
     std::string emulator = "qemu-aarch64";
@@ -27,7 +28,7 @@ struct CampaignOptions {
     std::string oracle_cpu;    ///< Overrides what fits the model.
     bool self_test = false;    ///< The oracle against a second oracle.
     unsigned max_reports = 20; ///< Mismatches to minimise and print.
-    bool progress = false;
+    bool progress = false;     ///< A line on standard error every ten seconds.
 };
 
 struct Failure {

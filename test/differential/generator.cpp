@@ -119,8 +119,8 @@ bool row_judged_as_undefined_only(const Row& row) {
     }
 }
 
-Generator::Generator(CpuModel model, uint64_t seed, const std::string& pattern)
-    : features_(cpu_features(model)), seed_(seed), restricted_(!pattern.empty()) {
+Generator::Generator(CpuModel model, uint64_t seed, const std::string& pattern, bool probes)
+    : features_(cpu_features(model)), seed_(seed), restricted_(!pattern.empty()), probes_(probes) {
     for (const GroupRows& part : table_groups()) {
         Group group{part.weight, {}};
         for (const Op op : part.ops) {
@@ -156,7 +156,7 @@ public:
     }
 
     TestCase build() {
-        if (!generator_.restricted_ && rng_.one_in(20)) {
+        if (generator_.probes_ || (!generator_.restricted_ && rng_.one_in(20))) {
             add_probe();
         } else {
             const unsigned length = rng_.one_in(4) ? 1 : 1 + rng_.below(kMaxInstructions);

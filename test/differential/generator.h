@@ -19,8 +19,9 @@ bool row_judged_as_undefined_only(const arm64::Row& row);
 
 class Generator {
 public:
-    /// `rows`: a pattern with * and ? over row ids; empty for all.
-    Generator(arm64::CpuModel model, uint64_t seed, const std::string& rows);
+    /// `rows`: a pattern with * and ? over row ids; empty for all. `probes`: every case is one encoding that the model
+    /// may not know, instead of one case in twenty.
+    Generator(arm64::CpuModel model, uint64_t seed, const std::string& rows, bool probes = false);
 
     bool any_rows() const { return !all_.empty(); }
     TestCase make(uint64_t number) const;
@@ -40,6 +41,7 @@ private:
     std::vector<Group> groups_;
     unsigned total_weight_ = 0;
     bool restricted_;
+    bool probes_;
 };
 
 } // namespace beeline::differential

@@ -83,6 +83,7 @@ std::string text_report(const CampaignOptions& options, const CampaignResult& re
         const std::string_view model = cpu_features(failure.model).name;
         const char* cpu = options.n1 && options.a57 ? "both" : options.n1 ? "n1" : "a57";
         std::string replay = fmt::format("--seed {} --case {} --cpu {}", options.seed, failure.number, cpu);
+        if (options.probes) replay += " --probes";
         if (!options.rows.empty()) replay += fmt::format(" --rows '{}'", options.rows);
         fmt::format_to(out, "{} ({}), replay with {}\n{}\n", failure.rows, model, replay, failure.text);
     }
@@ -110,7 +111,7 @@ std::string text_report(const CampaignOptions& options, const CampaignResult& re
     }
     for (const Row* row : t.not_judgeable)
         fmt::format_to(out, "not judged: {}: {}\n", row->id, row_not_judgeable(*row));
-    if (!t.missing.empty() && options.rows.empty() && !options.only_case) {
+    if (!t.missing.empty() && options.rows.empty() && !options.only_case && !options.probes) {
         fmt::format_to(out, "not exercised:");
         for (const Row* row : t.missing) fmt::format_to(out, " {}", row->id);
         text += '\n';
