@@ -14,6 +14,7 @@ import { loadAddon } from '../native/loader.js';
 import { projectRoot } from '../paths.js';
 import { runTool } from '../process.js';
 import { createMachine } from '../vm/machine.js';
+import { AnsiStripper } from '../vm/matcher.js';
 
 const integerWorkloads = [
   'branchy',
@@ -28,7 +29,7 @@ const integerWorkloads = [
 ];
 const prompt = /beeline:.*# $/;
 /** Longest time without a result, in milliseconds. */
-const patience = 300_000;
+const patience = 60_000;
 
 interface Measurement {
   readonly workload: string;
@@ -51,11 +52,12 @@ function initrdWithWorkloads(image: BuiltImage, folder: string, program: string)
 /** Text of the guest's console, with a way to wait for what it prints. */
 class Console {
   #text = '';
+  readonly #escapes = new AnsiStripper();
   #wake: () => void = () => undefined;
   #ended = false;
 
   push(data: Uint8Array): void {
-    this.#text += Buffer.from(data).toString('latin1');
+    this.#text += this.#escapes.push(Buffer.from(data).toString('latin1'));
     this.#wake();
   }
 

@@ -36,14 +36,19 @@ void Coverage::count(const TestCase& test, uint64_t pc, const CpuFeatures& featu
     const uint64_t end = (pc - test.initial.pc) / 4;
     unsigned skipped_to = 0;
     for (unsigned i = 0; i < test.count && i <= end; i++) {
-        if (i < skipped_to) continue;
+        const bool certain = i >= skipped_to;
         skipped_to = std::max(skipped_to, behind_branch(test, i));
+        if (!certain) continue;
         const Row* row = decode(test.words[i]);
         if (row == nullptr || !features.has(row->feature)) {
             if (i == end) undefined++;
             continue;
         }
-        (i == end ? ended : completed)[static_cast<unsigned>(row->op)]++;
+        // A branch to an address between two instructions ends at neither.
+        if (i < end)
+            completed[static_cast<unsigned>(row->op)]++;
+        else if (pc % 4 == 0)
+            ended[static_cast<unsigned>(row->op)]++;
     }
 }
 
