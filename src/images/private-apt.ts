@@ -3,7 +3,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { runTool, ToolError, type ToolOptions } from '../process.js';
-import { convertSources, machineSources } from './apt-sources.js';
+import { convertSources, machineSources, type SourceFile } from './apt-sources.js';
 
 export interface FetchedPackage {
   readonly name: string;
@@ -16,6 +16,13 @@ export interface PackageRecord {
   readonly version: string;
   /** Names of the packages it depends on, first alternatives only. */
   readonly depends: readonly string[];
+}
+
+export interface AptOptions extends ToolOptions {
+  /** Changes the machine's own sources before they are used. */
+  readonly sources?: (own: SourceFile[]) => SourceFile[];
+  /** dpkg's file of the packages that count as installed; none do otherwise. */
+  readonly status?: string;
 }
 
 /** Reads the first stanza of `apt-cache show`. */
@@ -37,14 +44,14 @@ export class PrivateApt {
   readonly #args: readonly string[];
   readonly #options: ToolOptions;
 
-  private constructor(folder: string, architecture: string, options: ToolOptions) {
+  private constructor(folder: string, architecture: string, { sources: _, status, ...options }: AptOptions) {
     this.#folder = folder;
     this.#options = options;
     const settings = {
       'APT::Architecture': architecture,
       'APT::Architectures': architecture,
       'Dir::State': join(folder, 'state'),
-      'Dir::State::status': join(folder, 'state/status'),
+      'Dir::State::status': status ?? join(folder, 'state/status'),
       'Dir::Cache': join(folder, 'cache'),
       'Dir::Etc::sourcelist': join(folder, 'etc/sources.list'),
       'Dir::Etc::sourceparts': join(folder, 'etc/sources.list.d'),
@@ -57,7 +64,7 @@ export class PrivateApt {
   }
 
   /** Prepares the folder and reads the package lists. */
-  static async open(folder: string, architecture: string, options: ToolOptions = {}): Promise<PrivateApt> {
+  static async open(folder: string, architecture: string, options: AptOptions = {}): Promise<PrivateApt> {
     for (const path of ['state/lists/partial', 'cache/archives/partial', 'etc/sources.list.d', 'packages']) {
       mkdirSync(join(folder, path), { recursive: true });
     }
@@ -65,7 +72,8 @@ export class PrivateApt {
     const shell = ['shell', 'list', 'Dir::Etc::sourcelist/f', 'parts', 'Dir::Etc::sourceparts/d'];
     const paths = await runTool('apt-config', shell, options);
     const path = (name: string) => new RegExp(`^${name}='(.*)'$`, 'm').exec(paths)?.[1] ?? '';
-    const sources = convertSources(machineSources(path('list'), path('parts')));
+    const own = convertSources(machineSources(path('list'), path('parts')));
+    const sources = options.sources?.(own) ?? own;
     if (sources.length === 0) throw new ToolError('apt-get', undefined, 'this machine has no apt sources configured');
     for (const { name, text } of sources) {
       writeFileSync(join(folder, name === 'sources.list' ? 'etc/sources.list' : `etc/sources.list.d/${name}`), text);
@@ -96,7 +104,17 @@ export class PrivateApt {
     throw this.#updateError ?? new ToolError('apt-get', undefined, `no configured source has the package ${name}`);
   }
 
-  async download(record: PackageRecord): Promise<FetchedPackage> {
+  /** What installing these packages from a release would bring along, themselves included. */
+  async plan(names: readonly string[], release: string): Promise<Pick<PackageRecord, 'name' | 'version'>[]> {
+    const how = ['install', '--simulate', '--reinstall', '--no-install-recommends', '--target-release', release];
+    const text = await this.#run('apt-get', [...how, ...names]);
+    return [...text.matchAll(/^Inst (\S+) (?:\[[^\]]*\] )?\((\S+)/gm)].map(([, name = '', version = '']) => ({
+      name,
+      version,
+    }));
+  }
+
+  async download(record: Pick<PackageRecord, 'name' | 'version'>): Promise<FetchedPackage> {
     const cwd = join(this.#folder, 'packages', record.name);
     mkdirSync(cwd, { recursive: true });
     await this.#run('apt-get', ['download', '--quiet', `${record.name}=${record.version}`], { cwd });
