@@ -3,11 +3,8 @@
 /** To build the native core. */
 export const buildPackages = ['g++', 'cmake', 'make', 'libfmt-dev', 'libfdt-dev', 'zlib1g-dev'];
 
+/** To compile programs for guests. */
+export const crossPackages = ['gcc-aarch64-linux-gnu', 'libc6-dev-arm64-cross'];
+
 /** To run the tests: guests to compile, judges to compare with, and node-gyp's interpreter. */
-export const testPackages = [
-  'gcc-aarch64-linux-gnu',
-  'libc6-dev-arm64-cross',
-  'qemu-user',
-  'device-tree-compiler',
-  'python3',
-];
+export const testPackages = [...crossPackages, 'qemu-user', 'device-tree-compiler', 'python3'];

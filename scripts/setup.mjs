@@ -1,13 +1,13 @@
 // Brings a clone to the point where a goal can be reached, doing only what is missing. Needs nothing but Node: it runs
 // before anything is installed.
-//   node scripts/setup.mjs native|gyp|build|demo|test
+//   node scripts/setup.mjs native|gyp|build|demo|bench|test
 import { spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, rmSync, symlinkSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { fingerprint, readStamp, removeStamp, writeStamp } from './fingerprint.mjs';
-import { buildPackages, testPackages } from './packages.mjs';
+import { buildPackages, crossPackages, testPackages } from './packages.mjs';
 import { StepError, step, tool } from './progress.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
@@ -169,6 +169,10 @@ const goals = {
   demo: async () => {
     await goals.build();
     buildImages(['debian-busybox']);
+  },
+  bench: async () => {
+    await installPackages([...buildPackages, ...crossPackages]);
+    await goals.demo();
   },
   test: async () => {
     await installPackages([...buildPackages, ...testPackages]);

@@ -1,10 +1,12 @@
 // The schemas that are published as JSON under schemas/, for editors and other programs. `npm run schemas` writes them.
+import { ResultsSchema } from './bench/results.js';
 import { RunStatsSchema } from './cli/run-stats.js';
 import { ImageSchema } from './images/schema.js';
 
 const draft = { $schema: 'https://json-schema.org/draft/2020-12/schema' };
 
 export const schemas = {
+  'bench-results.schema.json': { ...draft, ...ResultsSchema },
   'image.schema.json': { ...draft, ...ImageSchema },
   'run-stats.schema.json': { ...draft, ...RunStatsSchema },
 };

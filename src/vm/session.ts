@@ -109,6 +109,10 @@ export class Session {
     }
   }
 
+  stats(): NativeStats {
+    return this.#machine.stats();
+  }
+
   /** Ends the run; the first outcome given stands. */
   finish(result: Outcome): void {
     if (this.#outcome !== undefined) return;

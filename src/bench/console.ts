@@ -1,0 +1,65 @@
+// Text of a guest's console, with a way to wait for what it prints.
+import { AnsiStripper, windowSize } from '../vm/matcher.js';
+
+export class GuestError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'GuestError';
+  }
+}
+
+export class GuestConsole {
+  #text = '';
+  readonly #escapes = new AnsiStripper();
+  #wake: () => void = () => undefined;
+  /** Why nothing more will come. */
+  #ended: string | undefined;
+
+  push(data: Uint8Array): void {
+    this.#text = (this.#text + this.#escapes.push(Buffer.from(data).toString('latin1'))).slice(-windowSize);
+    this.#wake();
+  }
+
+  end(reason: string): void {
+    this.#ended ??= reason;
+    this.#wake();
+  }
+
+  /** The console's last line that is not empty, for messages. */
+  get lastLine(): string {
+    return this.#text.split(/[\r\n]+/).findLast((line) => line.trim() !== '') ?? '';
+  }
+
+  /**
+   * Drops everything up to the end of the match. Only one may wait at a time. Rejects with GuestError when the guest ends
+   * or `patience` (milliseconds) is over, and with the signal's reason when that comes.
+   */
+  async waitFor(pattern: RegExp, patience: number, signal: AbortSignal): Promise<RegExpExecArray> {
+    let isOver = false;
+    const timer = setTimeout(() => {
+      isOver = true;
+      this.#wake();
+    }, patience);
+    const onAbort = () => this.#wake();
+    signal.addEventListener('abort', onAbort);
+    try {
+      for (;;) {
+        signal.throwIfAborted();
+        const match = pattern.exec(this.#text);
+        if (match !== null) {
+          this.#text = this.#text.slice(match.index + match[0].length);
+          return match;
+        }
+        if (this.#ended !== undefined) throw new GuestError(`${this.#ended}, its last words: ${this.lastLine}`);
+        if (isOver) throw new GuestError(`no answer for ${patience / 1000} s, its last words: ${this.lastLine}`);
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve;
+        });
+      }
+    } finally {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', onAbort);
+      this.#wake = () => undefined;
+    }
+  }
+}
