@@ -2,6 +2,7 @@ import { strict as assert } from 'node:assert';
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
+import { createBenchProgram } from '../src/bench/options.js';
 import { createProgram } from '../src/cli/program.js';
 import { projectRoot } from '../src/paths.js';
 import { cliPath } from './support/cli.js';
@@ -40,9 +41,10 @@ describe('the documentation', () => {
     }
   });
 
-  it('explains every option of run in --help', () => {
+  it('explains every option of run and of the benchmarks in --help', () => {
     const run = createProgram(() => undefined).commands.find((command) => command.name() === 'run');
-    const options = run?.options.map((option) => option.long) ?? [];
+    const bench = createBenchProgram({ tiers: [], techniques: [] }, () => undefined);
+    const options = [...(run?.options ?? []), ...bench.options].map((option) => option.long);
     for (const [option] of read('README.md').matchAll(/--(?!permit|with)[a-z][a-z-]+(?=[ `=])/g)) {
       const known = [...options, '--help', '--send', '--no-install-recommends'];
       assert.ok(known.includes(option), option);

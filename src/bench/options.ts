@@ -82,7 +82,7 @@ function toOptions(workloads: readonly string[], raw: RawOptions, available: Ava
     rounds: raw.rounds ?? (raw.quick ? quickRounds : usualRounds),
     cpus: raw.cpus,
     cpuModel: raw.cpu,
-    tiers: raw.tiers ?? available.tiers,
+    tiers: raw.tiers?.filter((name) => name !== 'none') ?? available.tiers,
     qemu: raw.qemu,
     disable: [...lists, ...ablation],
     boot: raw.boot ?? false,
@@ -119,8 +119,8 @@ export function createBenchProgram(available: Available, done: (options: BenchOp
     .addOption(new Option('--cpu <MODEL>', "Beeline's CPU model").choices(['n1', 'a57']).default('n1'))
     .option(
       '--tiers <LIST>',
-      `tiers: ${available.tiers.join(', ')} (default: all)`,
-      parseList('--tiers', available.tiers),
+      `tiers: ${available.tiers.join(', ')}, or none (default: all)`,
+      parseList('--tiers', [...available.tiers, 'none']),
     )
     .option(
       '--disable <LIST>',

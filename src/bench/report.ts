@@ -10,7 +10,9 @@ function heading({ environment, rounds, interrupted }: Results): string {
   const lines = [
     `Beeline ${beeline}, ${qemu === undefined ? 'no QEMU' : qemu.version}.`,
     `Host ${host}: ${cpu}, ${cores} cores, Linux ${kernel}, ${date}.`,
-    `Medians of at most ${rounds} rounds, [lowest..highest]; ratios are medians of each round's ratio.`,
+    rounds === 1
+      ? 'One round.'
+      : `Medians of ${rounds} rounds, [lowest..highest]; ratios are medians of each round's ratio.`,
     ...(interrupted ? ['**Interrupted: not everything was measured.**'] : []),
   ];
   return lines.join('\n');
