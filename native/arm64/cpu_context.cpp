@@ -48,7 +48,9 @@ void Vcpu::update_execution_context() {
     data_tlb = slow ? &never_hitting_tlb : &space->tlb[static_cast<unsigned>(regime_)];
     unprivileged_tlb = slow ? &never_hitting_tlb : &space->tlb[static_cast<unsigned>(unprivileged_regime_)];
 
-    lookup_tag = space->generation << 24 | uint64_t{asid} << 8 | pack_context(context);
+    lookup_tags_[0] = space->generation << 24 | uint64_t{asid} << 8 | pack_context(context);
+    lookup_tags_[1] = translations.upper_generation() << 24 | kTagUpperHalf | pack_context(context);
+    lookup_tag = lookup_tags_[(lookup_tag & kTagUpperHalf) != 0];
 
     const bool polled = (poll.load(std::memory_order_relaxed) & kPollDebug) != 0;
     if (context.debug && !polled) poll.fetch_or(kPollDebug, std::memory_order_relaxed);

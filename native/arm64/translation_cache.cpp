@@ -44,7 +44,23 @@ void TranslationCache::flush_first_level() {
     for (AddressSpace& space : spaces_) empty(space);
 }
 
+uint64_t TranslationCache::upper_generation() {
+    // TTBR1 without ASID and CnP: one table means one mapping, whatever the ASID (D5.9.1).
+    constexpr uint64_t kTableMask = ((uint64_t{1} << 48) - 1) & ~uint64_t{1};
+    const uint64_t table = current().ttbr1 & kTableMask;
+    for (const UpperHalf& upper : uppers_)
+        if (upper.table == table) return upper.generation;
+    UpperHalf& upper = uppers_[upper_victim_++ % uppers_.size()];
+    upper = {table, ++generation_counter_};
+    return upper.generation;
+}
+
+void TranslationCache::renew_upper_generations() {
+    for (UpperHalf& upper : uppers_) upper.generation = ++generation_counter_;
+}
+
 void TranslationCache::renew_generations() {
+    renew_upper_generations();
     for (AddressSpace& space : spaces_) space.generation = ++generation_counter_;
     fetched_.reset();
 }
@@ -150,6 +166,7 @@ void TranslationCache::flush_asid(uint16_t asid) {
         empty(space);
         space.generation = ++generation_counter_;
     }
+    renew_upper_generations();
 }
 
 void TranslationCache::flush_va(uint64_t page, uint16_t asid, bool all_asids, bool last_level_only) {
@@ -177,7 +194,7 @@ void TranslationCache::flush_va(uint64_t page, uint16_t asid, bool all_asids, bo
     for (uint64_t part = first; part < first + (uint64_t{1} << largest_page_bits_); part += kPageSize) {
         kill(pages_[page_set(part)], part);
         for (AddressSpace& space : spaces_)
-            for (Tlb& tlb : space.tlb) tlb.entry(part) = {TlbEntry::kNoPage, TlbEntry::kNoPage, 0, 0};
+            for (Tlb& tlb : space.tlb) tlb.drop(part);
         if (fetched_.test(filter_slot(part >> kPageBits))) renew_generations();
     }
 }

@@ -38,7 +38,7 @@ struct AddressSpace {
     uint64_t ttbr0 = 0, ttbr1 = 0;
     uint16_t asid = 0;
     bool valid = false;
-    /// Never used before when a translation that instruction lookups may depend on is dropped.
+    /// Never used before when a translation that instruction lookups in the lower half may depend on is dropped.
     uint64_t generation = 0;
     uint8_t filled = 0; ///< Bit n: tlb[n] holds something.
     std::array<Tlb, 3> tlb;
@@ -52,6 +52,9 @@ public:
     AddressSpace& current() { return spaces_[current_]; }
     /// Makes the address space of these registers current, from memory or empty.
     AddressSpace& activate(uint64_t ttbr0, uint64_t ttbr1, uint16_t asid);
+    /// Generation of what the upper half of the address space (TTBR1) maps, for instruction lookups. All address
+    /// spaces with one TTBR1 table share it.
+    uint64_t upper_generation();
     /// Notes that the generation stands for the translation of an instruction address.
     void note_fetch(uint64_t va) { fetched_.set(filter_slot(va >> kPageBits)); }
 
@@ -100,6 +103,7 @@ private:
     void clear_storage();
     void empty(AddressSpace& space);
     void renew_generations();
+    void renew_upper_generations();
 
     std::array<std::array<Mapping, kWays>, kPageSets> pages_{};
     std::array<std::array<Mapping, kWays>, kBlockSets> blocks_{};
@@ -112,6 +116,12 @@ private:
     unsigned current_ = 0;
     unsigned space_victim_ = 0;
     uint64_t generation_counter_ = 1;
+    struct UpperHalf {
+        uint64_t table = ~uint64_t{0};
+        uint64_t generation = 0;
+    };
+    std::array<UpperHalf, kSpaces> uppers_{};
+    unsigned upper_victim_ = 0;
     /// 2 MiB regions that a block mapping was cached for since the last full flush.
     std::bitset<kFilterBits> block_regions_;
     /// Some mapping was larger than 2 MiB, or folded into several 4 KiB entries.

@@ -3,6 +3,7 @@
 #include "arm64/debug.h"
 #include "arm64/exceptions.h"
 #include "arm64/execution_context.h"
+#include "arm64/execution_tier.h"
 #include "arm64/features.h"
 #include "arm64/interpreter/block_cache.h"
 #include "arm64/interpreter/control.h"
@@ -38,7 +39,7 @@ void Vcpu::reset(uint64_t pc, uint64_t x0) {
     exit_pending = false;
     event_.store(false);
     poll.store(0);
-    blocks_->clear();
+    drop_code();
     flush_tlb_all();
     update_execution_context();
 }
@@ -108,6 +109,7 @@ bool Vcpu::serve_requests() {
 Block* Vcpu::find_block() {
     state.pc = canonical_pc(*this, state.pc);
     const uint64_t pc = state.pc;
+    lookup_tag = lookup_tag_at(pc);
     BlockCache& cache = *blocks_;
     auto& entry = cache.jump_entry(pc);
     if (entry.pc == pc && entry.tag == lookup_tag && entry.block->generation == cache.generation()) return entry.block;
@@ -130,10 +132,30 @@ Block* Vcpu::find_block() {
         return nullptr;
     }
     const uint64_t epoch = cache.epoch();
-    Block* found = cache.find_or_decode(pa, static_cast<uint8_t>(lookup_tag), host_page);
+    Block* found = cache.find_or_decode(pa, static_cast<uint8_t>(lookup_tag & kTagContext), host_page);
     if (cache.epoch() != epoch) pending_link = {};
     cache.jump_entry(pc) = {pc, lookup_tag, found};
     return found;
+}
+
+void Vcpu::set_tier(std::unique_ptr<ExecutionTier> tier) {
+    tier_ = std::move(tier);
+    blocks_->set_visits_before_offer(tier_ == nullptr ? Block::kNeverOffered : tier_->visits_before_offer());
+}
+
+void Vcpu::invalidate_code_line(GuestPa address) {
+    blocks_->invalidate_line(address);
+    if (tier_ != nullptr) tier_->invalidate_line(address);
+}
+
+void Vcpu::invalidate_all_code() {
+    blocks_->invalidate_all();
+    if (tier_ != nullptr) tier_->invalidate_all();
+}
+
+void Vcpu::drop_code() {
+    blocks_->clear();
+    if (tier_ != nullptr) tier_->invalidate_all();
 }
 
 ExitReason Vcpu::run() {
@@ -149,6 +171,15 @@ ExitReason Vcpu::run() {
         // D1.3.5.5: software step, PC alignment, instruction abort, breakpoint, illegal execution state, in this order.
         const bool debug = (poll.load(std::memory_order_relaxed) & kPollDebug) != 0;
         if (debug && debug_before_fetch(*this)) continue;
+
+        // Translated code knows nothing of what comes between two instructions of a debugged program.
+        const bool tiered = tier_ != nullptr && !debug && !state.pstate.il;
+        if (tiered && tier_->run_known()) {
+            if (!exit_pending) continue;
+            exit_pending = false;
+            reason = exit_reason;
+            break;
+        }
 
         pending_link = link;
         Block* found = find_block();
@@ -168,6 +199,17 @@ ExitReason Vcpu::run() {
             from != nullptr && from->context == found->context && (from->pa.value ^ found->pa.value) < kPageSize)
             from->links[which] = found;
         pending_link = {};
+
+        if (tiered) {
+            if (found->visits_left != 0) {
+                found->visits_left--;
+            } else if (tier_->run_block(*found)) {
+                if (!exit_pending) continue;
+                exit_pending = false;
+                reason = exit_reason;
+                break;
+            }
+        }
 
         // Past the entry instruction: its poll has just been done here.
         block = found;

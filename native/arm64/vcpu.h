@@ -20,6 +20,7 @@ namespace beeline::arm64 {
 struct Block;
 struct CpuFeatures;
 class BlockCache;
+class ExecutionTier;
 
 /// Why Vcpu::run() came back.
 enum class ExitReason : uint8_t {
@@ -93,10 +94,17 @@ public:
 
     uint64_t page_va = 0;      ///< Virtual page of the block being executed.
     Block* block = nullptr;    ///< Block being executed.
-    uint64_t lookup_tag = 0;   ///< Execution context, ASID and translation generation that jump cache entries must carry.
+    /// What jump cache entries must carry: the half of the address space (VA[55] of the pc), its translation generation,
+    /// for the lower half the ASID, and the execution context.
+    uint64_t lookup_tag = 0;
+    static constexpr uint64_t kTagUpperHalf = 0x80, kTagContext = 0x1F;
     Fault fault{};             ///< Set by a failed access; consumed by take_fault().
     uint64_t transfer[2]{};    ///< Result of a slow-path load, source of a slow-path store.
     Counters counters{};
+
+    /// Room for what the execution tier's code addresses relative to `state`.
+    static constexpr size_t kTierAreaBytes = 4096;
+    alignas(64) std::byte tier_area[kTierAreaBytes]{};
 
     /// Bits that make block entry leave the fast path.
     static constexpr uint32_t kPollLines = 1, kPollStop = 2, kPollMaintenance = 4, kPollDebug = 8;
@@ -124,6 +132,16 @@ public:
 
     BlockCache& blocks() { return *blocks_; }
 
+    /// Attaches the tier that hot code runs in, or none (nullptr). Before the first run().
+    void set_tier(std::unique_ptr<ExecutionTier> tier);
+    ExecutionTier* tier() const { return tier_.get(); }
+
+    /// No code of the 64-byte line, or none at all, runs again as it was decoded or translated before.
+    void invalidate_code_line(GuestPa address);
+    void invalidate_all_code();
+    /// Memory changed behind the guest's back: nothing decoded or translated is kept.
+    void drop_code();
+
     // ---- used by the interpreter's control functions -----------------------------------------------------------
     /// The next lookup in run() may link `block` to what it finds, as successor `which`.
     struct PendingLink {
@@ -135,6 +153,9 @@ public:
     bool exit_pending = false;
     ExitReason exit_reason = ExitReason::Stopped;
 
+    /// lookup_tag for the half that `pc` is in.
+    uint64_t lookup_tag_at(uint64_t pc) const { return lookup_tags_[pc >> 55 & 1]; }
+
 private:
     /// The block at state.pc, or nullptr when the fetch took an exception.
     Block* find_block();
@@ -143,6 +164,8 @@ private:
     Environment& environment_;
     const CpuFeatures* features_;
     std::unique_ptr<BlockCache> blocks_;
+    std::unique_ptr<ExecutionTier> tier_;
+    uint64_t lookup_tags_[2]{}; ///< By VA[55].
     CpuModel model_;
     unsigned index_;
     Regime regime_ = Regime::El1;

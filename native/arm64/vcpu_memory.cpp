@@ -45,6 +45,7 @@ void fill_tlb(Vcpu& cpu, uint64_t va, Regime regime, const Translation& translat
     bool read = translation.readable;
     if (access == Access::Write && read)
         read = cpu.environment().host_page({translation.pa.value & ~kPageMask}, false) == host_page;
+    space.tlb[index].sited.set(Tlb::sited_slot(va));
     space.tlb[index].entry(va) = {.read_page = read ? page : TlbEntry::kNoPage,
                                   .write_page = write ? page : TlbEntry::kNoPage,
                                   .addend = reinterpret_cast<uint64_t>(host_page) - page,
@@ -228,8 +229,8 @@ void Vcpu::apply_maintenance(const Maintenance& operation) {
     case Maintenance::Kind::TlbAsid: translations.flush_asid(asid); break;
     case Maintenance::Kind::TlbVa: translations.flush_va(page, asid, false, last_level_only); break;
     case Maintenance::Kind::TlbVaAllAsid: translations.flush_va(page, asid, true, last_level_only); break;
-    case Maintenance::Kind::InstructionAll: blocks_->invalidate_all(); return;
-    case Maintenance::Kind::InstructionLine: blocks_->invalidate_line({operation.operand}); return;
+    case Maintenance::Kind::InstructionAll: invalidate_all_code(); return;
+    case Maintenance::Kind::InstructionLine: invalidate_code_line({operation.operand}); return;
     }
     counters.tlb_flushes++;
     update_execution_context();

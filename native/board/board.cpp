@@ -47,6 +47,11 @@ Board::Board(const BoardConfig& config, GuestMemory& memory, SerialPort& serial,
 
     for (unsigned index = 0; index < config.cpus; index++) {
         cpus_.push_back(std::make_unique<arm64::Vcpu>(config.cpu_model, index, *this));
+        if (config.direct != nullptr) {
+            auto tier = translate::DirectTier::create(*cpus_.back(), *config.direct);
+            if (tier == nullptr) missing_tier_ = true;
+            cpus_.back()->set_tier(std::move(tier));
+        }
         affinities_.push_back(cpus_.back()->state.mpidr_el1 & kAffinityMask);
         threads_.push_back(std::make_unique<runtime::VcpuThread>(*cpus_.back()));
     }
@@ -54,7 +59,10 @@ Board::Board(const BoardConfig& config, GuestMemory& memory, SerialPort& serial,
 
 Board::~Board() { stop_threads(); }
 
-const char* Board::missing_device() const { return flash_[0].usable() && flash_[1].usable() ? nullptr : "flash"; }
+const char* Board::missing_device() const {
+    if (missing_tier_) return "translated code";
+    return flash_[0].usable() && flash_[1].usable() ? nullptr : "flash";
+}
 
 BoardDescription Board::description() const { return {config_.cpu_model, config_.gic_version, affinities_}; }
 

@@ -21,6 +21,7 @@
 #include "devices/virtual_clock.h"
 #include "runtime/shootdown.h"
 #include "runtime/thread.h"
+#include "translate/direct_tier.h"
 
 #include <atomic>
 #include <memory>
@@ -41,6 +42,7 @@ struct BoardConfig {
     arm64::CpuModel cpu_model;
     unsigned cpus;
     unsigned gic_version;
+    const translate::DirectOptions* direct; ///< nullptr: the interpreter alone.
 };
 
 class Board final : public arm64::Environment, private devices::CpuInterruptSink, private PowerControl {
@@ -147,6 +149,7 @@ private:
     runtime::VcpuThreads threads_;
     runtime::Thread timer_thread_;
     std::atomic<uint64_t> broadcasts_{0};
+    bool missing_tier_ = false;
 };
 
 } // namespace beeline::board

@@ -42,7 +42,8 @@ public:
           serial_(
               kSerialQueueBytes, [this] { note_output(); },
               [this](unsigned cpu) { board_->hold_cpu(cpu, Hold::Serial); }),
-          board_(std::make_unique<Board>(BoardConfig{config.cpu_model, config.cpus, config.gic_version}, *memory_,
+          board_(std::make_unique<Board>(BoardConfig{config.cpu_model, config.cpus, config.gic_version,
+                                                     config.direct ? &config_.direct_options : nullptr}, *memory_,
                                          serial_, *this)) {}
 
     ~Implementation() override { stop(); }

@@ -4,6 +4,7 @@
 #include "arm64/counters.h"
 #include "arm64/types.h"
 #include "board/error.h"
+#include "translate/direct_tier.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -31,6 +32,8 @@ struct MachineConfig {
     std::string dtb_path; ///< Used instead of the built tree; /chosen and /memory are filled in.
     std::string append;   ///< Kernel command line.
     std::vector<RawLoad> raw_loads;
+    bool direct = false;                  ///< Hot code runs in the direct tier; else everything in the interpreter.
+    translate::DirectOptions direct_options;
     bool no_reboot = false; ///< A guest's reset ends the run with ExitCause::Reset.
 };
 

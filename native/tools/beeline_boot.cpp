@@ -1,7 +1,7 @@
 // Boots a guest on the native core alone, without the control plane: for work on the core itself.
 //
 //     beeline_boot --kernel F [--initrd F] [--append S] [--dtb F] [--memory MIB] [--cpus N] [--cpu n1|a57] [--gic 2|3]
-//                  [--load FILE@ADDRESS]... [--no-reboot] [--timeout SECONDS] [--dump-dtb FILE]
+//                  [--load FILE@ADDRESS]... [--tier interpreter|direct] [--visits N] [--disable TECHNIQUE]... [--no-reboot] [--timeout SECONDS] [--dump-dtb FILE]
 //
 // The guest's serial port is on standard input and output; counters go to standard error at the end.
 #include "board/machine.h"
@@ -128,6 +128,15 @@ int main(int argc, char** argv) {
             dump = value;
         } else if (option == "--cpu") {
             config.cpu_model = value == "a57" ? arm64::CpuModel::A57 : arm64::CpuModel::N1;
+        } else if (option == "--tier") {
+            config.direct = value == "direct";
+        } else if (option == "--visits") {
+            if (!number(value, parsed)) return usage("a number is malformed");
+            config.direct_options.visits_before_translation = static_cast<uint32_t>(parsed);
+        } else if (option == "--disable") {
+            const auto technique = translate::find_technique(value);
+            if (!technique) return usage("--disable takes the name of a technique");
+            config.direct_options.techniques.disable(*technique);
         } else if (option == "--load") {
             const size_t at = value.rfind('@');
             if (at == value.npos || !number(value.substr(at + 1), parsed)) return usage("--load takes FILE@ADDRESS");

@@ -15,10 +15,12 @@ struct Block {
     uint64_t generation;     ///< Equal to the cache's when the block may run; kStale once invalidated.
     uint8_t context;         ///< ExecutionContext that it was bound for.
     uint8_t count;           ///< Guest instructions, 1..kMaxInstructions.
+    uint32_t visits_left;    ///< Entries until run() offers the block to the vCPU's execution tier; kNeverOffered.
     Insn insns[];
 
     static constexpr unsigned kMaxInstructions = 64;
     static constexpr uint64_t kStale = 0;
+    static constexpr uint32_t kNeverOffered = ~uint32_t{0};
 
     uint64_t page_offset() const { return pa.value & kPageMask; }
     uint64_t size_bytes() const { return uint64_t{count} * 4; }

@@ -76,6 +76,7 @@ Block* BlockCache::decode_block(GuestPa pa, uint8_t context, const uint8_t* host
     block->links[0] = block->links[1] = nullptr;
     block->generation = generation_;
     block->context = context;
+    block->visits_left = visits_;
 
     uint64_t offset = pa.value & kPageMask;
     const ExecutionContext execution = unpack_context(context);

@@ -31,6 +31,9 @@ public:
     /// May drop every other block: pointers to blocks that were held before are invalid when epoch() has changed.
     Block* find_or_decode(GuestPa pa, uint8_t context, const uint8_t* host_page);
 
+    /// Block::visits_left of blocks decoded from now on.
+    void set_visits_before_offer(uint32_t visits) { visits_ = visits; }
+
     /// Counts how often all memory was recycled.
     uint64_t epoch() const { return epoch_; }
     /// Blocks of another generation must be looked up again before they run.
@@ -63,6 +66,7 @@ private:
     size_t slab_offset_ = 0;
     uint64_t epoch_ = 1;
     uint64_t generation_ = 1;
+    uint32_t visits_ = Block::kNeverOffered;
     std::unordered_map<uint64_t, CodePage> pages_;
     std::array<JumpEntry, 4096> jump_cache_{};
 };

@@ -69,6 +69,10 @@ Insn* block_entry(Vcpu& cpu, Insn* insn) {
     Block* block = block_of(insn);
     if (cpu.poll.load(std::memory_order_relaxed) != 0 || block->generation != cpu.blocks().generation()) [[unlikely]]
         return leave_to_run(cpu, pc_of(cpu, insn));
+    if (block->visits_left != Block::kNeverOffered) {
+        if (block->visits_left == 0) return leave_to_run(cpu, pc_of(cpu, insn));
+        block->visits_left--;
+    }
     cpu.block = block;
     cpu.counters.instructions += block->count;
     return next(cpu, insn);

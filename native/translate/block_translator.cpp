@@ -1,0 +1,530 @@
+#include "translate/block_translator.h"
+
+#include "arm64/execution_context.h"
+#include "arm64/features.h"
+#include "arm64/interpreter/dispatch.h"
+#include "arm64/vcpu.h"
+#include "translate/state.h"
+
+#include <cstring>
+
+namespace beeline::translate {
+
+using namespace Xbyak::util;
+using arm64::Insn;
+using arm64::kPageMask;
+using arm64::kPageSize;
+using arm64::Op;
+
+namespace {
+
+/// How far the look-ahead for dead flags goes.
+constexpr unsigned kLookAheadInstructions = 12, kLookAheadBranches = 3;
+
+uint32_t word_at(const uint8_t* host_page, uint64_t offset) {
+    uint32_t word;
+    std::memcpy(&word, host_page + offset, sizeof word);
+    return word;
+}
+
+} // namespace
+
+BlockTranslator::BlockTranslator(host::Assembler& assembler, arm64::Vcpu& cpu, const Techniques& techniques,
+                                 const host::CpuFlags& host)
+    : a_(assembler), e_(assembler, cpu, techniques, host), cpu_(cpu) {
+    TranslatedState& state = translated_state(cpu);
+    for (unsigned n = 0; n <= kMaxInstructions; n++) state.counts[n] = {n, 0};
+}
+
+void BlockTranslator::generate_runtime(const uint8_t* executable_base, const uint8_t* writable_base) {
+    runtime_ = translate::generate_runtime(e_, executable_base, writable_base);
+}
+
+// ---- decoding ----
+
+void BlockTranslator::decode(arm64::GuestPa pa, uint8_t context, const uint8_t* host_page) {
+    const arm64::ExecutionContext execution = arm64::unpack_context(context);
+    const bool superblocks = e_.techniques.has(Technique::Superblocks);
+    block_.clear();
+    for (uint64_t offset = first_offset_; offset < kPageSize && block_.size() < kMaxInstructions; offset += 4) {
+        Instruction& instruction = block_.emplace_back();
+        arm64::bind(instruction.insn, word_at(host_page, offset), execution, cpu_.features());
+        instruction.insn.page_offset = static_cast<uint16_t>(offset);
+        instruction.facts = facts_of(instruction.insn);
+        translation_->lines |= uint64_t{1} << (offset >> 6);
+        translation_->words.push_back(instruction.insn.word);
+        const Flow flow = instruction.facts.flow;
+        if (flow == Flow::Next || (flow == Flow::Conditional && superblocks)) continue;
+        break;
+    }
+    translation_->pa = pa;
+    translation_->context = context;
+    translation_->instructions = static_cast<uint16_t>(block_.size());
+}
+
+// ---- flags ----
+
+bool BlockTranslator::flags_live_at(int64_t offset, unsigned depth) const {
+    if (!e_.techniques.has(Technique::FlagLookAhead)) return true;
+    const arm64::ExecutionContext execution = arm64::unpack_context(context_);
+    for (unsigned n = 0; n < kLookAheadInstructions; n++, offset += 4) {
+        if (offset < 0 || offset >= static_cast<int64_t>(kPageSize)) return true;
+        Insn insn;
+        arm64::bind(insn, word_at(host_page_, static_cast<uint64_t>(offset)), execution, cpu_.features());
+        const Facts facts = facts_of(insn);
+        if (facts.flags.reads) return true;
+        if (facts.flags.writes) return false;
+        switch (facts.flow) {
+        case Flow::Next: break;
+        case Flow::Branch:
+            if (depth == 0) return true;
+            depth--;
+            offset += arm64::Insn(insn).imm - 4;
+            break;
+        case Flow::Conditional:
+            if (depth == 0) return true;
+            depth--;
+            if (flags_live_at(offset + branch_distance(insn), depth)) return true;
+            break;
+        case Flow::Indirect:
+        case Flow::Leaves: return true;
+        }
+    }
+    return true;
+}
+
+void BlockTranslator::find_live_flags() {
+    // Behind the last instruction.
+    const Instruction& last = block_.back();
+    const int64_t last_offset = last.insn.page_offset;
+    bool live = true;
+    switch (last.facts.flow) {
+    case Flow::Next:
+    case Flow::Conditional: live = flags_live_at(last_offset + 4, kLookAheadBranches); break;
+    case Flow::Branch: live = flags_live_at(last_offset + branch_distance(last.insn), kLookAheadBranches); break;
+    case Flow::Indirect:
+    case Flow::Leaves: break;
+    }
+    for (size_t i = block_.size(); i-- != 0;) {
+        Instruction& instruction = block_[i];
+        if (instruction.facts.flow == Flow::Conditional && !live) // Both successors count.
+            live = flags_live_at(instruction.insn.page_offset + branch_distance(instruction.insn), kLookAheadBranches);
+        instruction.flags_live_after = live;
+        const FlagUse use = instruction.facts.flags;
+        if (use.writes) live = false;
+        if (use.reads) live = true;
+        instruction.flags_live_before = live;
+    }
+}
+
+// ---- counting ----
+
+void BlockTranslator::flush_count(unsigned index) {
+    const unsigned pending = index + 1 - counted_;
+    if (pending == 0) return;
+    a_.paddq(xmm15, e_.state(&translated_state(cpu_).counts[pending], 128));
+    counted_ = index + 1;
+}
+
+// ---- translation ----
+
+std::unique_ptr<Translation> BlockTranslator::translate(arm64::GuestPa pa, uint8_t context, const uint8_t* host_page) {
+    auto translation = std::make_unique<Translation>();
+    translation_ = translation.get();
+    host_page_ = host_page;
+    context_ = context;
+    first_offset_ = pa.value & kPageMask;
+    decode(pa, context, host_page);
+    find_live_flags();
+    translation_->helper_insns = std::make_unique<Insn[]>(block_.size() * 2);
+    helper_used_ = 0;
+    counted_ = 0;
+    stack_aligned_ = false;
+    cold_.clear();
+
+    uint8_t* const begin = const_cast<uint8_t*>(a_.getCurr());
+    e_.set_place(FlagPlace::Memory);
+    for (index_ = 0; index_ < block_.size(); index_++) emit_instruction(index_);
+    const Instruction& last = block_.back();
+    if (last.facts.flow == Flow::Next || last.facts.flow == Flow::Conditional) {
+        index_ = static_cast<unsigned>(block_.size()) - 1;
+        e_.set_needed(last.flags_live_after);
+        emit_direct_exit(last.insn.page_offset + 4, false);
+    }
+    // Cold code may ask for more of itself.
+    for (size_t i = 0; i < cold_.size(); i++) cold_[i]();
+    translation_->writable = begin;
+    translation_->size = static_cast<uint32_t>(a_.getCurr() - begin);
+    return translation;
+}
+
+void BlockTranslator::emit_instruction(unsigned index) {
+    const Instruction& instruction = block_[index];
+    const Insn& insn = instruction.insn;
+    const FlagUse use = instruction.facts.flags;
+    // Before it: needed by itself or by later ones. Its own: needed after it.
+    e_.begin_instruction(use.writes ? use.reads : instruction.flags_live_before, instruction.flags_live_after);
+    if (insn.op < arm64::kOpCount) {
+        if (emit_control(instruction, index)) return;
+        if (instruction.facts.flow == Flow::Next) {
+            if (emit_data_processing(e_, insn)) {
+                note_stack_change(insn);
+                return;
+            }
+            if (emit_memory(instruction)) return;
+            if (emit_system(instruction)) return;
+        }
+    }
+    index_ = emit_helper_run(index);
+}
+
+/// Executes instructions from `index` on by the interpreter's handlers; returns the last of them.
+unsigned BlockTranslator::emit_helper_run(unsigned index) {
+    const bool light = block_[index].facts.helper == Helper::Light;
+    unsigned last = index;
+    const auto joins = [&](const Instruction& next) {
+        if (next.facts.flow != Flow::Next || next.insn.op >= arm64::kOpCount) return false;
+        const arm64::Feature feature = arm64::row(static_cast<Op>(next.insn.op)).feature;
+        return arm64::uses_vector_registers(feature) && (next.facts.helper == Helper::Light) == light;
+    };
+    if (block_[index].facts.flow == Flow::Next)
+        while (last + 1 < block_.size() && joins(block_[last + 1])) last++;
+
+    bool needed_after = block_[last].flags_live_after;
+    if (light) {
+        e_.set_needed(needed_after || block_[index].flags_live_before);
+        e_.clobber_flags();
+    } else {
+        // Exceptions and MRS see the flags: they go to memory whatever comes later.
+        if (e_.place() != FlagPlace::Memory) {
+            e_.store_flags(e_.place());
+            e_.set_place(FlagPlace::Memory);
+        }
+        flush_count(last);
+    }
+    Insn* const chain = &translation_->helper_insns[helper_used_];
+    const unsigned count = last - index + 1;
+    for (unsigned i = 0; i < count; i++) {
+        chain[i] = block_[index + i].insn;
+        // The handlers take what does not retire off the count, as if the block were kMaxInstructions long.
+        chain[i].index = static_cast<uint8_t>(kMaxInstructions - count + i + 1);
+    }
+    chain[count] = Insn{.handler = stop_handler};
+    helper_used_ += count + 1;
+    e_.move_immediate(rax, reinterpret_cast<uint64_t>(chain));
+    a_.call(light ? runtime_.interpret_light : runtime_.interpret_full);
+    e_.set_place(FlagPlace::Memory);
+    stack_aligned_ = false;
+    if (block_[last].facts.flow == Flow::Leaves) leave_at(block_[last].insn.page_offset + 4, kContinue);
+    return last;
+}
+
+// ---- stack alignment ----
+
+void BlockTranslator::check_stack_alignment(const Insn& insn) {
+    if (insn.rn != arm64::kStackPointer || stack_aligned_) return;
+    e_.clobber_flags();
+    if (e_.has_home(arm64::kStackPointer))
+        a_.test(Xbyak::Reg8(e_.home(arm64::kStackPointer).getIdx(), true), 15);
+    else
+        a_.test(e_.slot(arm64::kStackPointer, 8), 15);
+    auto* misaligned = new Xbyak::Label;
+    a_.jnz(*misaligned, Xbyak::CodeGenerator::T_NEAR);
+    const int64_t offset = insn.page_offset;
+    const unsigned counted = counted_, index = index_;
+    cold_.push_back([this, misaligned, offset, counted, index] {
+        a_.L(*misaligned);
+        delete misaligned;
+        counted_ = counted;
+        if (index != 0) flush_count(index - 1);
+        leave_at(offset, kInterpret);
+    });
+    stack_aligned_ = true;
+}
+
+void BlockTranslator::note_stack_change(const Insn& insn) {
+    if (insn.rd != arm64::kStackPointer) return;
+    const auto op = static_cast<Op>(insn.op);
+    const bool by_multiple =
+        (op == Op::ADD_immediate || op == Op::SUB_immediate) && insn.rn == arm64::kStackPointer && insn.imm % 16 == 0;
+    if (!by_multiple) stack_aligned_ = false;
+}
+
+// ---- leaving ----
+
+void BlockTranslator::leave_at(int64_t offset, uint64_t code) {
+    a_.mov(rax, e_.state(&cpu_.page_va));
+    a_.lea(rax, ptr[rax + static_cast<int>(offset)]);
+    a_.mov(e_.state(&cpu_.state.pc), rax);
+    e_.move_immediate(rax, code);
+    a_.jmp(runtime_.leave, Xbyak::CodeGenerator::T_NEAR);
+}
+
+Exit& BlockTranslator::new_exit(int64_t offset) {
+    Exit& exit = translation_->exits.emplace_back();
+    exit.owner = translation_;
+    exit.offset = offset;
+    if (offset < 0 || offset >= static_cast<int64_t>(kPageSize))
+        exit.page_link = &translation_->page_links.emplace_back();
+    return exit;
+}
+
+void BlockTranslator::store_live_flags(bool live) {
+    if (!live || e_.place() == FlagPlace::Memory) return;
+    e_.store_flags(e_.place());
+    e_.set_place(FlagPlace::Memory);
+}
+
+/// A patchable jump; its stub comes behind the block.
+void BlockTranslator::emit_jump_to_exit(Exit& exit) {
+    auto* stub = new Xbyak::Label;
+    if (PageLink* const link = exit.page_link; link != nullptr && e_.techniques.has(Technique::CrossPageLinking)) {
+        e_.move_immediate(rcx, reinterpret_cast<uint64_t>(link));
+        a_.mov(rax, e_.state(&cpu_.page_va));
+        a_.cmp(rax, ptr[rcx + static_cast<int>(offsetof(PageLink, source_page))]);
+        a_.jne(*stub, Xbyak::CodeGenerator::T_NEAR);
+        a_.mov(rax, e_.state(&cpu_.lookup_tag));
+        a_.cmp(rax, ptr[rcx + static_cast<int>(offsetof(PageLink, tag))]);
+        a_.jne(*stub, Xbyak::CodeGenerator::T_NEAR);
+        a_.mov(rax, ptr[rcx + static_cast<int>(offsetof(PageLink, target_page))]);
+        a_.mov(e_.state(&cpu_.page_va), rax);
+    }
+    a_.jmp(*stub, Xbyak::CodeGenerator::T_NEAR);
+    exit.displacement = const_cast<uint8_t*>(a_.getCurr()) - 4;
+    cold_.push_back([this, stub, &exit] {
+        a_.align(4);
+        exit.stub = a_.getCurr();
+        a_.L(*stub);
+        delete stub;
+        e_.move_immediate(rax, reinterpret_cast<uint64_t>(&exit));
+        a_.jmp(runtime_.leave, Xbyak::CodeGenerator::T_NEAR);
+    });
+}
+
+void BlockTranslator::emit_direct_exit(int64_t offset, bool poll) {
+    flush_count(index_);
+    store_live_flags(block_[index_].flags_live_after);
+    Exit& exit = new_exit(offset);
+    if (!poll) {
+        emit_jump_to_exit(exit);
+        return;
+    }
+    a_.cmp(e_.state(&cpu_.poll, 32), 0);
+    auto* polled = new Xbyak::Label;
+    a_.jne(*polled, Xbyak::CodeGenerator::T_NEAR);
+    emit_jump_to_exit(exit);
+    cold_.push_back([this, polled, offset] {
+        a_.L(*polled);
+        delete polled;
+        leave_at(offset, kContinue);
+    });
+}
+
+/// Target in rax.
+void BlockTranslator::emit_indirect_exit() {
+    if (!e_.techniques.has(Technique::IndirectTable)) {
+        a_.jmp(runtime_.leave_to_rax, Xbyak::CodeGenerator::T_NEAR);
+        return;
+    }
+    a_.cmp(e_.state(&cpu_.poll, 32), 0);
+    a_.jne(runtime_.leave_to_rax);
+    a_.mov(ecx, eax);
+    a_.and_(ecx, (kIndirectEntries - 1) << 2);
+    a_.mov(rdx, e_.state(&translated_state(cpu_).indirect_table));
+    a_.lea(rcx, ptr[rdx + rcx * 8]);
+    a_.cmp(rax, ptr[rcx + static_cast<int>(offsetof(IndirectEntry, pc))]);
+    a_.jne(runtime_.leave_to_rax);
+    a_.mov(rdx, e_.state(&cpu_.lookup_tag));
+    a_.cmp(rdx, ptr[rcx + static_cast<int>(offsetof(IndirectEntry, tag))]);
+    a_.jne(runtime_.leave_to_rax);
+    a_.and_(rax, -static_cast<int>(kPageSize));
+    a_.mov(e_.state(&cpu_.page_va), rax);
+    a_.jmp(ptr[rcx + static_cast<int>(offsetof(IndirectEntry, code))]);
+}
+
+/// Leaves for `offset` where the x86 condition holds; the flags stay as they are where it does not.
+void BlockTranslator::emit_conditional_exit(uint8_t condition, int64_t offset, bool live, bool backward) {
+    const bool near = offset >= 0 && offset < static_cast<int64_t>(kPageSize);
+    const bool store = live && e_.place() != FlagPlace::Memory;
+    const auto jcc = [this](uint8_t code, Xbyak::Label& label) {
+        switch (code) {
+        case 0: a_.jo(label, Xbyak::CodeGenerator::T_NEAR); break;
+        case 1: a_.jno(label, Xbyak::CodeGenerator::T_NEAR); break;
+        case 2: a_.jb(label, Xbyak::CodeGenerator::T_NEAR); break;
+        case 3: a_.jae(label, Xbyak::CodeGenerator::T_NEAR); break;
+        case 4: a_.je(label, Xbyak::CodeGenerator::T_NEAR); break;
+        case 5: a_.jne(label, Xbyak::CodeGenerator::T_NEAR); break;
+        case 6: a_.jbe(label, Xbyak::CodeGenerator::T_NEAR); break;
+        case 7: a_.ja(label, Xbyak::CodeGenerator::T_NEAR); break;
+        case 8: a_.js(label, Xbyak::CodeGenerator::T_NEAR); break;
+        case 9: a_.jns(label, Xbyak::CodeGenerator::T_NEAR); break;
+        case 10: a_.jp(label, Xbyak::CodeGenerator::T_NEAR); break;
+        case 11: a_.jnp(label, Xbyak::CodeGenerator::T_NEAR); break;
+        case 12: a_.jl(label, Xbyak::CodeGenerator::T_NEAR); break;
+        case 13: a_.jge(label, Xbyak::CodeGenerator::T_NEAR); break;
+        case 14: a_.jle(label, Xbyak::CodeGenerator::T_NEAR); break;
+        default: a_.jg(label, Xbyak::CodeGenerator::T_NEAR); break;
+        }
+    };
+    Exit& exit = new_exit(offset);
+    auto* label = new Xbyak::Label;
+    if (near && !store && !backward) {
+        // The jcc itself is patched.
+        jcc(condition, *label);
+        exit.displacement = const_cast<uint8_t*>(a_.getCurr()) - 4;
+        cold_.push_back([this, label, &exit] {
+            a_.align(4);
+            exit.stub = a_.getCurr();
+            a_.L(*label);
+            delete label;
+            e_.move_immediate(rax, reinterpret_cast<uint64_t>(&exit));
+            a_.jmp(runtime_.leave, Xbyak::CodeGenerator::T_NEAR);
+        });
+        return;
+    }
+    const FlagPlace place = e_.place();
+    if (near && backward && !store) {
+        // A loop: its test of the poll word is fused with the link.
+        jcc(condition ^ 1u, *label);
+        a_.cmp(e_.state(&cpu_.poll, 32), 0);
+        auto* out = new Xbyak::Label;
+        jcc(4, *out);
+        exit.displacement = const_cast<uint8_t*>(a_.getCurr()) - 4;
+        leave_at(offset, kContinue);
+        a_.L(*label);
+        delete label;
+        cold_.push_back([this, out, &exit] {
+            a_.align(4);
+            exit.stub = a_.getCurr();
+            a_.L(*out);
+            delete out;
+            e_.move_immediate(rax, reinterpret_cast<uint64_t>(&exit));
+            a_.jmp(runtime_.leave, Xbyak::CodeGenerator::T_NEAR);
+        });
+        return;
+    }
+    jcc(condition, *label);
+    cold_.push_back([this, label, &exit, place, store, backward, offset] {
+        a_.L(*label);
+        delete label;
+        if (store) e_.store_flags(place);
+        if (backward) {
+            a_.cmp(e_.state(&cpu_.poll, 32), 0);
+            auto* polled = new Xbyak::Label;
+            a_.jne(*polled, Xbyak::CodeGenerator::T_NEAR);
+            cold_.push_back([this, polled, offset] {
+                a_.L(*polled);
+                delete polled;
+                leave_at(offset, kContinue);
+            });
+        }
+        emit_jump_to_exit(exit);
+    });
+}
+
+// ---- branches ----
+
+bool BlockTranslator::emit_control(const Instruction& instruction, unsigned index) {
+    const Insn& insn = instruction.insn;
+    const int64_t offset = insn.page_offset;
+    const bool wide = (insn.word >> 31) != 0;
+    switch (static_cast<Op>(insn.op)) {
+    case Op::ADR:
+    case Op::ADRP: {
+        const Reg64 to = e_.target(insn.rd, rax);
+        const uint64_t distance = insn.imm + (static_cast<Op>(insn.op) == Op::ADR ? insn.page_offset : 0);
+        a_.mov(to, e_.state(&cpu_.page_va));
+        const auto signed_distance = static_cast<int64_t>(distance);
+        if (signed_distance == static_cast<int32_t>(signed_distance)) {
+            if (signed_distance != 0) a_.lea(to, ptr[to + static_cast<int32_t>(signed_distance)]);
+        } else {
+            e_.move_immediate(rcx, distance);
+            a_.lea(to, ptr[to + rcx]);
+        }
+        e_.commit(insn.rd, to);
+        if (insn.rd == arm64::kStackPointer) stack_aligned_ = false;
+        return true;
+    }
+    case Op::BL: {
+        const Reg64 to = e_.target(30, rcx);
+        a_.mov(to, e_.state(&cpu_.page_va));
+        // Before rax is needed: storing flags changes it.
+        a_.lea(to, ptr[to + static_cast<int>(offset + 4)]);
+        e_.commit(30, to);
+        [[fallthrough]];
+    }
+    case Op::B: emit_direct_exit(offset + branch_distance(insn), branch_distance(insn) <= 0); return true;
+    case Op::B_cond: {
+        const unsigned condition = insn.aux[0];
+        if (condition >= 14) {
+            emit_direct_exit(offset + branch_distance(insn), branch_distance(insn) <= 0);
+            // What follows is not reached.
+            if (index + 1 != block_.size()) index_ = static_cast<unsigned>(block_.size());
+            return true;
+        }
+        flush_count(index);
+        const uint8_t code = e_.use_condition(condition);
+        e_.set_needed(instruction.flags_live_after);
+        const int64_t target = offset + branch_distance(insn);
+        emit_conditional_exit(code, target, flags_live_at(target, kLookAheadBranches), branch_distance(insn) <= 0);
+        return true;
+    }
+    case Op::CBZ:
+    case Op::CBNZ:
+    case Op::TBZ:
+    case Op::TBNZ: {
+        flush_count(index);
+        const auto op = static_cast<Op>(insn.op);
+        const bool on_zero = op == Op::CBZ || op == Op::TBZ;
+        e_.clobber_flags();
+        uint8_t code = on_zero ? 4 : 5;
+        if (insn.rn == arm64::kZeroRegister) {
+            a_.xor_(eax, eax);
+        } else if (op == Op::CBZ || op == Op::CBNZ) {
+            if (e_.has_home(insn.rn))
+                a_.test(Emitter::sized(e_.home(insn.rn), wide), Emitter::sized(e_.home(insn.rn), wide));
+            else
+                a_.cmp(e_.slot(insn.rn, wide ? 64 : 32), 0);
+        } else {
+            const unsigned bit = insn.aux[0];
+            if (e_.has_home(insn.rn)) {
+                const Reg64 r = e_.home(insn.rn);
+                if (bit < 8) {
+                    a_.test(Xbyak::Reg8(r.getIdx(), true), 1 << bit);
+                } else if (bit < 31) {
+                    a_.test(r.cvt32(), 1u << bit);
+                } else {
+                    a_.bt(r, static_cast<uint8_t>(bit));
+                    code = on_zero ? 3 : 2;
+                }
+            } else {
+                a_.test(byte[rbp + e_.state_offset(&cpu_.state.x[insn.rn]) + static_cast<int>(bit / 8)], 1 << bit % 8);
+            }
+        }
+        const int64_t target = offset + branch_distance(insn);
+        emit_conditional_exit(code, target, false, branch_distance(insn) <= 0);
+        return true;
+    }
+    case Op::BR:
+    case Op::BLR:
+    case Op::RET: {
+        flush_count(index);
+        store_live_flags(true);
+        e_.load(insn.rn, rax);
+        if (static_cast<Op>(insn.op) == Op::BLR) {
+            const Reg64 to = e_.target(30, rcx);
+            a_.mov(to, e_.state(&cpu_.page_va));
+            a_.lea(to, ptr[to + static_cast<int>(offset + 4)]);
+            e_.commit(30, to);
+        }
+        emit_indirect_exit();
+        return true;
+    }
+    default: return false;
+    }
+}
+
+} // namespace beeline::translate
+namespace beeline::translate {
+[[gnu::weak]] bool emit_data_processing(Emitter&, const arm64::Insn&) { return false; }
+} // namespace beeline::translate

@@ -1,0 +1,114 @@
+// Translates one block: a pass that decodes, a backward pass over the flags, a forward pass that emits.
+#pragma once
+
+#include "translate/emitter.h"
+#include "translate/instruction_facts.h"
+#include "translate/runtime.h"
+#include "translate/translation.h"
+
+#include <deque>
+#include <functional>
+#include <vector>
+
+namespace beeline::translate {
+
+class BlockTranslator {
+public:
+    BlockTranslator(host::Assembler& assembler, arm64::Vcpu& cpu, const Techniques& techniques,
+                    const host::CpuFlags& host);
+
+    /// Generates the routines that all blocks share, at the assembler's position.
+    void generate_runtime(const uint8_t* executable_base, const uint8_t* writable_base);
+    const Runtime& runtime() const { return runtime_; }
+
+    /// Emits the block at `pa` for `context` at the assembler's position. `host_page` is the guest page.
+    std::unique_ptr<Translation> translate(arm64::GuestPa pa, uint8_t context, const uint8_t* host_page);
+
+    /// No block is larger than this, in bytes of host code.
+    static constexpr size_t kLargestBlock = size_t{96} << 10;
+
+    // ---- for the emitters of memory, control and system instructions ------------------------------------------------
+
+    struct Instruction {
+        arm64::Insn insn;
+        Facts facts;
+        bool flags_live_before = false; ///< Some later reader, this one included, sees the flags from before it.
+        bool flags_live_after = false;
+    };
+
+    /// Memory operand of an access: base + displacement, where base is a home or rdx.
+    struct Target {
+        Reg64 base;
+        int32_t displacement;
+    };
+
+    /// The check of one access; returns with the addend in rcx, so that the location is [base + rcx + displacement].
+    /// `site` describes the access for the slow path, which finishes with `finish_slow` (loads: rax and rdx hold the
+    /// data; stores: it is to put them into rdx and CPU transfer[1] first) and goes on at `after`.
+    struct Access {
+        Target target;
+        unsigned size_log2 = 3;
+        bool pair = false;
+        bool write = false;
+        bool aligned = false;
+        bool unprivileged = false;
+        bool store_exchanges = false;      ///< A store with sequential consistency.
+        std::function<void()> stage_data;  ///< Stores: loads the data into rdx (second of a pair: transfer[1]).
+        std::function<void()> finish_load; ///< Loads: puts rax (and rdx) where the results belong.
+        Xbyak::Label* after = nullptr;
+    };
+    void emit_check(Access access);
+    void emit_slow_path(const Access& access, Xbyak::Label* miss, Xbyak::Label* slow, Xbyak::Label* back,
+                        FlagPlace restored);
+    /// The address of a load or store with base and, perhaps, index register.
+    Target address_of(const arm64::Insn& insn, int64_t displacement);
+    Target address_of_register_offset(const arm64::Insn& insn);
+    void write_back(const arm64::Insn& insn);
+
+    bool emit_memory(const Instruction& instruction);
+    bool emit_control(const Instruction& instruction, unsigned index);
+    bool emit_system(const Instruction& instruction);
+
+    Emitter& emitter() { return e_; }
+
+private:
+    void decode(arm64::GuestPa pa, uint8_t context, const uint8_t* host_page);
+    void find_live_flags();
+    bool flags_live_at(int64_t offset, unsigned depth) const;
+    void emit_instruction(unsigned index);
+    unsigned emit_helper_run(unsigned index);
+
+    /// Adds the instructions up to and including `index` to the count.
+    void flush_count(unsigned index);
+    /// Leaves for state.pc = page + offset, to the interpreter, when SP is misaligned: such accesses fault.
+    void check_stack_alignment(const arm64::Insn& insn);
+    void note_stack_change(const arm64::Insn& insn);
+
+    /// Ends the block with a direct branch to the page offset given.
+    void emit_direct_exit(int64_t offset, bool poll);
+    void emit_jump_to_exit(Exit& exit);
+    void emit_indirect_exit();
+    Exit& new_exit(int64_t offset);
+    void emit_conditional_exit(uint8_t condition, int64_t offset, bool live, bool backward);
+    void store_live_flags(bool live);
+    void leave_at(int64_t offset, uint64_t code);
+
+    host::Assembler& a_;
+    Emitter e_;
+    arm64::Vcpu& cpu_;
+    Runtime runtime_;
+
+    // ---- of the block under way ----
+    std::vector<Instruction> block_;
+    Translation* translation_ = nullptr;
+    const uint8_t* host_page_ = nullptr;
+    uint8_t context_ = 0;
+    uint64_t first_offset_ = 0;
+    unsigned index_ = 0;         ///< Instruction being emitted.
+    unsigned counted_ = 0;       ///< Instructions that the count holds at this point of the code.
+    bool stack_aligned_ = false; ///< SP was checked, and moved by multiples of 16 since.
+    size_t helper_used_ = 0;
+    std::deque<std::function<void()>> cold_; ///< Code behind the block; may grow while it runs.
+};
+
+} // namespace beeline::translate

@@ -1,0 +1,232 @@
+#include "translate/direct_tier.h"
+
+#include "arm64/interpreter/block.h"
+#include "arm64/vcpu.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include <utility>
+
+namespace beeline::translate {
+
+using arm64::Block;
+using arm64::GuestPa;
+using arm64::kPageBits;
+using arm64::kPageMask;
+
+namespace {
+
+constexpr size_t kRuntimeBytes = size_t{64} << 10;
+constexpr size_t kSegmentBytes = size_t{4} << 20;
+constexpr unsigned kSegments = 12;
+
+/// The interpreter's handlers take unretired instructions off a count by the block that they are in.
+Block helper_block = [] {
+    Block block{};
+    block.count = kMaxInstructions;
+    return block;
+}();
+
+/// Sets the GS base, which the C library leaves alone on x86-64.
+void set_gs_base(const void* base, bool instruction) {
+    const auto value = reinterpret_cast<uint64_t>(base);
+    if (instruction) {
+        asm volatile("wrgsbase %0" : : "r"(value));
+    } else {
+        constexpr int kSetGs = 0x1001; // ARCH_SET_GS
+        syscall(SYS_arch_prctl, kSetGs, value);
+    }
+}
+
+} // namespace
+
+std::unique_ptr<DirectTier> DirectTier::create(arm64::Vcpu& cpu, const DirectOptions& options) {
+    auto cache = host::CodeCache::create(kRuntimeBytes, kSegmentBytes, kSegments);
+    if (cache == nullptr) return nullptr;
+    return std::unique_ptr<DirectTier>(new DirectTier(cpu, options, std::move(cache)));
+}
+
+DirectTier::DirectTier(arm64::Vcpu& cpu, const DirectOptions& options, std::unique_ptr<host::CodeCache> cache)
+    : cpu_(cpu), options_(options), cache_(std::move(cache)), assembler_(cache_->writable(), cache_->size()),
+      translator_(assembler_, cpu, options.techniques, host::cpu_flags()), segments_(kSegments), discarded_(kSegments),
+      indirect_(kIndirectEntries, IndirectEntry{~uint64_t{0}, ~uint64_t{0}, nullptr, nullptr}) {
+    translator_.generate_runtime(cache_->executable(), cache_->writable());
+    translated_state(cpu).indirect_table = indirect_.data();
+}
+
+void DirectTier::enter(const Translation& translation) {
+    counters_.entries++;
+    cpu_.page_va = cpu_.state.pc & ~kPageMask;
+    cpu_.block = &helper_block;
+    set_gs_base(cpu_.data_tlb, host::cpu_flags().fsgsbase);
+    const uint64_t result = translator_.runtime().enter(translation.code);
+    if (result == kContinue) return;
+    if (result == kInterpret) {
+        interpret_next_ = true;
+        return;
+    }
+    last_exit_ = reinterpret_cast<Exit*>(result);
+    last_page_ = cpu_.page_va;
+    cpu_.state.pc = last_target_ = cpu_.page_va + static_cast<uint64_t>(last_exit_->offset);
+}
+
+bool DirectTier::run_known() {
+    if (interpret_next_) return false;
+    const uint64_t pc = cpu_.state.pc;
+    cpu_.lookup_tag = cpu_.lookup_tag_at(pc);
+    const IndirectEntry& entry = indirect_entry(pc);
+    if (entry.pc != pc || entry.tag != cpu_.lookup_tag) return false;
+    link_last_exit(*entry.translation);
+    enter(*entry.translation);
+    return true;
+}
+
+bool DirectTier::run_block(Block& block) {
+    if (std::exchange(interpret_next_, false)) {
+        last_exit_ = nullptr;
+        return false;
+    }
+    Translation* translation = find(block.pa, block.context);
+    if (translation == nullptr) translation = translate(block.pa, block.context);
+    const uint64_t pc = cpu_.state.pc;
+    indirect_entry(pc) = {pc, cpu_.lookup_tag, translation->code, translation};
+    link_last_exit(*translation);
+    enter(*translation);
+    return true;
+}
+
+// ---- translations ----
+
+Translation* DirectTier::find(GuestPa pa, uint8_t context) {
+    const auto found = translations_.find(key_of(pa, context));
+    return found == translations_.end() ? nullptr : found->second.get();
+}
+
+Translation* DirectTier::translate(GuestPa pa, uint8_t context) {
+    const auto begun = std::chrono::steady_clock::now();
+    if (cache_->position() + BlockTranslator::kLargestBlock > cache_->segment_end()) {
+        cache_->next_segment();
+        evict_segment(cache_->segment());
+    }
+    const uint8_t* host_page = cpu_.environment().host_page({pa.value & ~kPageMask}, false);
+    constexpr size_t kAlignment = 16;
+    const size_t start = (cache_->position() + kAlignment - 1) / kAlignment * kAlignment;
+    assembler_.restart_at(start);
+    std::unique_ptr<Translation> translation = translator_.translate(pa, context, host_page);
+    cache_->advance(start + translation->size);
+    translation->code = cache_->to_executable(translation->writable);
+    translation->segment = cache_->segment();
+
+    counters_.blocks++;
+    counters_.instructions += translation->instructions;
+    counters_.bytes += translation->size;
+    Translation* const result = translation.get();
+    pages_[pa.value >> kPageBits].push_back(result);
+    segments_[result->segment].push_back(result);
+    translations_[key_of(pa, context)] = std::move(translation);
+    counters_.nanoseconds += static_cast<uint64_t>(
+        std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now() - begun).count());
+    return result;
+}
+
+// ---- links ----
+
+void DirectTier::patch(const Exit& exit, const uint8_t* target) {
+    const auto distance = static_cast<int32_t>(target - (exit.displacement + 4));
+    std::memcpy(exit.displacement, &distance, sizeof distance);
+}
+
+void DirectTier::link_last_exit(Translation& target) {
+    Exit* const exit = std::exchange(last_exit_, nullptr);
+    if (exit != nullptr && !exit->owner->discarded && cpu_.state.pc == last_target_) link(*exit, target);
+}
+
+void DirectTier::link(Exit& exit, Translation& target) {
+    const Techniques& techniques = options_.techniques;
+    if (!techniques.has(Technique::BlockLinking) || exit.owner->context != target.context) return;
+    if (exit.target != &target) unlink(exit);
+    if (exit.page_link == nullptr) {
+        // The page's mapping may have changed since the exit was taken.
+        if ((exit.owner->pa.value ^ target.pa.value) >> kPageBits != 0) return;
+    } else {
+        if (!techniques.has(Technique::CrossPageLinking)) return;
+        *exit.page_link = {last_page_, cpu_.lookup_tag, cpu_.state.pc & ~kPageMask};
+    }
+    if (exit.target == &target) return;
+    counters_.links++;
+    exit.target = &target;
+    exit.previous_incoming = nullptr;
+    exit.next_incoming = target.incoming;
+    if (target.incoming != nullptr) target.incoming->previous_incoming = &exit;
+    target.incoming = &exit;
+    patch(exit, target.writable);
+}
+
+void DirectTier::unlink(Exit& exit) {
+    if (exit.target == nullptr) return;
+    if (exit.previous_incoming != nullptr)
+        exit.previous_incoming->next_incoming = exit.next_incoming;
+    else
+        exit.target->incoming = exit.next_incoming;
+    if (exit.next_incoming != nullptr) exit.next_incoming->previous_incoming = exit.previous_incoming;
+    exit.target = nullptr;
+    // The stub must find the page as the block knew it.
+    if (exit.page_link != nullptr) exit.page_link->source_page = PageLink::kNoPage;
+    patch(exit, exit.stub);
+}
+
+// ---- invalidation ----
+
+/// Takes the block out of use. Its code may be what called for this: it stays where it is until its segment is reused.
+void DirectTier::discard(Translation& translation) {
+    while (translation.incoming != nullptr) unlink(*translation.incoming);
+    for (Exit& exit : translation.exits) unlink(exit);
+    translation.discarded = true;
+    for (IndirectEntry& entry : indirect_)
+        if (entry.translation == &translation) entry = {~uint64_t{0}, ~uint64_t{0}, nullptr, nullptr};
+    std::erase(segments_[translation.segment], &translation);
+    const auto owner = translations_.find(key_of(translation.pa, translation.context));
+    discarded_[translation.segment].push_back(std::move(owner->second));
+    translations_.erase(owner);
+}
+
+void DirectTier::evict_segment(unsigned segment) {
+    while (!segments_[segment].empty()) {
+        Translation& translation = *segments_[segment].back();
+        counters_.evicted++;
+        const auto page = pages_.find(translation.pa.value >> kPageBits);
+        std::erase(page->second, &translation);
+        if (page->second.empty()) pages_.erase(page);
+        discard(translation);
+    }
+    last_exit_ = nullptr;
+    discarded_[segment].clear();
+}
+
+void DirectTier::invalidate_line(GuestPa address) {
+    const auto page = pages_.find(address.value >> kPageBits);
+    if (page == pages_.end()) return;
+    const uint64_t line = uint64_t{1} << ((address.value & kPageMask) >> 6);
+    std::erase_if(page->second, [&](Translation* translation) {
+        if ((translation->lines & line) == 0) return false;
+        counters_.invalidated++;
+        discard(*translation);
+        return true;
+    });
+    if (page->second.empty()) pages_.erase(page);
+}
+
+void DirectTier::invalidate_all() {
+    for (auto& [page, translations] : pages_) {
+        for (Translation* translation : translations) {
+            counters_.invalidated++;
+            discard(*translation);
+        }
+    }
+    pages_.clear();
+}
+
+} // namespace beeline::translate

@@ -1,0 +1,80 @@
+// The direct tier of one vCPU: its translations, how they are found, linked, invalidated and evicted.
+#pragma once
+
+#include "arm64/execution_tier.h"
+#include "host/code_cache.h"
+#include "translate/block_translator.h"
+#include "translate/state.h"
+
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+namespace beeline::translate {
+
+struct DirectOptions {
+    Techniques techniques;
+    /// Entries of a block by the interpreter before it is translated; 0: at once.
+    uint32_t visits_before_translation = 0;
+};
+
+struct DirectCounters {
+    uint64_t blocks = 0;       ///< Translated.
+    uint64_t instructions = 0; ///< Guest instructions translated.
+    uint64_t bytes = 0;        ///< Host code.
+    uint64_t nanoseconds = 0;  ///< Spent translating.
+    uint64_t entries = 0;      ///< Times that translated code was entered from the run loop.
+    uint64_t links = 0;
+    uint64_t invalidated = 0;
+    uint64_t evicted = 0;
+};
+
+class DirectTier final : public arm64::ExecutionTier {
+public:
+    /// nullptr: the host gave no memory for code.
+    static std::unique_ptr<DirectTier> create(arm64::Vcpu& cpu, const DirectOptions& options);
+
+    bool run_known() override;
+    bool run_block(arm64::Block& block) override;
+    uint32_t visits_before_offer() const override { return options_.visits_before_translation; }
+    void invalidate_line(arm64::GuestPa address) override;
+    void invalidate_all() override;
+
+    const DirectCounters& counters() const { return counters_; }
+
+private:
+    DirectTier(arm64::Vcpu& cpu, const DirectOptions& options, std::unique_ptr<host::CodeCache> cache);
+
+    static uint64_t key_of(arm64::GuestPa pa, uint8_t context) { return pa.value << 5 | context; }
+    IndirectEntry& indirect_entry(uint64_t pc) { return indirect_[pc / 4 % kIndirectEntries]; }
+
+    Translation* find(arm64::GuestPa pa, uint8_t context);
+    Translation* translate(arm64::GuestPa pa, uint8_t context);
+    void enter(const Translation& translation);
+    void link_last_exit(Translation& target);
+    void link(Exit& exit, Translation& target);
+    void unlink(Exit& exit);
+    void discard(Translation& translation);
+    void evict_segment(unsigned segment);
+    void patch(const Exit& exit, const uint8_t* target);
+
+    arm64::Vcpu& cpu_;
+    DirectOptions options_;
+    DirectCounters counters_;
+    std::unique_ptr<host::CodeCache> cache_;
+    host::Assembler assembler_;
+    BlockTranslator translator_;
+
+    std::unordered_map<uint64_t, std::unique_ptr<Translation>> translations_;
+    std::unordered_map<uint64_t, std::vector<Translation*>> pages_; ///< By physical page.
+    std::vector<std::vector<Translation*>> segments_;
+    /// Discarded translations whose code is still in its segment: it may be executing.
+    std::vector<std::vector<std::unique_ptr<Translation>>> discarded_;
+    std::vector<IndirectEntry> indirect_;
+    Exit* last_exit_ = nullptr; ///< What translated code was left by, to be linked to what comes next.
+    uint64_t last_page_ = 0;    ///< Vcpu::page_va then.
+    uint64_t last_target_ = 0;  ///< Where it leads: an exception or interrupt may come in between.
+    bool interpret_next_ = false;
+};
+
+} // namespace beeline::translate

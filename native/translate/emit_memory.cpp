@@ -1,0 +1,400 @@
+// Loads and stores of general registers.
+//
+// A check leaves the addend in rcx; the access is [base + rcx + displacement]. Everything that the check does not
+// answer is out of line: first the TLB, which refills the site, then the slow path, which does the whole access.
+#include "arm64/vcpu.h"
+#include "translate/block_translator.h"
+#include "translate/state.h"
+
+#include <cstddef>
+
+namespace beeline::translate {
+
+using namespace Xbyak::util;
+using arm64::Insn;
+using arm64::Op;
+using arm64::SiteEntry;
+using arm64::Tlb;
+using arm64::TlbEntry;
+
+namespace {
+
+Address in_tlb(int offset) { return qword[reinterpret_cast<const void*>(static_cast<intptr_t>(offset))]; }
+
+/// Places of the sites in the TLB that gs points to. Instructions of one page have sites of their own.
+int site_offset(arm64::GuestPa page, uint64_t page_offset, bool write) {
+    const uint64_t page_number = page.value >> arm64::kPageBits;
+    const auto index = static_cast<int>((page_offset / 4 ^ page_number * 37) % Tlb::kSites);
+    return static_cast<int>(write ? offsetof(Tlb, write_sites) : offsetof(Tlb, read_sites)) +
+           index * static_cast<int>(sizeof(SiteEntry));
+}
+
+enum class Index : uint8_t { Offset, Post, Pre };
+
+/// A load or store as its encoding describes it (C4.1.88).
+struct Transfer {
+    unsigned size_log2 = 0;
+    bool load = false;
+    bool sign_extends = false;
+    bool wide = false; ///< Sign extension to 64 bits.
+    bool pair = false;
+    bool register_offset = false;
+    bool unprivileged = false;
+    bool literal = false;
+    bool ordered = false;
+    bool prefetch = false;
+    Index index = Index::Offset;
+};
+
+/// False: not a plain load or store of general registers.
+bool describe(uint32_t word, Transfer& t) {
+    const auto bits = [word](unsigned high, unsigned low) { return word >> low & ((1u << (high - low + 1)) - 1); };
+    const unsigned size = bits(31, 30), opc = bits(23, 22);
+    const auto set_opc = [&] {
+        t.size_log2 = size;
+        t.load = opc != 0;
+        t.sign_extends = opc >= 2;
+        t.wide = opc == 2;
+        t.prefetch = size == 3 && opc == 2;
+    };
+    if ((word & 0x3F000000) == 0x39000000) { // Unsigned offset
+        set_opc();
+        return true;
+    }
+    if ((word & 0x3F000000) == 0x38000000) {
+        set_opc();
+        if (bits(21, 21) == 0) {
+            switch (bits(11, 10)) {
+            case 1: t.index = Index::Post; break;
+            case 2: t.unprivileged = true; break;
+            case 3: t.index = Index::Pre; break;
+            default: break;
+            }
+            return true;
+        }
+        if (bits(11, 10) == 2) {
+            t.register_offset = true;
+            return true;
+        }
+        if ((word & 0x3FFFFC00) == 0x38BFC000) { // LDAPR
+            t = {.size_log2 = size, .load = true, .ordered = true};
+            return true;
+        }
+        return false; // LSE atomics
+    }
+    if ((word & 0x3E000000) == 0x28000000) { // Pairs
+        t.pair = true;
+        t.load = bits(22, 22) != 0;
+        t.size_log2 = size == 2 ? 3 : 2;
+        t.sign_extends = size == 1;
+        t.wide = true;
+        switch (bits(24, 23)) {
+        case 1: t.index = Index::Post; break;
+        case 3: t.index = Index::Pre; break;
+        default: break;
+        }
+        return true;
+    }
+    if ((word & 0x3F000000) == 0x18000000) { // Literals
+        t.literal = true;
+        t.load = true;
+        t.size_log2 = size == 1 ? 3 : 2;
+        t.sign_extends = size == 2;
+        t.wide = true;
+        t.prefetch = size == 3;
+        return true;
+    }
+    if ((word & 0x3FA00000) == 0x08800000) { // LDAR, LDLAR, STLR, STLLR
+        t.size_log2 = size;
+        t.load = bits(22, 22) != 0;
+        t.ordered = true;
+        return true;
+    }
+    return false;
+}
+
+} // namespace
+
+BlockTranslator::Target BlockTranslator::address_of(const Insn& insn, int64_t displacement) {
+    return {e_.read(insn.rn, rdx), static_cast<int32_t>(displacement)};
+}
+
+BlockTranslator::Target BlockTranslator::address_of_register_offset(const Insn& insn) {
+    const unsigned option = insn.word >> 13 & 7;
+    if (insn.rm == arm64::kZeroRegister) return address_of(insn, 0);
+    Reg64 index = rax;
+    if (option == 2) {
+        // Writing 32 bits of a scratch register zero-extends.
+        a_.mov(eax, e_.operand(insn.rm, false));
+    } else if (option == 6) {
+        a_.movsxd(rax, e_.operand(insn.rm, false));
+    } else {
+        index = e_.read(insn.rm, rax);
+    }
+    const Reg64 base = e_.read(insn.rn, rdx);
+    a_.lea(rdx, ptr[base + index * (1 << insn.aux[0])]);
+    return {rdx, 0};
+}
+
+void BlockTranslator::write_back(const Insn& insn) {
+    const auto amount = static_cast<int32_t>(insn.imm);
+    if (e_.has_home(insn.rn)) {
+        if (e_.flags_free())
+            a_.add(e_.home(insn.rn), amount);
+        else
+            a_.lea(e_.home(insn.rn), ptr[e_.home(insn.rn) + amount]);
+    } else if (e_.flags_free()) {
+        a_.add(e_.slot(insn.rn), amount);
+    } else {
+        a_.mov(rdx, e_.slot(insn.rn));
+        a_.lea(rdx, ptr[rdx + amount]);
+        a_.mov(e_.slot(insn.rn), rdx);
+    }
+    if (insn.rn == arm64::kStackPointer && amount % 16 != 0) stack_aligned_ = false;
+}
+
+void BlockTranslator::emit_check(Access access) {
+    const unsigned total_log2 = access.size_log2 + (access.pair ? 1 : 0);
+    const int size = 1 << total_log2;
+    const Target target = access.target;
+    auto* miss = new Xbyak::Label;
+    auto* slow = new Xbyak::Label;
+    auto* back = new Xbyak::Label;
+    FlagPlace restored = FlagPlace::Memory;
+
+    const auto address = [&] { return ptr[target.base + target.displacement]; };
+    if (access.aligned && size > 1) {
+        e_.clobber_flags();
+        a_.test(Xbyak::Reg8(target.base.getIdx(), true), size - 1);
+        a_.jnz(*slow, Xbyak::CodeGenerator::T_NEAR);
+    }
+    if (access.unprivileged) {
+        e_.clobber_flags();
+        a_.jmp(*miss, Xbyak::CodeGenerator::T_NEAR);
+        a_.L(*back);
+    } else if (!e_.techniques.has(Technique::SiteCache)) {
+        e_.clobber_flags();
+        const int page =
+            static_cast<int>(access.write ? offsetof(TlbEntry, write_page) : offsetof(TlbEntry, read_page));
+        a_.lea(rax, address());
+        a_.mov(ecx, eax);
+        a_.shr(ecx, 7);
+        a_.and_(ecx, (Tlb::kEntries - 1) << 5);
+        a_.lea(rax, ptr[rax + (size - 1)]);
+        a_.and_(rax, -4096);
+        a_.putSeg(gs);
+        a_.cmp(rax, ptr[rcx + page]);
+        a_.jne(*slow, Xbyak::CodeGenerator::T_NEAR);
+        a_.putSeg(gs);
+        a_.mov(rcx, ptr[rcx + static_cast<int>(offsetof(TlbEntry, addend))]);
+        a_.L(*back);
+    } else {
+        const int site =
+            site_offset({translation_->pa.value & ~arm64::kPageMask}, block_[index_].insn.page_offset, access.write);
+        const Address negative_page = in_tlb(site + static_cast<int>(offsetof(SiteEntry, negative_page)));
+        const Address addend = in_tlb(site + static_cast<int>(offsetof(SiteEntry, addend)));
+        const bool keep = !e_.flags_free() && e_.host.bmi2 && e_.techniques.has(Technique::FlagProbe);
+        if (!keep) e_.clobber_flags();
+        a_.putSeg(gs);
+        a_.mov(rax, negative_page);
+        if (keep) {
+            // The offset in the page, if it is one, is below 4096 and aligned: rotated and shifted, nothing is left.
+            restored = e_.place();
+            a_.lea(rax, ptr[rax + target.base + target.displacement]);
+            if (total_log2 != 0) a_.rorx(rax, rax, static_cast<uint8_t>(total_log2));
+            a_.mov(ecx, 12 - total_log2);
+            a_.shrx(rcx, rax, rcx);
+            Xbyak::Label hit;
+            a_.jrcxz(hit);
+            a_.jmp(*miss, Xbyak::CodeGenerator::T_NEAR);
+            a_.L(hit);
+            a_.putSeg(gs);
+            a_.mov(rcx, addend);
+        } else {
+            if (target.displacement == 0)
+                a_.add(rax, target.base);
+            else
+                a_.lea(rax, ptr[rax + target.base + target.displacement]);
+            a_.putSeg(gs);
+            a_.mov(rcx, addend);
+            a_.cmp(rax, 4096 - size);
+            a_.ja(*miss, Xbyak::CodeGenerator::T_NEAR);
+        }
+        a_.L(*back);
+    }
+    emit_slow_path(access, miss, slow, back, restored);
+}
+
+void BlockTranslator::emit_slow_path(const Access& access, Xbyak::Label* miss, Xbyak::Label* slow, Xbyak::Label* back,
+                                     FlagPlace restored) {
+    const unsigned total_log2 = access.size_log2 + (access.pair ? 1 : 0);
+    const Insn& insn = block_[index_].insn;
+    const AccessSite site{.page_offset = insn.page_offset,
+                          .uncounted = static_cast<uint8_t>(index_ - counted_),
+                          .size_log2 = static_cast<uint8_t>(access.size_log2),
+                          .pair = access.pair,
+                          .aligned = access.aligned,
+                          .unprivileged = access.unprivileged};
+    const int entry = site_offset({translation_->pa.value & ~arm64::kPageMask}, insn.page_offset, access.write);
+    const uint8_t* probe =
+        access.unprivileged
+            ? (access.write ? runtime_.probe_write_unprivileged : runtime_.probe_read_unprivileged)[total_log2]
+            : (access.write ? runtime_.probe_write : runtime_.probe_read)[total_log2];
+    const bool needs_probe = access.unprivileged || e_.techniques.has(Technique::SiteCache);
+    cold_.push_back([=, this] {
+        const auto restore = [&] {
+            if (restored == FlagPlace::Memory) return;
+            e_.load_flags();
+            if (restored == FlagPlace::Add) a_.cmc();
+        };
+        a_.L(*miss);
+        if (restored != FlagPlace::Memory) e_.store_flags(restored);
+        if (needs_probe) {
+            a_.lea(rax, ptr[access.target.base + access.target.displacement]);
+            a_.mov(ecx, entry);
+            a_.call(probe);
+            if (restored == FlagPlace::Memory) {
+                a_.jz(*back, Xbyak::CodeGenerator::T_NEAR);
+            } else {
+                Xbyak::Label failed;
+                a_.jnz(failed);
+                restore();
+                a_.jmp(*back, Xbyak::CodeGenerator::T_NEAR);
+                a_.L(failed);
+            }
+        }
+        a_.L(*slow);
+        a_.lea(rax, ptr[access.target.base + access.target.displacement]);
+        if (access.write) access.stage_data();
+        a_.mov(ecx, site.pack());
+        a_.call(access.write ? runtime_.slow_store : runtime_.slow_load);
+        if (!access.write) access.finish_load();
+        restore();
+        a_.jmp(*access.after, Xbyak::CodeGenerator::T_NEAR);
+        delete miss;
+        delete slow;
+        delete back;
+        delete access.after;
+    });
+}
+
+bool BlockTranslator::emit_memory(const Instruction& instruction) {
+    const Insn& insn = instruction.insn;
+    Transfer t;
+    if (!describe(insn.word, t)) return false;
+    if (t.prefetch) return true;
+    check_stack_alignment(insn);
+
+    Target target{rdx, 0};
+    if (t.literal) {
+        a_.mov(rdx, e_.state(&cpu_.page_va));
+        const int64_t displacement = static_cast<int64_t>(insn.imm) + insn.page_offset;
+        target.displacement = static_cast<int32_t>(displacement);
+    } else if (t.register_offset) {
+        target = address_of_register_offset(insn);
+    } else {
+        target = address_of(insn, t.index == Index::Post || t.ordered ? 0 : static_cast<int64_t>(insn.imm));
+    }
+
+    auto* after = new Xbyak::Label;
+    Access access{.target = target,
+                  .size_log2 = t.size_log2,
+                  .pair = t.pair,
+                  .write = !t.load,
+                  .aligned = t.ordered,
+                  .unprivileged = t.unprivileged,
+                  .after = after};
+    const int second = 1 << t.size_log2;
+    const auto location = [&](unsigned bits, int offset = 0) {
+        return Xbyak::AddressFrame(bits)[target.base + rcx + (target.displacement + offset)];
+    };
+    const unsigned bits = 8u << t.size_log2;
+
+    if (t.load) {
+        const auto extend = [this, t](const Reg64& to, const Operand& from) {
+            if (!t.sign_extends) {
+                if (t.size_log2 <= 1)
+                    a_.movzx(to.cvt32(), from);
+                else
+                    a_.mov(Emitter::sized(to, t.size_log2 == 3), from);
+            } else if (t.size_log2 == 2) {
+                a_.movsxd(to, from);
+            } else if (t.wide) {
+                a_.movsx(to, from);
+            } else {
+                a_.movsx(to.cvt32(), from);
+            }
+        };
+        const auto part = [bits](const Reg64& r) -> Xbyak::Reg {
+            switch (bits) {
+            case 8: return r.cvt8();
+            case 16: return r.cvt16();
+            case 32: return r.cvt32();
+            default: return r;
+            }
+        };
+        const unsigned rd = insn.rd, ra = insn.ra;
+        const auto finish = [this, extend, part, t, rd, ra](bool) {
+            if (t.pair && rd != ra) {
+                const Reg64 to = e_.target(ra, rdx);
+                extend(to, part(rdx));
+                e_.commit(ra, to);
+            }
+            const Reg64 to = e_.target(rd, rax);
+            extend(to, part(rax));
+            e_.commit(rd, to);
+        };
+        access.finish_load = [finish] { finish(true); };
+        emit_check(access);
+        if (t.pair) {
+            // The base may be one of the destinations, or rdx: the first goes through rax, and rcx takes the second.
+            const bool first_direct = e_.has_home(rd) && Reg64(e_.home(rd)).getIdx() != target.base.getIdx();
+            const Reg64 first = first_direct ? e_.home(rd) : rax;
+            extend(first, location(bits));
+            const bool second_direct = e_.has_home(ra) && rd != ra;
+            const Reg64 other = second_direct ? e_.home(ra) : rcx;
+            extend(other, location(bits, second));
+            if (rd != ra) e_.commit(ra, other);
+            e_.commit(rd, first);
+        } else {
+            const Reg64 to = e_.target(rd, rax);
+            extend(to, location(bits));
+            e_.commit(rd, to);
+        }
+        a_.L(*after);
+    } else {
+        const unsigned rd = insn.rd, ra = insn.ra;
+        const auto stage = [this, t, rd, ra] {
+            if (t.pair) {
+                e_.load(ra, rcx);
+                a_.mov(e_.state(&cpu_.transfer[1]), rcx);
+            }
+            e_.load(rd, rdx);
+        };
+        access.stage_data = stage;
+        emit_check(access);
+        const auto put = [&](unsigned number, int offset) {
+            if (number == arm64::kZeroRegister && !t.ordered) {
+                a_.mov(location(bits, offset), 0);
+                return;
+            }
+            const Reg64 value = t.ordered ? rax : e_.read(number, rax);
+            if (t.ordered) e_.load(number, rax);
+            const Xbyak::Reg sized = bits == 8    ? Xbyak::Reg(Xbyak::Reg8(value.getIdx(), true))
+                                     : bits == 16 ? Xbyak::Reg(value.cvt16())
+                                     : bits == 32 ? Xbyak::Reg(value.cvt32())
+                                                  : Xbyak::Reg(value);
+            if (t.ordered)
+                a_.xchg(location(bits, offset), sized);
+            else
+                a_.mov(location(bits, offset), sized);
+        };
+        put(rd, 0);
+        if (t.pair) put(ra, second);
+        a_.L(*after);
+    }
+    if (t.index != Index::Offset) write_back(insn);
+    return true;
+}
+
+} // namespace beeline::translate

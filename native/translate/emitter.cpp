@@ -1,0 +1,161 @@
+#include "translate/emitter.h"
+
+#include "translate/state.h"
+
+namespace beeline::translate {
+
+using namespace Xbyak::util;
+
+namespace {
+
+// x86 condition codes, as in jcc.
+constexpr uint8_t kO = 0, kB = 2, kE = 4, kBe = 6, kS = 8, kL = 12, kLe = 14;
+
+} // namespace
+
+Emitter::Emitter(host::Assembler& assembler, arm64::Vcpu& vcpu, const Techniques& enabled,
+                 const host::CpuFlags& features)
+    : a(assembler), host(features), techniques(enabled), cpu(vcpu), operand_memory_(qword[rbp]) {
+    for (int8_t& entry : home_) entry = -1;
+    if (techniques.has(Technique::HomeRegisters))
+        for (const Home& entry : kHomes) home_[entry.guest] = static_cast<int8_t>(entry.host);
+    for (unsigned n = 0; n < std::size(home_); n++) {
+        if (home_[n] < 0) continue;
+        register_operands64_[n] = Reg64(home_[n]);
+        register_operands32_[n] = Reg32(home_[n]);
+    }
+}
+
+int Emitter::state_offset(const void* field) const {
+    return static_cast<int>(static_cast<const uint8_t*>(field) -
+                            reinterpret_cast<const uint8_t*>(&cpu.state.x[kBaseRegister]));
+}
+
+Address Emitter::state(const void* field, unsigned bits) const {
+    return Xbyak::AddressFrame(bits)[rbp + state_offset(field)];
+}
+
+Address Emitter::slot(unsigned number, unsigned bits) const { return state(&cpu.state.x[number], bits); }
+
+const Operand& Emitter::operand(unsigned number, bool wide) {
+    if (has_home(number))
+        return wide ? static_cast<const Operand&>(register_operands64_[number])
+                    : static_cast<const Operand&>(register_operands32_[number]);
+    operand_memory_ = slot(number, wide ? 64 : 32);
+    return operand_memory_;
+}
+
+Reg64 Emitter::read(unsigned number, const Reg64& scratch) {
+    if (has_home(number)) return home(number);
+    load(number, scratch);
+    return scratch;
+}
+
+void Emitter::load(unsigned number, const Reg64& to, bool wide) {
+    if (number == arm64::kZeroRegister)
+        move_immediate(to, 0);
+    else
+        a.mov(sized(to, wide), operand(number, wide));
+}
+
+Reg64 Emitter::target(unsigned number, const Reg64& scratch) const { return has_home(number) ? home(number) : scratch; }
+
+Reg64 Emitter::target_for(unsigned number, const Reg64& scratch, unsigned source1, unsigned source2) const {
+    return has_home(number) && number != source1 && number != source2 ? home(number) : scratch;
+}
+
+void Emitter::commit(unsigned number, const Reg64& from) {
+    if (number == arm64::kDiscard || number == arm64::kZeroRegister) return;
+    if (!has_home(number))
+        a.mov(slot(number), from);
+    else if (home_[number] != from.getIdx())
+        a.mov(home(number), from);
+}
+
+void Emitter::move_immediate(const Reg64& to, uint64_t value) {
+    if (value == static_cast<uint32_t>(value))
+        a.mov(to.cvt32(), static_cast<uint32_t>(value));
+    else
+        a.mov(to, value);
+}
+
+void Emitter::set_immediate(unsigned number, uint64_t value) {
+    if (number == arm64::kDiscard || number == arm64::kZeroRegister) return;
+    if (has_home(number)) {
+        move_immediate(home(number), value);
+    } else if (static_cast<int64_t>(value) == static_cast<int32_t>(value)) {
+        a.mov(slot(number), static_cast<uint32_t>(value));
+    } else {
+        move_immediate(rax, value);
+        a.mov(slot(number), rax);
+    }
+}
+
+// ---- flags ----
+
+void Emitter::store_flags(FlagPlace form) {
+    if (form == FlagPlace::Add) a.cmc();
+    a.lahf();
+    a.seto(al);
+    a.mov(state(&translated_state(cpu).host_flags, 32), eax);
+}
+
+void Emitter::load_flags() {
+    a.mov(eax, state(&translated_state(cpu).host_flags, 32));
+    // 1 + 127 overflows, 0 + 127 does not; sahf leaves OF alone.
+    a.add(al, 127);
+    a.sahf();
+}
+
+void Emitter::clobber_flags() {
+    if (flags_free()) return;
+    store_flags(place_);
+    place_ = FlagPlace::Memory;
+}
+
+uint8_t Emitter::use_condition(unsigned condition) {
+    if (place_ == FlagPlace::Memory) {
+        load_flags();
+        place_ = FlagPlace::Subtract;
+    }
+    const unsigned kind = condition >> 1, inverse = condition & 1;
+    const bool add = place_ == FlagPlace::Add;
+    if (add && kind == 4) {
+        a.cmc();
+        place_ = FlagPlace::Subtract;
+    }
+    uint8_t code = 0;
+    bool inverted = false;
+    switch (kind) {
+    case 0: code = kE; break;
+    case 1: code = kB, inverted = !add; break;
+    case 2: code = kS; break;
+    case 3: code = kO; break;
+    case 4: code = kBe, inverted = true; break;
+    case 5: code = kL, inverted = true; break;
+    default: code = kLe, inverted = true; break;
+    }
+    return static_cast<uint8_t>(code ^ (inverted ? 1u : 0u) ^ inverse);
+}
+
+void Emitter::use_carry(FlagPlace form) {
+    if (place_ == FlagPlace::Memory) {
+        load_flags();
+        place_ = FlagPlace::Subtract;
+    }
+    if (place_ == form) return;
+    a.cmc();
+    place_ = form;
+}
+
+void Emitter::define_flags(FlagPlace form) {
+    place_ = form;
+    if (!techniques.has(Technique::FlagsInHost) && defined_needed_) {
+        store_flags(form);
+        place_ = FlagPlace::Memory;
+    }
+}
+
+void Emitter::define_flags_in_memory() { place_ = FlagPlace::Memory; }
+
+} // namespace beeline::translate

@@ -1,0 +1,141 @@
+#include "translate/instruction_facts.h"
+
+#include "arm64/environment.h"
+
+#include <string_view>
+#include <vector>
+
+namespace beeline::translate {
+
+using arm64::Feature;
+using arm64::Op;
+
+namespace {
+
+Facts facts_of_row(const arm64::Row& row) {
+    Facts facts;
+    // System instructions and whatever else nobody else knows: exceptions and MRS NZCV look at the flags.
+    facts.flags.reads = true;
+    const bool vector = arm64::uses_vector_registers(row.feature);
+    const std::string_view operands = row.operands;
+    if (vector) {
+        facts.flags.reads = false;
+        const bool memory = operands.find('[') != std::string_view::npos;
+        const bool general = operands.find("<X") != std::string_view::npos ||
+                             operands.find("<W") != std::string_view::npos ||
+                             operands.find("<R") != std::string_view::npos;
+        facts.helper = memory || general ? Helper::Full : Helper::Light;
+    }
+    return facts;
+}
+
+Facts make(Op op) {
+    Facts facts = facts_of_row(arm64::row(op));
+    const auto flags = [&](bool reads, bool writes) { facts.flags = {reads, writes}; };
+    switch (op) {
+    case Op::B:
+    case Op::BL:
+        facts.flow = Flow::Branch;
+        flags(false, false);
+        break;
+    case Op::B_cond:
+        facts.flow = Flow::Conditional;
+        flags(true, false);
+        break;
+    case Op::CBZ:
+    case Op::CBNZ:
+    case Op::TBZ:
+    case Op::TBNZ:
+        facts.flow = Flow::Conditional;
+        flags(false, false);
+        break;
+    case Op::BR:
+    case Op::BLR:
+    case Op::RET:
+        facts.flow = Flow::Indirect;
+        flags(false, false);
+        break;
+    case Op::ADDS_immediate:
+    case Op::SUBS_immediate:
+    case Op::ANDS_immediate:
+    case Op::ANDS_shifted:
+    case Op::BICS_shifted:
+    case Op::ADDS_shifted:
+    case Op::SUBS_shifted:
+    case Op::ADDS_extended:
+    case Op::SUBS_extended: flags(false, true); break;
+    case Op::ADC:
+    case Op::SBC:
+    case Op::CSEL:
+    case Op::CSINC:
+    case Op::CSINV:
+    case Op::CSNEG: flags(true, false); break;
+    case Op::ADCS:
+    case Op::SBCS:
+    case Op::CCMN_register:
+    case Op::CCMN_immediate:
+    case Op::CCMP_register:
+    case Op::CCMP_immediate: flags(true, true); break;
+    default: break;
+    }
+    return facts;
+}
+
+/// Instructions of the base set that leave the flags alone and are known to the emitters.
+bool ignores_flags(const arm64::Row& row) {
+    if (row.feature != Feature::Base && row.feature != Feature::Crc32 && row.feature != Feature::Lse &&
+        row.feature != Feature::Rcpc)
+        return false;
+    const std::string_view pattern = row.pattern;
+    std::string bits;
+    for (const char c : pattern)
+        if (c != ' ' && c != '_') bits.push_back(c);
+    // System instructions, exception generation, hints, barriers: 1101 0100 and 1101 0101 0000; ERET: 1101 0110 100.
+    return bits.compare(0, 7, "1101010") != 0 && bits.compare(0, 10, "1101011010") != 0;
+}
+
+std::vector<Facts> make_all() {
+    std::vector<Facts> all;
+    for (const arm64::Row& row : arm64::rows()) {
+        Facts facts = make(row.op);
+        if (facts.flags.reads && !facts.flags.writes && facts.flow == Flow::Next && ignores_flags(row)) {
+            switch (row.op) {
+            case Op::ADC:
+            case Op::SBC:
+            case Op::CSEL:
+            case Op::CSINC:
+            case Op::CSINV:
+            case Op::CSNEG: break;
+            default: facts.flags.reads = false;
+            }
+        }
+        const std::string_view mnemonic = row.mnemonic;
+        if (mnemonic == "fcmp" || mnemonic == "fcmpe") facts = {Flow::Next, {false, true}, Helper::Full};
+        if (mnemonic == "fccmp" || mnemonic == "fccmpe") facts = {Flow::Next, {true, true}, Helper::Full};
+        if (mnemonic == "fcsel") facts = {Flow::Next, {true, false}, Helper::Full};
+        // Unprivileged accesses have fix-up code in kernels, which may look at the flags where the straight path does
+        // not.
+        if (mnemonic.starts_with("ldtr") || mnemonic.starts_with("sttr")) facts.flags.reads = true;
+        if (row.op == Op::NOP || row.op == Op::DMB || row.op == Op::HINT) facts.flags.reads = false;
+        all.push_back(facts);
+    }
+    return all;
+}
+
+} // namespace
+
+Facts facts_of(const arm64::Insn& insn) {
+    static const std::vector<Facts> all = make_all();
+    if (insn.op >= all.size()) return {.flow = Flow::Leaves, .flags = {true, false}};
+    Facts facts = all[insn.op];
+    if (facts.flow == Flow::Next && insn.ends_block) facts = {.flow = Flow::Leaves, .flags = {true, false}};
+    switch (static_cast<Op>(insn.op)) {
+    case Op::MSR_pan:
+    case Op::MSR_uao:
+    case Op::MSR_spsel: facts.flow = Flow::Leaves; break;
+    default: break;
+    }
+    return facts;
+}
+
+} // namespace beeline::translate

@@ -1,0 +1,35 @@
+// What the translator's passes ask of a decoded guest instruction.
+#pragma once
+
+#include "arm64/interpreter/insn.h"
+#include "translate/emitter.h"
+
+namespace beeline::translate {
+
+/// How an instruction continues.
+enum class Flow : uint8_t {
+    Next,        ///< The instruction after it.
+    Branch,      ///< Unconditional, direct: B, BL.
+    Conditional, ///< Direct: B.cond, CBZ, CBNZ, TBZ, TBNZ.
+    Indirect,    ///< BR, BLR, RET.
+    Leaves,      ///< Whatever the interpreter's handler makes of it; the block ends.
+};
+
+/// Who executes an instruction that has no emitter.
+enum class Helper : uint8_t {
+    Full,  ///< May read and write everything, and fault.
+    Light, ///< FP/SIMD registers and FPSR only.
+};
+
+struct Facts {
+    Flow flow = Flow::Next;
+    FlagUse flags;
+    Helper helper = Helper::Full;
+};
+
+Facts facts_of(const arm64::Insn& insn);
+
+/// Byte distance from the instruction to the target of a direct branch.
+inline int64_t branch_distance(const arm64::Insn& insn) { return static_cast<int64_t>(insn.imm); }
+
+} // namespace beeline::translate

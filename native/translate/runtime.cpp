@@ -1,0 +1,339 @@
+#include "translate/runtime.h"
+
+#include "arm64/exceptions.h"
+#include "arm64/vcpu.h"
+#include "translate/state.h"
+
+#include <cstddef>
+#include <cstring>
+
+namespace beeline::translate {
+
+using namespace Xbyak::util;
+using arm64::Vcpu;
+
+namespace {
+
+struct LoadResult {
+    uint64_t value;
+    uint64_t succeeded;
+};
+
+void count_switch(Vcpu& cpu) { translated_state(cpu).switches++; }
+
+bool load_one(Vcpu& cpu, uint64_t va, unsigned size, arm64::Regime regime, arm64::AccessFlags flags, uint64_t& value) {
+    if (!cpu.load_slow(va, size, regime, flags)) return false;
+    value = 0;
+    std::memcpy(&value, cpu.transfer, size);
+    return true;
+}
+
+/// A pair is two accesses, each of its own alignment; the second's data are left in transfer[1].
+LoadResult slow_load(Vcpu* cpu, uint64_t va, uint32_t packed) {
+    count_switch(*cpu);
+    const AccessSite site = AccessSite::unpack(packed);
+    const unsigned size = 1u << site.size_log2;
+    const arm64::Regime regime = site.unprivileged ? cpu->unprivileged_regime() : cpu->data_regime();
+    const arm64::AccessFlags flags{.require_alignment = site.aligned};
+    uint64_t first = 0, second = 0;
+    if (!load_one(*cpu, va, size, regime, flags, first)) return {0, 0};
+    if (site.pair && !load_one(*cpu, va + size, size, regime, flags, second)) return {0, 0};
+    cpu->transfer[1] = second;
+    return {first, 1};
+}
+
+uint64_t slow_store(Vcpu* cpu, uint64_t va, uint32_t packed, uint64_t value) {
+    count_switch(*cpu);
+    const AccessSite site = AccessSite::unpack(packed);
+    const unsigned size = 1u << site.size_log2;
+    const arm64::Regime regime = site.unprivileged ? cpu->unprivileged_regime() : cpu->data_regime();
+    const arm64::AccessFlags flags{.require_alignment = site.aligned};
+    const uint64_t second = cpu->transfer[1];
+    cpu->transfer[0] = value;
+    if (!cpu->store_slow(va, size, regime, flags)) return 0;
+    if (!site.pair) return 1;
+    cpu->transfer[0] = second;
+    return cpu->store_slow(va + size, size, regime, flags) ? 1 : 0;
+}
+
+void raise_fault(Vcpu* cpu, uint32_t packed) {
+    const AccessSite site = AccessSite::unpack(packed);
+    cpu->counters.instructions += site.uncounted;
+    arm64::enter_fault(*cpu, cpu->page_va + site.page_offset);
+}
+
+/// Emits the routines; groups the helpers that need the assembler.
+class Generator {
+public:
+    explicit Generator(Emitter& emitter)
+        : e_(emitter), a_(emitter.a), cpu_(emitter.cpu), state_(translated_state(emitter.cpu)) {}
+
+    void store_homes(bool callee_saved, bool caller_saved) {
+        for (const Home& home : kHomes)
+            if (e_.has_home(home.guest) && (home.saved ? callee_saved : caller_saved))
+                a_.mov(e_.slot(home.guest), Reg64(home.host));
+    }
+    void load_homes(bool callee_saved, bool caller_saved) {
+        for (const Home& home : kHomes)
+            if (e_.has_home(home.guest) && (home.saved ? callee_saved : caller_saved))
+                a_.mov(Reg64(home.host), e_.slot(home.guest));
+    }
+    void store_count() { a_.movq(e_.state(&cpu_.counters.instructions), xmm15); }
+    void load_count() { a_.movq(xmm15, e_.state(&cpu_.counters.instructions)); }
+
+    /// CpuState::nzcv from HostFlags. Changes rax, rcx, EFLAGS.
+    void flags_to_guest() {
+        a_.mov(eax, e_.state(&state_.host_flags, 32));
+        if (e_.host.bmi2) {
+            a_.mov(ecx, kHostFlagBits);
+            a_.pext(eax, eax, ecx);
+            a_.xor_(eax, 2);
+            a_.shl(eax, 28);
+        } else {
+            // N and Z are neighbours at 15 and 14; not-C goes from 8 to 29, V from 0 to 28.
+            a_.mov(ecx, eax);
+            a_.mov(edx, eax);
+            a_.and_(eax, kHostN | kHostZ);
+            a_.shl(eax, 16);
+            a_.not_(ecx);
+            a_.and_(ecx, kHostNotC);
+            a_.shl(ecx, 21);
+            a_.or_(eax, ecx);
+            a_.and_(edx, kHostV);
+            a_.shl(edx, 28);
+            a_.or_(eax, edx);
+        }
+        a_.mov(e_.state(&cpu_.state.nzcv, 32), eax);
+    }
+    /// The other way round. Changes rax, rcx, rdx, EFLAGS.
+    void flags_to_host() {
+        a_.mov(eax, e_.state(&cpu_.state.nzcv, 32));
+        if (e_.host.bmi2) {
+            a_.shr(eax, 28);
+            a_.xor_(eax, 2);
+            a_.mov(ecx, kHostFlagBits);
+            a_.pdep(eax, eax, ecx);
+        } else {
+            a_.mov(ecx, eax);
+            a_.mov(edx, eax);
+            a_.shr(eax, 16);
+            a_.and_(eax, kHostN | kHostZ);
+            a_.not_(ecx);
+            a_.shr(ecx, 21);
+            a_.and_(ecx, kHostNotC);
+            a_.or_(eax, ecx);
+            a_.shr(edx, 28);
+            a_.and_(edx, kHostV);
+            a_.or_(eax, edx);
+        }
+        a_.mov(e_.state(&state_.host_flags, 32), eax);
+    }
+
+    void call(const void* function) {
+        a_.mov(rax, reinterpret_cast<uint64_t>(function));
+        a_.call(rax);
+    }
+
+    /// rdi, which may be a home, has been stored before.
+    void pass_cpu() { a_.mov(rdi, reinterpret_cast<uint64_t>(&cpu_)); }
+
+    const uint8_t* here() {
+        a_.align(16);
+        return a_.getCurr();
+    }
+
+    void pop_and_return() {
+        a_.mov(rsp, e_.state(&state_.host_stack));
+        a_.mov(qword[rbp + e_.state_offset(&state_.host_stack)], 0);
+        a_.pop(r15);
+        a_.pop(r14);
+        a_.pop(r13);
+        a_.pop(r12);
+        a_.pop(rbx);
+        a_.pop(rbp);
+        a_.ret();
+    }
+
+    Emitter& e_;
+    host::Assembler& a_;
+    Vcpu& cpu_;
+    TranslatedState& state_;
+};
+
+constexpr int kReadPage = offsetof(arm64::TlbEntry, read_page);
+constexpr int kWritePage = offsetof(arm64::TlbEntry, write_page);
+constexpr int kAddend = offsetof(arm64::TlbEntry, addend);
+static_assert(offsetof(arm64::Tlb, entries) == 0 && sizeof(arm64::TlbEntry) == 32);
+
+/// rax address, ecx site. The entry's index is the page number's low bits.
+const uint8_t* generate_probe(Generator& g, unsigned size, bool write, bool unprivileged) {
+    host::Assembler& a = g.a_;
+    const uint8_t* const start = g.here();
+    Xbyak::Label miss;
+    a.push(rdx);
+    a.push(rsi);
+    a.mov(edx, eax);
+    a.shr(edx, 7);
+    a.and_(edx, (arm64::Tlb::kEntries - 1) << 5);
+    if (unprivileged) a.add(rdx, g.e_.state(&g.cpu_.unprivileged_tlb));
+    a.lea(rsi, ptr[rax + (size - 1)]);
+    a.and_(rsi, -4096);
+    const int page = write ? kWritePage : kReadPage;
+    if (unprivileged) {
+        a.cmp(rsi, ptr[rdx + page]);
+        a.jne(miss);
+        a.mov(rcx, ptr[rdx + kAddend]);
+    } else {
+        a.putSeg(gs);
+        a.cmp(rsi, ptr[rdx + page]);
+        a.jne(miss);
+        a.putSeg(gs);
+        a.mov(rdx, ptr[rdx + kAddend]);
+        a.neg(rsi);
+        a.putSeg(gs);
+        a.mov(ptr[rcx + static_cast<int>(offsetof(arm64::SiteEntry, negative_page))], rsi);
+        a.putSeg(gs);
+        a.mov(ptr[rcx + static_cast<int>(offsetof(arm64::SiteEntry, addend))], rdx);
+        a.mov(rcx, rdx);
+        a.xor_(esi, esi);
+    }
+    a.L(miss);
+    a.pop(rsi);
+    a.pop(rdx);
+    a.ret();
+    return start;
+}
+
+} // namespace
+
+arm64::Insn* stop_handler(Vcpu&, arm64::Insn* insn) { return insn; }
+
+Runtime generate_runtime(Emitter& emitter, const uint8_t* executable_base, const uint8_t* writable_base) {
+    Generator g(emitter);
+    host::Assembler& a = emitter.a;
+    Vcpu& cpu = emitter.cpu;
+    TranslatedState& state = translated_state(cpu);
+    Runtime runtime;
+
+    // enter(code): System V. Translated code runs with rsp on a 16-byte boundary.
+    const uint8_t* const enter = g.here();
+    a.push(rbp);
+    a.push(rbx);
+    a.push(r12);
+    a.push(r13);
+    a.push(r14);
+    a.push(r15);
+    a.mov(rbp, reinterpret_cast<uint64_t>(&cpu.state.x[kBaseRegister]));
+    a.mov(emitter.state(&state.host_stack), rsp);
+    a.sub(rsp, 8);
+    a.push(rdi);
+    g.flags_to_host();
+    a.pop(rax);
+    a.mov(ptr[rsp], rax); // keeps the boundary: one slot was reserved above
+    g.load_count();
+    g.load_homes(true, true);
+    a.jmp(ptr[rsp]);
+    runtime.enter = reinterpret_cast<Runtime::Enter>(executable_base + (enter - writable_base));
+
+    // leave: rax is the result.
+    runtime.leave = g.here();
+    g.store_homes(true, true);
+    g.store_count();
+    a.mov(r8, rax);
+    g.flags_to_guest();
+    a.mov(rax, r8);
+    g.pop_and_return();
+
+    runtime.leave_to_rax = g.here();
+    a.mov(emitter.state(&cpu.state.pc), rax);
+    a.mov(eax, kContinue);
+    a.jmp(runtime.leave, Xbyak::CodeGenerator::T_NEAR);
+
+    for (unsigned i = 0; i < 5; i++) {
+        runtime.probe_read[i] = generate_probe(g, 1u << i, false, false);
+        runtime.probe_write[i] = generate_probe(g, 1u << i, true, false);
+        runtime.probe_read_unprivileged[i] = generate_probe(g, 1u << i, false, true);
+        runtime.probe_write_unprivileged[i] = generate_probe(g, 1u << i, true, true);
+    }
+
+    Xbyak::Label fault;
+    const auto slow_access = [&](const void* function, bool load) {
+        const uint8_t* const start = g.here();
+        g.store_homes(false, true);
+        g.store_count();
+        a.push(rcx); // the AccessSite; with the return address this is a 16-byte boundary again
+        if (!load) a.mov(r8, rdx);
+        a.mov(rsi, rax);
+        a.mov(edx, ecx);
+        if (!load) a.mov(rcx, r8);
+        g.pass_cpu();
+        g.call(function);
+        if (load)
+            a.test(rdx, rdx);
+        else
+            a.test(rax, rax);
+        a.jz(fault, Xbyak::CodeGenerator::T_NEAR);
+        a.pop(rcx);
+        if (load) a.mov(rdx, emitter.state(&cpu.transfer[1]));
+        g.load_count();
+        g.load_homes(false, true);
+        a.ret();
+        return start;
+    };
+    runtime.slow_load = slow_access(reinterpret_cast<const void*>(&slow_load), true);
+    runtime.slow_store = slow_access(reinterpret_cast<const void*>(&slow_store), false);
+
+    // The failed access: all guest state goes to memory, then the exception is taken.
+    a.align(16);
+    a.L(fault);
+    g.store_homes(true, false);
+    a.pop(rsi);
+    a.pop(rcx);
+    a.push(rsi);
+    a.push(rsi);
+    g.flags_to_guest();
+    a.pop(rsi);
+    a.pop(rsi);
+    g.pass_cpu();
+    g.call(reinterpret_cast<const void*>(&raise_fault));
+    a.mov(eax, kContinue);
+    g.pop_and_return();
+
+    runtime.interpret_full = g.here();
+    Xbyak::Label left;
+    g.store_homes(true, true);
+    g.store_count();
+    a.mov(rsi, rax);
+    g.flags_to_guest();
+    g.pass_cpu();
+    a.sub(rsp, 8);
+    a.inc(emitter.state(&state.switches));
+    a.call(ptr[rsi + static_cast<int>(offsetof(arm64::Insn, handler))]);
+    a.add(rsp, 8);
+    a.test(rax, rax);
+    a.jz(left, Xbyak::CodeGenerator::T_NEAR);
+    g.flags_to_host();
+    g.load_count();
+    g.load_homes(true, true);
+    a.ret();
+    // The handler left all state as it is to be.
+    a.L(left);
+    a.mov(eax, kContinue);
+    g.pop_and_return();
+
+    runtime.interpret_light = g.here();
+    g.store_homes(false, true);
+    a.mov(rsi, rax);
+    g.store_count();
+    g.pass_cpu();
+    a.sub(rsp, 8);
+    a.inc(emitter.state(&state.switches));
+    a.call(ptr[rsi + static_cast<int>(offsetof(arm64::Insn, handler))]);
+    a.add(rsp, 8);
+    g.load_count();
+    g.load_homes(false, true);
+    a.ret();
+    return runtime;
+}
+
+} // namespace beeline::translate

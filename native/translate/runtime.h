@@ -1,0 +1,70 @@
+// Entry, exits and shared routines of translated code, generated once per vCPU; and the functions that they call.
+#pragma once
+
+#include "host/assembler.h"
+#include "translate/emitter.h"
+
+#include <cstdint>
+
+namespace beeline::translate {
+
+/// What translated code returns with besides the address of an Exit: state.pc is set, go on there.
+inline constexpr uint64_t kContinue = 0;
+/// The same, but the next instructions are for the interpreter.
+inline constexpr uint64_t kInterpret = 1;
+
+/// Describes an access to the slow path: packed into 32 bits.
+struct AccessSite {
+    uint16_t page_offset; ///< Of the guest instruction.
+    uint8_t uncounted;    ///< Instructions of the block before it that the count does not hold yet.
+    uint8_t size_log2;    ///< Of each register's transfer: 0..3
+    bool pair = false;
+    bool aligned = false;      ///< Unaligned addresses fault.
+    bool unprivileged = false; ///< LDTR, STTR
+
+    constexpr uint32_t pack() const {
+        return page_offset | uint32_t{uncounted} << 12 | uint32_t{size_log2} << 20 | uint32_t{pair} << 23 |
+               uint32_t{aligned} << 24 | uint32_t{unprivileged} << 25;
+    }
+    static constexpr AccessSite unpack(uint32_t bits) {
+        return {.page_offset = static_cast<uint16_t>(bits & 0xFFF),
+                .uncounted = static_cast<uint8_t>(bits >> 12 & 0xFF),
+                .size_log2 = static_cast<uint8_t>(bits >> 20 & 7),
+                .pair = (bits >> 23 & 1) != 0,
+                .aligned = (bits >> 24 & 1) != 0,
+                .unprivileged = (bits >> 25 & 1) != 0};
+    }
+};
+
+/// Addresses are in the writable mapping, as the assembler wants them.
+struct Runtime {
+    using Enter = uint64_t (*)(const uint8_t* code);
+    Enter enter = nullptr;                 ///< Executable. Returns an Exit*, kContinue or kInterpret.
+    const uint8_t* leave = nullptr;        ///< jmp: rax is returned; homes and flags go to CpuState.
+    const uint8_t* leave_to_rax = nullptr; ///< jmp: state.pc = rax, kContinue
+    /// call: rax address, ecx offset of the SiteEntry from the TLB (gs). ZF set: rcx is the addend, the site is
+    /// filled. Changes rax, rcx and EFLAGS only. By transfer size 1, 2, 4, 8, 16.
+    const uint8_t* probe_read[5] = {};
+    const uint8_t* probe_write[5] = {};
+    /// The same in the TLB of LDTR and STTR; no site is filled.
+    const uint8_t* probe_read_unprivileged[5] = {};
+    const uint8_t* probe_write_unprivileged[5] = {};
+    /// call: rax address, ecx AccessSite. Returns the data zero-extended in rax (and rdx); leaves translated code when
+    /// the access faults. Changes rax, rcx, rdx, EFLAGS.
+    const uint8_t* slow_load = nullptr;
+    /// call: rax address, ecx AccessSite, rdx data (and CPU transfer[1]).
+    const uint8_t* slow_store = nullptr;
+    /// call: rax is an Insn with handlers up to one that stops. The full form lets it read and write all guest state,
+    /// raise exceptions and leave; the light one is for instructions that touch neither general registers nor flags
+    /// and cannot fail.
+    const uint8_t* interpret_full = nullptr;
+    const uint8_t* interpret_light = nullptr;
+};
+
+/// Generates the routines at the assembler's position.
+Runtime generate_runtime(Emitter& emitter, const uint8_t* executable_base, const uint8_t* writable_base);
+
+/// Handler that ends a chain of interpreted instructions and goes back to translated code.
+arm64::Insn* stop_handler(arm64::Vcpu& cpu, arm64::Insn* insn);
+
+} // namespace beeline::translate

@@ -1,0 +1,55 @@
+// What translated code keeps beside the guest's state, in the area of the vCPU that is set aside for its tier.
+#pragma once
+
+#include "arm64/vcpu.h"
+
+#include <cstdint>
+
+namespace beeline::translate {
+
+/// The guest's flags in the host's format, subtract form, as `lahf; seto al` leaves them in ax:
+/// bit 15 N, bit 14 Z, bit 8 not C, bit 0 V.
+inline constexpr uint32_t kHostN = 1u << 15, kHostZ = 1u << 14, kHostNotC = 1u << 8, kHostV = 1u << 0,
+                          kHostFlagBits = kHostN | kHostZ | kHostNotC | kHostV;
+
+constexpr uint32_t host_flags(uint32_t nzcv) {
+    using namespace arm64;
+    return ((nzcv & nzcv::N) != 0 ? kHostN : 0) | ((nzcv & nzcv::Z) != 0 ? kHostZ : 0) |
+           ((nzcv & nzcv::C) == 0 ? kHostNotC : 0) | ((nzcv & nzcv::V) != 0 ? kHostV : 0);
+}
+
+constexpr uint32_t guest_flags(uint32_t host) {
+    using namespace arm64;
+    return ((host & kHostN) != 0 ? nzcv::N : 0) | ((host & kHostZ) != 0 ? nzcv::Z : 0) |
+           ((host & kHostNotC) == 0 ? nzcv::C : 0) | ((host & kHostV) != 0 ? nzcv::V : 0);
+}
+
+/// Most guest instructions of one block.
+inline constexpr unsigned kMaxInstructions = 96;
+
+struct Translation;
+
+struct IndirectEntry {
+    uint64_t pc;
+    uint64_t tag; ///< Vcpu::lookup_tag
+    const uint8_t* code;
+    Translation* translation;
+};
+inline constexpr unsigned kIndirectEntries = 4096;
+
+struct alignas(64) TranslatedState {
+    uint64_t host_flags;
+    uint64_t host_stack; ///< rsp on entry to translated code; 0: not in translated code.
+    IndirectEntry* indirect_table;
+    uint64_t switches; ///< Calls out of translated code into slow paths and helpers.
+    struct alignas(16) Count {
+        uint64_t value, zero;
+    } counts[kMaxInstructions + 1]; ///< counts[n].value is n: what a block adds to the instruction count.
+};
+static_assert(sizeof(TranslatedState) <= arm64::Vcpu::kTierAreaBytes);
+
+inline TranslatedState& translated_state(arm64::Vcpu& cpu) {
+    return *reinterpret_cast<TranslatedState*>(cpu.tier_area);
+}
+
+} // namespace beeline::translate

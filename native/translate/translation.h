@@ -1,0 +1,56 @@
+// One translated block: its host code, where it leaves to, and what invalidates it.
+#pragma once
+
+#include "arm64/interpreter/insn.h"
+#include "arm64/types.h"
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <vector>
+
+namespace beeline::translate {
+
+struct Translation;
+
+/// Guards a link across a page border: the link may be taken while the source page is the same virtual page under the
+/// same lookup tag. Read by translated code at these offsets.
+struct PageLink {
+    static constexpr uint64_t kNoPage = ~uint64_t{0};
+    uint64_t source_page = kNoPage;
+    uint64_t tag = 0;
+    uint64_t target_page = 0;
+};
+
+/// A direct branch out of a block.
+struct Exit {
+    Translation* owner = nullptr;
+    Translation* target = nullptr;     ///< Linked to.
+    Exit* previous_incoming = nullptr; ///< Neighbours in the list of links into `target`.
+    Exit* next_incoming = nullptr;
+    uint8_t* displacement = nullptr; ///< The rel32 to patch, in the writable mapping.
+    const uint8_t* stub = nullptr;   ///< Where it leads while unlinked, in the writable mapping.
+    int64_t offset = 0;              ///< Of the branch target from the beginning of the owner's page.
+    PageLink* page_link = nullptr;   ///< For targets in other pages.
+};
+
+struct Translation {
+    arm64::GuestPa pa{};
+    uint8_t context = 0;
+    uint16_t instructions = 0; ///< Guest instructions.
+    uint64_t lines = 0;        ///< Bit n: uses bytes of 64-byte line n of its page.
+    uint64_t generation = 0;   ///< Of all code, when translated or last checked.
+    uint32_t checksum_words = 0;
+    uint8_t* writable = nullptr;   ///< Code, in the writable mapping.
+    const uint8_t* code = nullptr; ///< The same, executable.
+    uint32_t size = 0;             ///< Bytes of host code.
+    unsigned segment = 0;
+    bool discarded = false; ///< Out of use; its code may still be executing.
+    Exit* incoming = nullptr;
+    std::deque<Exit> exits;
+    std::deque<PageLink> page_links;
+    std::unique_ptr<arm64::Insn[]> helper_insns; ///< For instructions that the interpreter's handlers execute.
+    std::vector<uint32_t> words;                 ///< Guest code as translated.
+};
+
+} // namespace beeline::translate
