@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CommanderError } from 'commander';
 import { writeFileAtomically } from '../atomic-file.js';
-import { BeelineError, ExitStatus } from '../errors.js';
+import { BeelineError, ExitStatus, messageOf } from '../errors.js';
+import { ToolError } from '../process.js';
 import { onEndingSignal, signalStatus } from '../signals.js';
 import { baseline } from './ablation-table.js';
 import { startBeeline } from './beeline-guest.js';
@@ -204,7 +205,8 @@ async function main(args: readonly string[]): Promise<number> {
     return options === undefined ? ExitStatus.usage : await measure(options);
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? ExitStatus.ok : ExitStatus.usage;
-    process.stderr.write(`bench: ${error instanceof BeelineError ? error.message : (error as Error).stack}\n`);
+    const isTold = error instanceof BeelineError || error instanceof ToolError;
+    process.stderr.write(`bench: ${isTold || !(error instanceof Error) ? messageOf(error) : error.stack}\n`);
     return error instanceof BeelineError ? error.status : ExitStatus.failure;
   }
 }
