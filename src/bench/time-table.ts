@@ -79,13 +79,17 @@ export function timeTable(results: Results, clock: Clock): string {
       return values.length === 0 ? '' : `**${threeFigures(summarise(values, comparison))}**`;
     }),
   ];
-  const means = (title: string, workloads: readonly string[]) => [
-    summary(`${title}: geometric mean`, workloads, geometricMean),
-    // Against this host Beeline is the slower one: there the highest ratio is its worst.
-    summary(`${title}: worst`, workloads, (values, { divisor }) =>
-      divisor === 'native' ? Math.max(...values) : Math.min(...values),
-    ),
-  ];
+  /** Of several workloads only, and where there is something to compare. */
+  const means = (title: string, workloads: readonly string[]) =>
+    workloads.length < 2 || workloads.every((name) => ratios(name).every((value) => value === undefined))
+      ? []
+      : [
+          summary(`${title}: geometric mean`, workloads, geometricMean),
+          // Against this host Beeline is the slower one: there the highest ratio is its worst.
+          summary(`${title}: worst`, workloads, (values, { divisor }) =>
+            divisor === 'native' ? Math.max(...values) : Math.min(...values),
+          ),
+        ];
   const rows = groups.flatMap(({ title, workloads }) => {
     const measured = workloads.filter((name) => series.workloads.includes(name));
     return measured.length === 0 ? [] : [...measured.map(row), ...means(title, measured)];
