@@ -136,15 +136,25 @@ std::unique_ptr<Translation> BlockTranslator::translate(arm64::GuestPa pa, uint8
     first_offset_ = pa.value & kPageMask;
     decode(pa, context, host_page);
     find_live_flags();
-    translation_->helper_insns = std::make_unique<Insn[]>(block_.size() * 2);
-    helper_used_ = 0;
     counted_ = 0;
+    group_ = {};
     stack_aligned_ = false;
     cold_.clear();
 
     uint8_t* const begin = const_cast<uint8_t*>(a_.getCurr());
     e_.set_place(FlagPlace::Memory);
-    for (index_ = 0; index_ < block_.size(); index_++) emit_instruction(index_);
+    for (index_ = 0; index_ < block_.size(); index_++) {
+        if (!group_.active) {
+            group_ = find_group(index_);
+            if (group_.active) emit_group_check(group_);
+        }
+        emit_instruction(index_);
+        if (group_.active && index_ >= group_.last) {
+            group_.active = false;
+            a_.L(group_end_->done);
+            group_end_->place = e_.place();
+        }
+    }
     const Instruction& last = block_.back();
     if (last.facts.flow == Flow::Next || last.facts.flow == Flow::Conditional) {
         index_ = static_cast<unsigned>(block_.size()) - 1;
@@ -202,15 +212,14 @@ unsigned BlockTranslator::emit_helper_run(unsigned index) {
         }
         flush_count(last);
     }
-    Insn* const chain = &translation_->helper_insns[helper_used_];
     const unsigned count = last - index + 1;
+    Insn* const chain = translation_->helper_chains.emplace_back(std::make_unique<Insn[]>(count + 1)).get();
     for (unsigned i = 0; i < count; i++) {
         chain[i] = block_[index + i].insn;
         // The handlers take what does not retire off the count, as if the block were kMaxInstructions long.
         chain[i].index = static_cast<uint8_t>(kMaxInstructions - count + i + 1);
     }
     chain[count] = Insn{.handler = stop_handler};
-    helper_used_ += count + 1;
     e_.move_immediate(rax, reinterpret_cast<uint64_t>(chain));
     a_.call(light ? runtime_.interpret_light : runtime_.interpret_full);
     e_.set_place(FlagPlace::Memory);

@@ -58,6 +58,21 @@ public:
         Xbyak::Label* after = nullptr;
     };
     void emit_check(Access access);
+
+    // ---- grouped checks (emit_group.cpp) ----
+    /// Accesses off one base that one check answers for.
+    struct Group {
+        unsigned first = 0, last = 0; ///< Members are the plain accesses off `base` in [first, last].
+        unsigned base = 0;
+        int32_t low = 0, high = 0;    ///< Bytes touched, relative to the base at `first`.
+        bool write = false;
+        bool active = false;
+        int site = 0;
+    };
+    static bool is_member(const Instruction& instruction);
+    Group find_group(unsigned first) const;
+    void emit_group_check(const Group& group);
+
     void emit_slow_path(const Access& access, Xbyak::Label* miss, Xbyak::Label* slow, Xbyak::Label* back,
                         FlagPlace restored);
     /// The address of a load or store with base and, perhaps, index register.
@@ -107,7 +122,14 @@ private:
     unsigned index_ = 0;         ///< Instruction being emitted.
     unsigned counted_ = 0;       ///< Instructions that the count holds at this point of the code.
     bool stack_aligned_ = false; ///< SP was checked, and moved by multiples of 16 since.
-    size_t helper_used_ = 0;
+    Group group_;
+    /// Where the straight path goes on behind a group, and where it has the flags there.
+    struct GroupEnd {
+        Xbyak::Label done;
+        FlagPlace place = FlagPlace::Memory;
+    };
+    GroupEnd* group_end_ = nullptr; ///< Of the active group; its twin deletes it.
+    bool in_twin_ = false;        ///< Emitting the ungrouped twin of a group.
     std::deque<std::function<void()>> cold_; ///< Code behind the block; may grow while it runs.
 };
 

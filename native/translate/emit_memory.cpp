@@ -4,6 +4,7 @@
 // answer is out of line: first the TLB, which refills the site, then the slow path, which does the whole access.
 #include "arm64/vcpu.h"
 #include "translate/block_translator.h"
+#include "translate/memory_site.h"
 #include "translate/state.h"
 
 #include <cstddef>
@@ -16,104 +17,6 @@ using arm64::Op;
 using arm64::SiteEntry;
 using arm64::Tlb;
 using arm64::TlbEntry;
-
-namespace {
-
-Address in_tlb(int offset) { return qword[reinterpret_cast<const void*>(static_cast<intptr_t>(offset))]; }
-
-/// Places of the sites in the TLB that gs points to. Instructions of one page have sites of their own.
-int site_offset(arm64::GuestPa page, uint64_t page_offset, bool write) {
-    const uint64_t page_number = page.value >> arm64::kPageBits;
-    const auto index = static_cast<int>((page_offset / 4 ^ page_number * 37) % Tlb::kSites);
-    return static_cast<int>(write ? offsetof(Tlb, write_sites) : offsetof(Tlb, read_sites)) +
-           index * static_cast<int>(sizeof(SiteEntry));
-}
-
-enum class Index : uint8_t { Offset, Post, Pre };
-
-/// A load or store as its encoding describes it (C4.1.88).
-struct Transfer {
-    unsigned size_log2 = 0;
-    bool load = false;
-    bool sign_extends = false;
-    bool wide = false; ///< Sign extension to 64 bits.
-    bool pair = false;
-    bool register_offset = false;
-    bool unprivileged = false;
-    bool literal = false;
-    bool ordered = false;
-    bool prefetch = false;
-    Index index = Index::Offset;
-};
-
-/// False: not a plain load or store of general registers.
-bool describe(uint32_t word, Transfer& t) {
-    const auto bits = [word](unsigned high, unsigned low) { return word >> low & ((1u << (high - low + 1)) - 1); };
-    const unsigned size = bits(31, 30), opc = bits(23, 22);
-    const auto set_opc = [&] {
-        t.size_log2 = size;
-        t.load = opc != 0;
-        t.sign_extends = opc >= 2;
-        t.wide = opc == 2;
-        t.prefetch = size == 3 && opc == 2;
-    };
-    if ((word & 0x3F000000) == 0x39000000) { // Unsigned offset
-        set_opc();
-        return true;
-    }
-    if ((word & 0x3F000000) == 0x38000000) {
-        set_opc();
-        if (bits(21, 21) == 0) {
-            switch (bits(11, 10)) {
-            case 1: t.index = Index::Post; break;
-            case 2: t.unprivileged = true; break;
-            case 3: t.index = Index::Pre; break;
-            default: break;
-            }
-            return true;
-        }
-        if (bits(11, 10) == 2) {
-            t.register_offset = true;
-            return true;
-        }
-        if ((word & 0x3FFFFC00) == 0x38BFC000) { // LDAPR
-            t = {.size_log2 = size, .load = true, .ordered = true};
-            return true;
-        }
-        return false; // LSE atomics
-    }
-    if ((word & 0x3E000000) == 0x28000000) { // Pairs
-        t.pair = true;
-        t.load = bits(22, 22) != 0;
-        t.size_log2 = size == 2 ? 3 : 2;
-        t.sign_extends = size == 1;
-        t.wide = true;
-        switch (bits(24, 23)) {
-        case 1: t.index = Index::Post; break;
-        case 3: t.index = Index::Pre; break;
-        default: break;
-        }
-        return true;
-    }
-    if ((word & 0x3F000000) == 0x18000000) { // Literals
-        t.literal = true;
-        t.load = true;
-        t.size_log2 = size == 1 ? 3 : 2;
-        t.sign_extends = size == 2;
-        t.wide = true;
-        t.prefetch = size == 3;
-        return true;
-    }
-    if ((word & 0x3FA00000) == 0x08800000) { // LDAR, LDLAR, STLR, STLLR
-        t.size_log2 = size;
-        t.load = bits(22, 22) != 0;
-        t.ordered = true;
-        return true;
-    }
-    return false;
-}
-
-} // namespace
 
 BlockTranslator::Target BlockTranslator::address_of(const Insn& insn, int64_t displacement) {
     return {e_.read(insn.rn, rdx), static_cast<int32_t>(displacement)};
@@ -162,6 +65,17 @@ void BlockTranslator::emit_check(Access access) {
     auto* back = new Xbyak::Label;
     FlagPlace restored = FlagPlace::Memory;
 
+    if (group_.active && !in_twin_ && !access.unprivileged && !access.aligned &&
+        block_[index_].insn.rn == group_.base && is_member(block_[index_])) {
+        // The group's check answers; whatever came since has left its site's addend alone.
+        a_.putSeg(gs);
+        a_.mov(rcx, in_tlb(group_.site + static_cast<int>(offsetof(SiteEntry, addend))));
+        delete miss;
+        delete slow;
+        delete back;
+        cold_.push_back([after = access.after] { delete after; });
+        return;
+    }
     const auto address = [&] { return ptr[target.base + target.displacement]; };
     if (access.aligned && size > 1) {
         e_.clobber_flags();
@@ -189,8 +103,7 @@ void BlockTranslator::emit_check(Access access) {
         a_.mov(rcx, ptr[rcx + static_cast<int>(offsetof(TlbEntry, addend))]);
         a_.L(*back);
     } else {
-        const int site =
-            site_offset({translation_->pa.value & ~arm64::kPageMask}, block_[index_].insn.page_offset, access.write);
+        const int site = site_offset(translation_->pa, block_[index_].insn.page_offset, access.write);
         const Address negative_page = in_tlb(site + static_cast<int>(offsetof(SiteEntry, negative_page)));
         const Address addend = in_tlb(site + static_cast<int>(offsetof(SiteEntry, addend)));
         const bool keep = !e_.flags_free() && e_.host.bmi2 && e_.techniques.has(Technique::FlagProbe);
@@ -235,7 +148,7 @@ void BlockTranslator::emit_slow_path(const Access& access, Xbyak::Label* miss, X
                           .pair = access.pair,
                           .aligned = access.aligned,
                           .unprivileged = access.unprivileged};
-    const int entry = site_offset({translation_->pa.value & ~arm64::kPageMask}, insn.page_offset, access.write);
+    const int entry = site_offset(translation_->pa, insn.page_offset, access.write);
     const uint8_t* probe =
         access.unprivileged
             ? (access.write ? runtime_.probe_write_unprivileged : runtime_.probe_read_unprivileged)[total_log2]
@@ -281,7 +194,7 @@ void BlockTranslator::emit_slow_path(const Access& access, Xbyak::Label* miss, X
 bool BlockTranslator::emit_memory(const Instruction& instruction) {
     const Insn& insn = instruction.insn;
     Transfer t;
-    if (!describe(insn.word, t)) return false;
+    if (!describe_transfer(insn.word, t)) return false;
     if (t.prefetch) return true;
     check_stack_alignment(insn);
 

@@ -27,10 +27,10 @@ inline constexpr std::array<Home, 11> kHomes{{
     {3, Xbyak::Operand::R9, false},
     {4, Xbyak::Operand::R10, false},
     {5, Xbyak::Operand::R11, false},
+    {6, Xbyak::Operand::R12, true},
+    {7, Xbyak::Operand::R13, true},
     {19, Xbyak::Operand::RBX, true},
     {20, Xbyak::Operand::R14, true},
-    {29, Xbyak::Operand::R13, true},
-    {30, Xbyak::Operand::R12, true},
     {arm64::kStackPointer, Xbyak::Operand::R15, true},
 }};
 

@@ -49,7 +49,8 @@ struct Translation {
     Exit* incoming = nullptr;
     std::deque<Exit> exits;
     std::deque<PageLink> page_links;
-    std::unique_ptr<arm64::Insn[]> helper_insns; ///< For instructions that the interpreter's handlers execute.
+    /// Chains of instructions that the interpreter's handlers execute.
+    std::vector<std::unique_ptr<arm64::Insn[]>> helper_chains;
     std::vector<uint32_t> words;                 ///< Guest code as translated.
 };
 

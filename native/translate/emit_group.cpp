@@ -1,0 +1,140 @@
+// Grouped checks: accesses off one base register with constant offsets (frames, structures) share one check of the page
+// that all of them lie in. Where they do not, the block goes on in an ungrouped twin of those instructions.
+#include "translate/block_translator.h"
+#include "translate/memory_site.h"
+
+#include <algorithm>
+#include <cstddef>
+
+namespace beeline::translate {
+
+using namespace Xbyak::util;
+using arm64::Insn;
+using arm64::SiteEntry;
+
+namespace {
+
+/// Instructions that a group may reach over.
+constexpr unsigned kReach = 16;
+
+/// Data processing: no access, no branch, no helper.
+bool is_data_processing(uint32_t word) {
+    return (word & 0x1C000000) == 0x10000000 || (word & 0x0E000000) == 0x0A000000;
+}
+
+} // namespace
+
+/// A plain access at a constant distance from its base.
+bool BlockTranslator::is_member(const Instruction& instruction) {
+    Transfer t;
+    return instruction.facts.flow == Flow::Next && instruction.insn.op < arm64::kOpCount &&
+           !arm64::uses_vector_registers(arm64::row(static_cast<arm64::Op>(instruction.insn.op)).feature) &&
+           describe_transfer(instruction.insn.word, t) && !t.register_offset && !t.unprivileged && !t.literal &&
+           !t.ordered && !t.prefetch;
+}
+
+BlockTranslator::Group BlockTranslator::find_group(unsigned first) const {
+    Group group;
+    if (!e_.techniques.has(Technique::ProbeGrouping) || !e_.techniques.has(Technique::SiteCache) ||
+        !is_member(block_[first]))
+        return group;
+    group.first = group.last = first;
+    group.base = block_[first].insn.rn;
+    group.low = INT32_MAX;
+    group.high = INT32_MIN;
+    int32_t moved = 0; // How far the base is from where it was.
+    unsigned members = 0;
+    bool written = false;
+    for (unsigned i = first; i < block_.size() && i < first + kReach && !written; i++) {
+        const Instruction& instruction = block_[i];
+        const Insn& insn = instruction.insn;
+        if (!is_member(instruction)) {
+            if (instruction.facts.flow != Flow::Next || !is_data_processing(insn.word) || insn.op >= arm64::kOpCount ||
+                insn.rd == group.base)
+                break;
+            continue;
+        }
+        Transfer t;
+        describe_transfer(insn.word, t);
+        const bool loads_base = t.load && (insn.rd == group.base || (t.pair && insn.ra == group.base));
+        if (insn.rn != group.base) {
+            if (loads_base) break;
+            continue;
+        }
+        const auto immediate = static_cast<int32_t>(static_cast<int64_t>(insn.imm));
+        const int32_t at = moved + (t.index == Index::Post ? 0 : immediate);
+        const int32_t size = (t.pair ? 2 : 1) << t.size_log2;
+        const int32_t low = std::min(group.low, at), high = std::max(group.high, at + size);
+        if (high - low > 512) break;
+        group.low = low;
+        group.high = high;
+        group.last = i;
+        group.write |= !t.load;
+        members++;
+        if (t.index != Index::Offset) moved += immediate;
+        written = loads_base;
+    }
+    group.active = members >= 2;
+    return group;
+}
+
+void BlockTranslator::emit_group_check(const Group& group) {
+    const Instruction& first = block_[group.first];
+    e_.begin_instruction(first.flags_live_before, first.flags_live_after);
+    check_stack_alignment(first.insn);
+    e_.clobber_flags();
+    group_.site = site_offset(translation_->pa, first.insn.page_offset, group.write);
+
+    const int span = group.high - group.low;
+    const Reg64 base = e_.read(group.base, rdx);
+    a_.putSeg(gs);
+    a_.mov(rax, in_tlb(group_.site + static_cast<int>(offsetof(SiteEntry, negative_page))));
+    a_.lea(rax, ptr[rax + base + group.low]);
+    a_.cmp(rax, 4096 - span);
+    auto* miss = new Xbyak::Label;
+    auto* back = new Xbyak::Label;
+    a_.ja(*miss, Xbyak::CodeGenerator::T_NEAR);
+    a_.L(*back);
+
+    group_end_ = new GroupEnd;
+    const FlagPlace place = e_.place();
+    const bool aligned = stack_aligned_;
+    const unsigned counted = counted_;
+    cold_.push_back([this, group = group_, base, span, miss, back, end = group_end_, place, aligned, counted] {
+        a_.L(*miss);
+        a_.lea(rax, ptr[base + group.low]);
+        a_.mov(ecx, group.site);
+        a_.call((group.write ? runtime_.probe_write : runtime_.probe_read)[0]);
+        Xbyak::Label twin;
+        a_.jnz(twin);
+        a_.lea(rax, ptr[base + group.low]);
+        a_.and_(eax, 4095);
+        a_.cmp(eax, 4096 - span);
+        a_.jbe(*back, Xbyak::CodeGenerator::T_NEAR);
+        a_.L(twin);
+        e_.set_place(place);
+        stack_aligned_ = aligned;
+        counted_ = counted;
+        in_twin_ = true;
+        for (index_ = group.first; index_ <= group.last; index_++) emit_instruction(index_);
+        in_twin_ = false;
+        // The straight path goes on with the flags where it has them.
+        const Instruction& last = block_[group.last];
+        if (last.flags_live_after && e_.place() != end->place) {
+            if (e_.place() == FlagPlace::Memory) {
+                e_.load_flags();
+                if (end->place == FlagPlace::Add) a_.cmc();
+            } else if (end->place == FlagPlace::Memory) {
+                e_.store_flags(e_.place());
+            } else {
+                a_.cmc();
+            }
+        }
+        a_.jmp(end->done, Xbyak::CodeGenerator::T_NEAR);
+        delete miss;
+        delete back;
+        delete end;
+    });
+}
+
+} // namespace beeline::translate
