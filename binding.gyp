@@ -34,7 +34,7 @@
         "-fno-exceptions",
         "-foptimize-sibling-calls"
       ],
-      "libraries": ["-lfmt", "-lfdt", "-lz", "-lpthread"]
+      "libraries": ["-lfmt", "-lfdt", "-lz", "-lZydis", "-lpthread"]
     }
   ]
 }

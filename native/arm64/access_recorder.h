@@ -10,7 +10,7 @@ class AccessRecorder {
 public:
     virtual ~AccessRecorder() = default;
     /// `size` bytes at `host` are about to be written, or may be.
-    virtual void before_write(const uint8_t* host, size_t size) = 0;
+    virtual void before_write(uint8_t* host, size_t size) = 0;
 };
 
 } // namespace beeline::arm64

@@ -7,10 +7,11 @@ namespace {
 
 constexpr uint64_t kSctlrM = 1u << 0, kSctlrA = 1u << 1, kSctlrE0e = 1u << 24, kSctlrEe = 1u << 25;
 
-/// Holds no page: every access takes the slow path. Never written.
-Tlb never_hitting_tlb;
+Tlb missing;
 
 } // namespace
+
+Tlb& Vcpu::never_hitting_tlb() { return missing; }
 
 bool big_endian_data(const Vcpu& cpu) {
     return (cpu.state.sys.sctlr_el1 & (cpu.state.pstate.el == 0 ? kSctlrE0e : kSctlrEe)) != 0;
@@ -45,8 +46,8 @@ void Vcpu::update_execution_context() {
     const ExecutionContext context = execution_context(*this);
     // With the MMU off all data accesses are to Device memory, where unaligned ones fault.
     const bool slow = context.big_endian || !context.mmu || (sys.sctlr_el1 & kSctlrA) != 0;
-    data_tlb = slow ? &never_hitting_tlb : &space->tlb[static_cast<unsigned>(regime_)];
-    unprivileged_tlb = slow ? &never_hitting_tlb : &space->tlb[static_cast<unsigned>(unprivileged_regime_)];
+    data_tlb = slow ? &missing : &space->tlb[static_cast<unsigned>(regime_)];
+    unprivileged_tlb = slow ? &missing : &space->tlb[static_cast<unsigned>(unprivileged_regime_)];
 
     lookup_tags_[0] = space->generation << 24 | uint64_t{asid} << 8 | pack_context(context);
     lookup_tags_[1] = translations.upper_generation() << 24 | kTagUpperHalf | pack_context(context);

@@ -191,7 +191,7 @@ bool write_mair(Vcpu& cpu, const SystemRegister& reg, uint64_t value) {
 }
 
 bool read_isr(Vcpu& cpu, const SystemRegister&, uint64_t& value) {
-    const uint32_t lines = cpu.lines();
+    const uint32_t lines = cpu.visible_lines();
     value = ((lines & static_cast<uint32_t>(Line::Irq)) != 0 ? spsr::kI : 0) |
             ((lines & static_cast<uint32_t>(Line::Fiq)) != 0 ? spsr::kF : 0);
     return true;

@@ -17,7 +17,7 @@ constexpr size_t kLongestMaintenanceQueue = 256;
 }
 
 Vcpu::Vcpu(CpuModel model, unsigned index, Environment& environment)
-    : environment_(environment), features_(&cpu_features(model)),
+    : environment_(&environment), features_(&cpu_features(model)),
       blocks_(std::make_unique<BlockCache>(*features_, counters)), model_(model), index_(index) {
     reset(0, 0);
 }
@@ -29,7 +29,7 @@ void Vcpu::reset(uint64_t pc, uint64_t x0) {
     state.pc = pc;
     state.x[0] = x0;
     // Affinity 0 counts up to 8 or 16 CPUs, as many as one GICv2, or one SGI target list of GICv3, can address.
-    const unsigned cluster = environment_.has_gic_system_registers() ? 16 : 8;
+    const unsigned cluster = environment_->has_gic_system_registers() ? 16 : 8;
     state.mpidr_el1 = uint64_t{1} << 31 | uint64_t{index_ / cluster} << 8 | index_ % cluster;
     state.exclusive.va = ExclusiveMonitor::kInvalid;
     reset_system_registers(*this);
@@ -125,7 +125,7 @@ Block* Vcpu::find_block() {
         enter_fault(*this, pc);
         return nullptr;
     }
-    const uint8_t* host_page = environment_.host_page({pa.value & ~kPageMask}, false);
+    const uint8_t* host_page = environment_->host_page({pa.value & ~kPageMask}, false);
     if (host_page == nullptr) {
         fault = {.kind = Fault::Kind::External, .access = Access::Fetch, .va = pc};
         enter_fault(*this, pc);

@@ -19,6 +19,7 @@ namespace beeline::arm64 {
 
 struct Block;
 struct CpuFeatures;
+class AccessRecorder;
 class BlockCache;
 class ExecutionTier;
 
@@ -73,12 +74,16 @@ public:
     /// Applies queued maintenance now (used while waiting in Environment::synchronize()).
     void serve_maintenance();
     /// An unmasked interrupt is pending, or would be but for PSTATE (WFI wakes on either).
-    bool interrupt_pending() const { return lines() != 0; }
+    bool interrupt_pending() const { return visible_lines() != 0; }
+    /// The lines as instructions see them.
+    uint32_t visible_lines() const { return held_lines == kLinesNotHeld ? lines() : held_lines; }
 
     unsigned index() const { return index_; }
     CpuModel model() const { return model_; }
     const CpuFeatures& features() const { return *features_; }
-    Environment& environment() const { return environment_; }
+    Environment& environment() const { return *environment_; }
+    /// Puts something between the CPU and its environment, or takes it out. Before the first run().
+    void set_environment(Environment& environment) { environment_ = &environment; }
 
     // The parts below are public because the interpreter's handlers are free functions.
     CpuState state{};
@@ -101,6 +106,14 @@ public:
     Fault fault{};             ///< Set by a failed access; consumed by take_fault().
     uint64_t transfer[2]{};    ///< Result of a slow-path load, source of a slow-path store.
     Counters counters{};
+
+    /// For checking one tier against another: sees every write of the slow path, which then leaves the first-level TLB
+    /// as it is; and interrupt lines that stand still.
+    AccessRecorder* recorder = nullptr;
+    static constexpr uint32_t kLinesNotHeld = ~uint32_t{0};
+    uint32_t held_lines = kLinesNotHeld;
+    /// Holds no page: every access takes the slow path. Never written.
+    static Tlb& never_hitting_tlb();
 
     /// Room for what the execution tier's code addresses relative to `state`.
     static constexpr size_t kTierAreaBytes = 4096;
@@ -161,7 +174,7 @@ private:
     Block* find_block();
     bool serve_requests();
 
-    Environment& environment_;
+    Environment* environment_;
     const CpuFeatures* features_;
     std::unique_ptr<BlockCache> blocks_;
     std::unique_ptr<ExecutionTier> tier_;

@@ -1,5 +1,6 @@
 // Memory accesses that the first-level TLB does not answer, and maintenance of everything that caches translations.
 
+#include "arm64/access_recorder.h"
 #include "arm64/execution_context.h"
 #include "arm64/features.h"
 #include "arm64/interpreter/block_cache.h"
@@ -32,7 +33,7 @@ bool fail_alignment(Vcpu& cpu, uint64_t va, Access access, AccessFlags flags) {
 
 /// Enters a page of plain memory in the first-level TLB of the regime.
 void fill_tlb(Vcpu& cpu, uint64_t va, Regime regime, const Translation& translation, uint8_t* host, Access access) {
-    if (translation.device || page_watched(cpu, va)) return;
+    if (translation.device || cpu.recorder != nullptr || page_watched(cpu, va)) return;
     const uint64_t page = va & ~kPageMask;
     uint8_t* const host_page = host - (va & kPageMask);
     bool write = translation.writable;
@@ -180,6 +181,7 @@ bool Vcpu::store_slow(uint64_t va, unsigned size, Regime regime, AccessFlags fla
         if (piece.host == nullptr) {
             if (!write_device(*this, piece, bytes)) return false;
         } else {
+            if (recorder != nullptr) recorder->before_write(piece.host, piece.size);
             copy_atomically(piece.host, bytes, piece.size);
             counters.tlb_misses++;
             fill_tlb(*this, piece.va, regime, piece.translation, piece.host, Access::Write);
@@ -207,6 +209,7 @@ uint8_t* Vcpu::atomic_pointer(uint64_t va, unsigned size, bool read_only) {
             .kind = Fault::Kind::UnsupportedExclusive, .access = read_only ? Access::Read : Access::Write, .va = va};
         return nullptr;
     }
+    if (recorder != nullptr && !read_only) recorder->before_write(piece.host, size);
     counters.tlb_misses++;
     fill_tlb(*this, va, regime_, piece.translation, piece.host, read_only ? Access::Read : Access::Write);
     return piece.host;

@@ -36,6 +36,8 @@ public:
     virtual ~SystemControl() = default;
     virtual void guest_power_off() = 0;
     virtual void guest_reset() = 0;
+    /// Beeline itself cannot go on.
+    virtual void internal_error(std::string detail) = 0;
 };
 
 struct BoardConfig {

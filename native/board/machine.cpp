@@ -168,6 +168,11 @@ public:
         supervisor_wake_.notify_one();
     }
 
+    void internal_error(std::string detail) override {
+        board_->hold(Hold::Reset);
+        request_exit(ExitCause::InternalError, std::move(detail));
+    }
+
 private:
     Status load() {
         Result<Boot> boot = load_images(config_, *memory_, board_->flash(), board_tree_);
@@ -304,6 +309,12 @@ Result<std::unique_ptr<Machine>> Machine::create(const MachineConfig& config, Ma
         return cpus_error(
             fmt::format("{} CPUs are more than the {} that GICv{} serves", config.cpus, most, config.gic_version),
             config.gic_version == 2 ? "give up to 8, or choose --gic 3" : fmt::format("give up to {}", most));
+    if (config.direct_options.verify && !config.direct)
+        return value_error("--verify", "there are no translations to verify in the interpreter",
+                           "leave --tier away, or give --tier direct");
+    if (config.direct_options.verify && config.cpus != 1)
+        return value_error("--verify", fmt::format("it is for one CPU, and there are {}", config.cpus),
+                           "give --cpus 1");
     Result<std::unique_ptr<GuestMemory>> memory =
         GuestMemory::create(config.memory_bytes, arm64::cpu_features(config.cpu_model).pa_bits);
     if (!memory) return std::move(memory.error());

@@ -1,7 +1,8 @@
 // Boots a guest on the native core alone, without the control plane: for work on the core itself.
 //
 //     beeline_boot --kernel F [--initrd F] [--append S] [--dtb F] [--memory MIB] [--cpus N] [--cpu n1|a57] [--gic 2|3]
-//                  [--load FILE@ADDRESS]... [--tier interpreter|direct] [--visits N] [--disable TECHNIQUE]... [--no-reboot] [--timeout SECONDS] [--dump-dtb FILE]
+//                  [--load FILE@ADDRESS]... [--tier interpreter|direct] [--visits N] [--disable TECHNIQUE]... [--verify]
+//                  [--no-reboot] [--timeout SECONDS] [--dump-dtb FILE]
 //
 // The guest's serial port is on standard input and output; counters go to standard error at the end.
 #include "board/machine.h"
@@ -111,6 +112,10 @@ int main(int argc, char** argv) {
         const std::string_view option = argv[i];
         if (option == "--no-reboot") {
             config.no_reboot = true;
+            continue;
+        }
+        if (option == "--verify") {
+            config.direct_options.verify = true;
             continue;
         }
         if (i + 1 == argc) return usage("an option lacks its value");

@@ -27,6 +27,7 @@ constexpr unsigned kSegments = 12;
 Block helper_block = [] {
     Block block{};
     block.count = kMaxInstructions;
+    block.context = 0xFF; // Nobody's: run() links nothing to it.
     return block;
 }();
 
@@ -43,21 +44,45 @@ void set_gs_base(const void* base, bool instruction) {
 
 } // namespace
 
-std::unique_ptr<DirectTier> DirectTier::create(arm64::Vcpu& cpu, const DirectOptions& options) {
+std::unique_ptr<DirectTier> DirectTier::create(arm64::Vcpu& cpu, const DirectOptions& options,
+                                               Verifier::Report on_difference) {
     auto cache = host::CodeCache::create(kRuntimeBytes, kSegmentBytes, kSegments);
     if (cache == nullptr) return nullptr;
-    return std::unique_ptr<DirectTier>(new DirectTier(cpu, options, std::move(cache)));
+    DirectOptions effective = options;
+    if (options.verify) {
+        // Every block comes back after its end.
+        for (const Technique technique : {Technique::BlockLinking, Technique::CrossPageLinking,
+                                          Technique::IndirectTable, Technique::ReturnStack})
+            effective.techniques.disable(technique);
+    }
+    auto tier = std::unique_ptr<DirectTier>(new DirectTier(cpu, effective, std::move(cache)));
+    if (options.verify)
+        tier->verifier_ = std::make_unique<Verifier>(cpu, !options.techniques.has(Technique::FlagLookAhead),
+                                                     std::move(on_difference));
+    return tier;
 }
 
 DirectTier::DirectTier(arm64::Vcpu& cpu, const DirectOptions& options, std::unique_ptr<host::CodeCache> cache)
     : cpu_(cpu), options_(options), cache_(std::move(cache)), assembler_(cache_->writable(), cache_->size()),
-      translator_(assembler_, cpu, options.techniques, host::cpu_flags()), segments_(kSegments), discarded_(kSegments),
+      translator_(assembler_, cpu, options_.techniques, host::cpu_flags()), segments_(kSegments), discarded_(kSegments),
       indirect_(kIndirectEntries, IndirectEntry{~uint64_t{0}, ~uint64_t{0}, nullptr, nullptr}) {
     translator_.generate_runtime(cache_->executable(), cache_->writable());
     translated_state(cpu).indirect_table = indirect_.data();
 }
 
 void DirectTier::enter(const Translation& translation) {
+    if (verifier_ == nullptr) {
+        execute(translation);
+        return;
+    }
+    verifier_->check(translation, [&] {
+        // Interpreted instructions of the block find nothing to go on with.
+        cpu_.lookup_tag = ~uint64_t{0};
+        execute(translation);
+    });
+}
+
+void DirectTier::execute(const Translation& translation) {
     counters_.entries++;
     cpu_.page_va = cpu_.state.pc & ~kPageMask;
     cpu_.block = &helper_block;

@@ -5,6 +5,7 @@
 #include "host/code_cache.h"
 #include "translate/block_translator.h"
 #include "translate/state.h"
+#include "translate/verifier.h"
 
 #include <memory>
 #include <unordered_map>
@@ -16,6 +17,8 @@ struct DirectOptions {
     Techniques techniques;
     /// Entries of a block by the interpreter before it is translated; 0: at once.
     uint32_t visits_before_translation = 0;
+    /// Check every execution of a block against the interpreter (verifier.h). Blocks are then not linked.
+    bool verify = false;
 };
 
 struct DirectCounters {
@@ -31,8 +34,9 @@ struct DirectCounters {
 
 class DirectTier final : public arm64::ExecutionTier {
 public:
-    /// nullptr: the host gave no memory for code.
-    static std::unique_ptr<DirectTier> create(arm64::Vcpu& cpu, const DirectOptions& options);
+    /// nullptr: the host gave no memory for code. `on_difference` is called when verification fails.
+    static std::unique_ptr<DirectTier> create(arm64::Vcpu& cpu, const DirectOptions& options,
+                                              Verifier::Report on_difference = {});
 
     bool run_known() override;
     bool run_block(arm64::Block& block) override;
@@ -51,6 +55,7 @@ private:
     Translation* find(arm64::GuestPa pa, uint8_t context);
     Translation* translate(arm64::GuestPa pa, uint8_t context);
     void enter(const Translation& translation);
+    void execute(const Translation& translation);
     void link_last_exit(Translation& target);
     void link(Exit& exit, Translation& target);
     void unlink(Exit& exit);
@@ -64,6 +69,7 @@ private:
     std::unique_ptr<host::CodeCache> cache_;
     host::Assembler assembler_;
     BlockTranslator translator_;
+    std::unique_ptr<Verifier> verifier_;
 
     std::unordered_map<uint64_t, std::unique_ptr<Translation>> translations_;
     std::unordered_map<uint64_t, std::vector<Translation*>> pages_; ///< By physical page.

@@ -1,0 +1,254 @@
+#include "translate/verifier.h"
+
+#include "arm64/execution_context.h"
+#include "arm64/features.h"
+#include "arm64/interpreter/block.h"
+#include "arm64/interpreter/dispatch.h"
+#include "translate/difference_report.h"
+#include "translate/instruction_facts.h"
+#include "translate/runtime.h"
+#include "translate/state.h"
+
+#include <cstring>
+#include <fmt/format.h>
+#include <utility>
+
+namespace beeline::translate {
+
+using arm64::Insn;
+using arm64::kPageMask;
+using arm64::kPageSize;
+using arm64::Vcpu;
+namespace nzcv = arm64::nzcv;
+
+namespace {
+
+/// No block has this tag: nothing that the interpreter finds by itself is executed behind the block.
+constexpr uint64_t kNoTag = ~uint64_t{0};
+
+/// Stands for the interpreter's block: one instruction long, of a context that no block has.
+arm64::Block single_block = [] {
+    arm64::Block block{};
+    block.count = 1;
+    block.context = 0xFF;
+    return block;
+}();
+
+} // namespace
+
+Verifier::Verifier(Vcpu& cpu, bool exact_flags, Report report)
+    : cpu_(cpu), exact_flags_(exact_flags), report_(std::move(report)), environment_(cpu.environment(), writes_) {
+    cpu.set_environment(environment_);
+}
+
+Verifier::~Verifier() { cpu_.set_environment(environment_.machine()); }
+
+Verifier::Snapshot Verifier::save() const {
+    return {.state = cpu_.state,
+            .debug = cpu_.debug,
+            .counters = cpu_.counters,
+            .fault = cpu_.fault,
+            .pending_link = cpu_.pending_link,
+            .page_va = cpu_.page_va,
+            .block = cpu_.block,
+            .event = cpu_.event_pending(),
+            .exit_pending = cpu_.exit_pending};
+}
+
+void Verifier::restore(const Snapshot& snapshot) {
+    cpu_.state = snapshot.state;
+    cpu_.debug = snapshot.debug;
+    cpu_.counters = snapshot.counters;
+    cpu_.fault = snapshot.fault;
+    cpu_.pending_link = snapshot.pending_link;
+    cpu_.page_va = snapshot.page_va;
+    cpu_.block = snapshot.block;
+    cpu_.exit_pending = snapshot.exit_pending;
+    if (snapshot.event)
+        cpu_.set_event();
+    else
+        cpu_.consume_event();
+    cpu_.update_execution_context();
+}
+
+Verifier::Progress Verifier::progress_since(const Snapshot& snapshot) const {
+    return {cpu_.counters.instructions - snapshot.counters.instructions,
+            cpu_.counters.exceptions - snapshot.counters.exceptions};
+}
+
+/// Executes the instruction at state.pc. False: it was the last one in the block, or left it.
+bool Verifier::step(const Translation& translation) {
+    const uint64_t pc = cpu_.state.pc;
+    const uint64_t exceptions = cpu_.counters.exceptions;
+    Insn chain[2];
+    arm64::bind(chain[0], translation.words[((pc & kPageMask) - (translation.pa.value & kPageMask)) / 4],
+                arm64::unpack_context(translation.context), cpu_.features());
+    chain[0].page_offset = static_cast<uint16_t>(pc & kPageMask);
+    chain[0].index = 1;
+    chain[1] = Insn{.handler = stop_handler};
+    cpu_.page_va = pc & ~kPageMask;
+    cpu_.block = &single_block;
+    cpu_.lookup_tag = kNoTag;
+    cpu_.data_tlb = cpu_.unprivileged_tlb = &Vcpu::never_hitting_tlb();
+    cpu_.counters.instructions++;
+    Insn* insn = &chain[0];
+    while (insn != nullptr && insn != &chain[1]) insn = insn->handler(cpu_, insn);
+    if (insn != nullptr) {
+        cpu_.state.pc = pc + 4;
+        return true;
+    }
+    return facts_of(chain[0]).flow == Flow::Conditional && cpu_.state.pc == pc + 4 &&
+           cpu_.counters.exceptions == exceptions;
+}
+
+/// At most `steps` instructions along the block.
+void Verifier::interpret(const Translation& translation, unsigned steps) {
+    const Snapshot begin = save();
+    const uint64_t first = cpu_.state.pc;
+    steps_.clear();
+    bool goes_on = true;
+    for (unsigned i = 0; goes_on && i < steps && cpu_.state.pc == first + uint64_t{i} * 4; i++) {
+        goes_on = step(translation);
+        steps_.push_back(progress_since(begin));
+    }
+}
+
+/// Whatever is executed from `offset` on overwrites the flags before it reads them.
+bool Verifier::flags_dead_at(const Translation& translation, int64_t offset, unsigned branches) const {
+    constexpr unsigned kInstructions = kMaxInstructions + 32;
+    const uint8_t* const page = environment_.machine().host_page({translation.pa.value & ~kPageMask}, false);
+    if (page == nullptr) return false;
+    for (unsigned i = 0; i < kInstructions; i++, offset += 4) {
+        if (offset < 0 || offset >= static_cast<int64_t>(kPageSize)) return false;
+        uint32_t word;
+        std::memcpy(&word, page + offset, sizeof word);
+        Insn insn;
+        arm64::bind(insn, word, arm64::unpack_context(translation.context), cpu_.features());
+        const Facts facts = facts_of(insn);
+        if (facts.flags.reads) return false;
+        if (facts.flags.writes) return true;
+        switch (facts.flow) {
+        case Flow::Next: break;
+        case Flow::Branch:
+            if (branches-- == 0) return false;
+            offset += branch_distance(insn) - 4;
+            break;
+        case Flow::Conditional:
+            if (branches-- == 0 || !flags_dead_at(translation, offset + branch_distance(insn), branches)) return false;
+            break;
+        case Flow::Indirect:
+        case Flow::Leaves: return false;
+        }
+    }
+    return false;
+}
+
+void Verifier::check(const Translation& translation, const std::function<void()>& execute) {
+    if (failed_) {
+        execute();
+        return;
+    }
+    blocks_checked_++;
+    const bool dropped = std::exchange(flags_dropped_, false) && dropped_pc_ == cpu_.state.pc &&
+                         dropped_instructions_ == cpu_.counters.instructions;
+    const uint32_t dropped_before = dropped_flags_;
+    Snapshot before = save();
+    cpu_.held_lines = cpu_.lines();
+
+    writes_.clear();
+    cpu_.recorder = &writes_;
+    environment_.record();
+    interpret(translation, static_cast<unsigned>(translation.words.size()));
+    cpu_.recorder = nullptr;
+    writes_.note_after();
+    writes_.undo();
+    Snapshot expected = save();
+    restore(before);
+
+    if (dropped) cpu_.state.nzcv = dropped_flags_;
+    environment_.replay();
+    execute();
+    differences_.clear();
+    if (!environment_.mismatch().empty()) differences_.push_back(environment_.mismatch());
+    const Snapshot actual = save();
+    const std::vector<WriteLog::Patch> memory = writes_.contents();
+
+    // Where did the block leave?
+    const Progress progress = progress_since(before);
+    size_t steps = 0;
+    while (steps < steps_.size() && (steps == 0 ? Progress{} : steps_[steps - 1]) != progress) steps++;
+    const bool reached = (steps == 0 ? Progress{} : steps_[steps - 1]) == progress;
+    if (!reached) {
+        differences_.push_back(fmt::format("it retired {} instructions with {} exceptions, the interpreter {} with {}",
+                                           progress.instructions, progress.exceptions, steps_.back().instructions,
+                                           steps_.back().exceptions));
+    } else if (steps != steps_.size()) {
+        writes_.undo();
+        restore(before);
+        environment_.replay();
+        // The log stays as it is: the same writes in the same order, but fewer.
+        WriteLog again;
+        cpu_.recorder = &again;
+        interpret(translation, static_cast<unsigned>(steps));
+        cpu_.recorder = nullptr;
+        writes_.note_after();
+        expected = save();
+    }
+    cpu_.held_lines = Vcpu::kLinesNotHeld;
+    restore(actual);
+    compare_memory(memory);
+    compare(translation, before, expected, actual);
+    if (!differences_.empty() && dropped)
+        differences_.push_back(
+            fmt::format("the flags on entry were {:#x}, where the block before should have left {:#x}", dropped_before,
+                        before.state.nzcv));
+    for (const WriteLog::Patch& patch : memory) std::memcpy(patch.host, patch.bytes, patch.size);
+    environment_.finish();
+    if (!differences_.empty()) fail(translation, before, expected, actual);
+}
+
+void Verifier::compare_memory(const std::vector<WriteLog::Patch>& actual) {
+    for (size_t i = 0; i < actual.size(); i++) {
+        const WriteLog::Entry& entry = writes_.entries()[i];
+        if (std::memcmp(entry.after, actual[i].bytes, entry.size) == 0) continue;
+        std::string bytes[3];
+        for (unsigned n = 0; n < entry.size; n++) {
+            bytes[0] += fmt::format("{:02x}", entry.before[n]);
+            bytes[1] += fmt::format("{:02x}", entry.after[n]);
+            bytes[2] += fmt::format("{:02x}", actual[i].bytes[n]);
+        }
+        differences_.push_back(fmt::format("write {} of {} bytes: before {}, interpreter {}, translated {}", i,
+                                           entry.size, bytes[0], bytes[1], bytes[2]));
+    }
+}
+
+void Verifier::compare(const Translation& translation, const Snapshot& before, const Snapshot& expected,
+                       const Snapshot& actual) {
+    const arm64::CpuState& right = expected.state;
+    // Flags that differ are judged by what becomes of them; those that an exception saved, at once.
+    if (actual.counters.exceptions != before.counters.exceptions) {
+        const uint64_t difference = right.sys.spsr_el1 ^ actual.state.sys.spsr_el1;
+        if (difference != 0 && (difference & ~uint64_t{nzcv::kMask}) == 0 &&
+            right.sys.elr_el1 == actual.state.sys.elr_el1 &&
+            flags_dead_at(translation, static_cast<int64_t>(right.sys.elr_el1 - (before.state.pc & ~kPageMask)), 6))
+            cpu_.state.sys.spsr_el1 = right.sys.spsr_el1;
+    }
+    if (right.nzcv != actual.state.nzcv && !exact_flags_) {
+        flags_dropped_ = true;
+        dropped_flags_ = actual.state.nzcv;
+        dropped_pc_ = actual.state.pc;
+        dropped_instructions_ = actual.counters.instructions;
+        cpu_.state.nzcv = right.nzcv;
+    }
+    describe_differences(right, cpu_.state, differences_);
+    if (expected.event != actual.event) differences_.push_back("the event register");
+    if (expected.debug.stepped != actual.debug.stepped) differences_.push_back("the software step state");
+}
+
+void Verifier::fail(const Translation& translation, const Snapshot& before, const Snapshot& expected,
+                    const Snapshot& actual) {
+    failed_ = true;
+    report_(difference_report(translation, differences_, {before.state, expected.state, actual.state}));
+}
+
+} // namespace beeline::translate
