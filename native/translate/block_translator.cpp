@@ -534,6 +534,3 @@ bool BlockTranslator::emit_control(const Instruction& instruction, unsigned inde
 }
 
 } // namespace beeline::translate
-namespace beeline::translate {
-[[gnu::weak]] bool emit_data_processing(Emitter&, const arm64::Insn&) { return false; }
-} // namespace beeline::translate
