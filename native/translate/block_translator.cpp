@@ -6,7 +6,10 @@
 #include "arm64/vcpu.h"
 #include "translate/state.h"
 
+#include <cstdio>
+#include <cstdlib>
 #include <cstring>
+#include <fmt/format.h>
 
 namespace beeline::translate {
 
@@ -66,12 +69,10 @@ void BlockTranslator::decode(arm64::GuestPa pa, uint8_t context, const uint8_t* 
 
 bool BlockTranslator::flags_live_at(int64_t offset, unsigned depth) const {
     if (!e_.techniques.has(Technique::FlagLookAhead)) return true;
-    const arm64::ExecutionContext execution = arm64::unpack_context(context_);
     for (unsigned n = 0; n < kLookAheadInstructions; n++, offset += 4) {
         if (offset < 0 || offset >= static_cast<int64_t>(kPageSize)) return true;
-        Insn insn;
-        arm64::bind(insn, word_at(host_page_, static_cast<uint64_t>(offset)), execution, cpu_.features());
-        const Facts facts = facts_of(insn);
+        const uint32_t word = word_at(host_page_, static_cast<uint64_t>(offset));
+        const Facts facts = facts_of(word);
         if (facts.flags.reads) return true;
         if (facts.flags.writes) return false;
         switch (facts.flow) {
@@ -79,12 +80,12 @@ bool BlockTranslator::flags_live_at(int64_t offset, unsigned depth) const {
         case Flow::Branch:
             if (depth == 0) return true;
             depth--;
-            offset += arm64::Insn(insn).imm - 4;
+            offset += branch_distance(word) - 4;
             break;
         case Flow::Conditional:
             if (depth == 0) return true;
             depth--;
-            if (flags_live_at(offset + branch_distance(insn), depth)) return true;
+            if (flags_live_at(offset + branch_distance(word), depth)) return true;
             break;
         case Flow::Indirect:
         case Flow::Leaves: return true;
@@ -165,6 +166,12 @@ std::unique_ptr<Translation> BlockTranslator::translate(arm64::GuestPa pa, uint8
     for (size_t i = 0; i < cold_.size(); i++) cold_[i]();
     translation_->writable = begin;
     translation_->size = static_cast<uint32_t>(a_.getCurr() - begin);
+    if (const int error = Xbyak::GetError(); error != 0) {
+        // An emitter asked for an instruction that does not exist: our own mistake, never the guest's.
+        fmt::print(stderr, "beeline: cannot encode the host code for the block at physical {:#x}: {}\n", pa.value,
+                   Xbyak::ConvertErrorToString(error));
+        std::abort();
+    }
     return translation;
 }
 

@@ -26,6 +26,7 @@ constexpr unsigned kSegments = 12;
 /// The interpreter's handlers take unretired instructions off a count by the block that they are in.
 Block helper_block = [] {
     Block block{};
+    block.pa.value = ~uint64_t{0}; // Next to no block: never linked.
     block.count = kMaxInstructions;
     block.context = 0xFF; // Nobody's: run() links nothing to it.
     return block;

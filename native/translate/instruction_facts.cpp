@@ -122,10 +122,30 @@ std::vector<Facts> make_all() {
     return all;
 }
 
+const std::vector<Facts>& all_facts() {
+    static const std::vector<Facts> all = make_all();
+    return all;
+}
+
 } // namespace
 
+Facts facts_of(uint32_t word) {
+    const arm64::Row* row = arm64::decode(word);
+    if (row == nullptr) return {.flow = Flow::Leaves, .flags = {true, false}};
+    return all_facts()[static_cast<unsigned>(row->op)];
+}
+
+int64_t branch_distance(uint32_t word) {
+    const auto field = [word](unsigned low, unsigned width) {
+        return static_cast<int64_t>(static_cast<uint64_t>(word) << (64 - low - width)) >> (64 - width) << 2;
+    };
+    if ((word & 0x7C000000) == 0x14000000) return field(0, 26);  // B, BL
+    if ((word & 0x7E000000) == 0x36000000) return field(5, 14);  // TBZ, TBNZ
+    return field(5, 19);                                         // B.cond, CBZ, CBNZ
+}
+
 Facts facts_of(const arm64::Insn& insn) {
-    static const std::vector<Facts> all = make_all();
+    const std::vector<Facts>& all = all_facts();
     if (insn.op >= all.size()) return {.flow = Flow::Leaves, .flags = {true, false}};
     Facts facts = all[insn.op];
     if (facts.flow == Flow::Next && insn.ends_block) facts = {.flow = Flow::Leaves, .flags = {true, false}};

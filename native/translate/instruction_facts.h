@@ -28,8 +28,13 @@ struct Facts {
 };
 
 Facts facts_of(const arm64::Insn& insn);
+/// The same from the encoding alone: exact for flags and branches; what leaves for reasons of its own is Next and reads
+/// the flags.
+Facts facts_of(uint32_t word);
 
-/// Byte distance from the instruction to the target of a direct branch.
+/// Byte distance from a direct branch to its target, by its encoding.
+int64_t branch_distance(uint32_t word);
+/// The same of a decoded instruction.
 inline int64_t branch_distance(const arm64::Insn& insn) { return static_cast<int64_t>(insn.imm); }
 
 } // namespace beeline::translate
