@@ -84,11 +84,7 @@ void Emitter::set_immediate(unsigned number, uint64_t value) {
     if (has_home(number)) {
         move_immediate(home(number), value);
     } else if (static_cast<int64_t>(value) == static_cast<int32_t>(value)) {
-<<<<<<< ours
-        a.mov(slot(number), value);
-=======
         a.mov(slot(number), value); // Sign-extended from 32 bits.
->>>>>>> theirs
     } else {
         move_immediate(rax, value);
         a.mov(slot(number), rax);
