@@ -138,6 +138,11 @@ void BlockTranslator::emit_check(Access access) {
     emit_slow_path(access, miss, slow, back, restored);
 }
 
+void BlockTranslator::guard_accesses(const uint8_t* begin, const uint8_t* end) {
+    const auto offset = [this](const uint8_t* p) { return static_cast<uint32_t>(p - translation_->writable); };
+    translation_->accesses.push_back({offset(begin), offset(end), offset(a_.getCurr())});
+}
+
 void BlockTranslator::emit_slow_path(const Access& access, Xbyak::Label* miss, Xbyak::Label* slow, Xbyak::Label* back,
                                      FlagPlace restored) {
     const unsigned total_log2 = access.size_log2 + (access.pair ? 1 : 0);
@@ -160,6 +165,7 @@ void BlockTranslator::emit_slow_path(const Access& access, Xbyak::Label* miss, X
             e_.load_flags();
             if (restored == FlagPlace::Add) a_.cmc();
         };
+        guard_accesses(back->getAddress(), access.after->getAddress());
         a_.L(*miss);
         if (restored != FlagPlace::Memory) e_.store_flags(restored);
         if (needs_probe) {
@@ -246,7 +252,11 @@ bool BlockTranslator::emit_memory(const Instruction& instruction) {
             default: return r;
             }
         };
-        const unsigned rd = insn.rd, ra = insn.ra;
+        // A load into the base that it writes back to (CONSTRAINED UNPREDICTABLE) leaves the address.
+        const auto destination = [&](unsigned number) {
+            return t.index != Index::Offset && number == insn.rn ? unsigned{arm64::kDiscard} : number;
+        };
+        const unsigned rd = destination(insn.rd), ra = destination(insn.ra);
         const auto finish = [this, extend, part, t, rd, ra](bool) {
             if (t.pair && rd != ra) {
                 const Reg64 to = e_.target(ra, rdx);

@@ -20,10 +20,14 @@ Facts facts_of_row(const arm64::Row& row) {
     const std::string_view operands = row.operands;
     if (vector) {
         facts.flags.reads = false;
-        const bool memory = operands.find('[') != std::string_view::npos;
-        const bool general = operands.find("<X") != std::string_view::npos ||
-                             operands.find("<W") != std::string_view::npos ||
-                             operands.find("<R") != std::string_view::npos;
+        // Loads and stores: bit 27 set, bit 25 clear (C4.1).
+        std::string bits;
+        for (const char c : std::string_view(row.pattern))
+            if (c != ' ' && c != '_') bits.push_back(c);
+        const bool memory = bits[4] == '1' && bits[6] == '0';
+        const bool general =
+            operands.find("<X") != std::string_view::npos || operands.find("<W") != std::string_view::npos ||
+            operands.find("<R") != std::string_view::npos || operands.find("_general_") != std::string_view::npos;
         facts.helper = memory || general ? Helper::Full : Helper::Light;
     }
     return facts;
@@ -139,9 +143,9 @@ int64_t branch_distance(uint32_t word) {
     const auto field = [word](unsigned low, unsigned width) {
         return static_cast<int64_t>(static_cast<uint64_t>(word) << (64 - low - width)) >> (64 - width) << 2;
     };
-    if ((word & 0x7C000000) == 0x14000000) return field(0, 26);  // B, BL
-    if ((word & 0x7E000000) == 0x36000000) return field(5, 14);  // TBZ, TBNZ
-    return field(5, 19);                                         // B.cond, CBZ, CBNZ
+    if ((word & 0x7C000000) == 0x14000000) return field(0, 26); // B, BL
+    if ((word & 0x7E000000) == 0x36000000) return field(5, 14); // TBZ, TBNZ
+    return field(5, 19);                                        // B.cond, CBZ, CBNZ
 }
 
 Facts facts_of(const arm64::Insn& insn) {
