@@ -149,6 +149,25 @@ void emit_clz(Emitter& e, const Insn& insn) {
     count_leading_zeros(e, insn.rd, e.operand(insn.rn, wide), false, wide);
 }
 
+bool emit_count_trailing_zeros(Emitter& e, const Insn& rbit, const Insn& clz) {
+    const bool wide = is_wide(rbit);
+    if (clz.rn != rbit.rd || clz.rd != rbit.rd || is_wide(clz) != wide || is_discarded(rbit.rd) ||
+        rbit.rn == kZeroRegister)
+        return false;
+    e.clobber_flags();
+    const Reg64 to = e.target(rbit.rd, rax);
+    const Reg32e result = sized(to, wide);
+    if (e.host.bmi1) {
+        e.a.tzcnt(result, e.operand(rbit.rn, wide));
+    } else {
+        e.a.bsf(result, e.operand(rbit.rn, wide));
+        e.a.mov(ecx, wide ? 64 : 32);
+        e.a.cmovz(to.cvt32(), ecx);
+    }
+    e.commit(rbit.rd, to);
+    return true;
+}
+
 void emit_cls(Emitter& e, const Insn& insn) {
     const bool wide = is_wide(insn);
     if (is_discarded(insn.rd)) return;

@@ -402,4 +402,33 @@ bool emit_data_processing(Emitter& e, const Insn& insn) {
     }
 }
 
+bool emit_data_processing_pair(Emitter& e, const Insn& first, const Insn& second) {
+    const auto op = static_cast<Op>(first.op), next = static_cast<Op>(second.op);
+    switch (op) {
+    case Op::UDIV:
+    case Op::SDIV: return next == Op::MSUB && emit_divide_remainder(e, first, second, op == Op::SDIV);
+    case Op::MADD:
+        return (next == Op::UMULH || next == Op::SMULH) &&
+               emit_multiply_both(e, first, second, first, second, next == Op::SMULH);
+    case Op::UMULH:
+    case Op::SMULH: return next == Op::MADD && emit_multiply_both(e, first, second, second, first, op == Op::SMULH);
+    case Op::RBIT_general: return next == Op::CLZ_general && emit_count_trailing_zeros(e, first, second);
+    default: return false;
+    }
+}
+
+bool begins_constant(const Insn& insn, uint64_t& value) {
+    const auto op = static_cast<Op>(insn.op);
+    if ((op != Op::MOVZ && op != Op::MOVN) || is_discarded(insn.rd)) return false;
+    value = insn.imm;
+    return true;
+}
+
+bool continues_constant(const Insn& insn, unsigned rd, uint64_t& value) {
+    if (static_cast<Op>(insn.op) != Op::MOVK || insn.rd != rd) return false;
+    value = (value & ~(uint64_t{0xFFFF} << insn.aux[0])) | insn.imm;
+    if (!is_wide(insn)) value = static_cast<uint32_t>(value);
+    return true;
+}
+
 } // namespace beeline::translate

@@ -165,4 +165,14 @@ void emit_cls(Emitter& e, const arm64::Insn& insn);
 /// `bits` of the value that the checksum goes on over.
 void emit_crc32(Emitter& e, const arm64::Insn& insn, unsigned bits, bool castagnoli);
 
+// ---- two instructions as one, where the registers are those of the idiom: false, and nothing emitted, where not -----
+
+/// UDIV or SDIV, and MSUB for the remainder.
+bool emit_divide_remainder(Emitter& e, const arm64::Insn& division, const arm64::Insn& msub, bool is_signed);
+/// Both halves of a product, in either order; `low` and `high` are the same two.
+bool emit_multiply_both(Emitter& e, const arm64::Insn& first, const arm64::Insn& second, const arm64::Insn& low,
+                        const arm64::Insn& high, bool is_signed);
+/// RBIT and CLZ.
+bool emit_count_trailing_zeros(Emitter& e, const arm64::Insn& rbit, const arm64::Insn& clz);
+
 } // namespace beeline::translate

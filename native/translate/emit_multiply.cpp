@@ -31,7 +31,7 @@ void accumulate(Emitter& e, unsigned rd, unsigned ra, const Reg64& r, bool subtr
     }
 }
 
-/// The same without flags; r is a scratch register other than rdx.
+/// The same without flags; r is a scratch register other than rdx, or rd's home.
 void accumulate_by_lea(Emitter& e, unsigned rd, unsigned ra, const Reg64& r, bool subtract, bool wide) {
     const Reg64 to = e.target(rd, rax);
     if (ra == kZeroRegister && !subtract) {
@@ -67,8 +67,9 @@ void emit_multiply(Emitter& e, const Insn& insn, bool subtract) {
     if (is_discarded(rd) || emit_without_product(e, insn, wide)) return;
     if (!e.flags_free() && e.host.bmi2) {
         e.load(rn, rdx, wide);
-        e.a.mulx(sized(rcx, wide), sized(rax, wide), e.operand(rm, wide));
-        accumulate_by_lea(e, rd, ra, rax, subtract, wide);
+        const Reg64 product = ra == kZeroRegister ? e.target(rd, rax) : rax;
+        e.a.mulx(sized(rcx, wide), sized(product, wide), e.operand(rm, wide));
+        accumulate_by_lea(e, rd, ra, product, subtract, wide);
         return;
     }
     e.clobber_flags();
@@ -95,8 +96,9 @@ void emit_multiply_long(Emitter& e, const Insn& insn, MultiplyLong kind) {
             load_extended(e, rax, rm, 32, kind.is_signed, true);
             factor = rax;
         }
-        e.a.mulx(rcx, rax, factor);
-        accumulate_by_lea(e, rd, ra, rax, kind.subtract, true);
+        const Reg64 product = ra == kZeroRegister ? e.target(rd, rax) : rax;
+        e.a.mulx(rcx, product, factor);
+        accumulate_by_lea(e, rd, ra, product, kind.subtract, true);
         return;
     }
     e.clobber_flags();
@@ -138,23 +140,20 @@ void emit_multiply_high(Emitter& e, const Insn& insn, bool is_signed) {
     e.commit(rd, rdx);
 }
 
+namespace {
+
 // x / 0 is 0, and the minimum divided by -1 is itself; the host traps on both. Unsigned, the quotient is preset to 0
 // and the division skipped. Signed, both divisors are caught by one comparison, and their quotients are products: x / 0
-// = x * 0, x / -1 = x * -1.
+// = x * 0, x / -1 = x * -1. What is left is x of the former and 0 of the latter: x & ~divisor.
 //
 // 64-bit division takes older hosts several times as long as that of 32 bits, which serves when both upper halves are
 // zero.
-void emit_divide(Emitter& e, const Insn& insn, bool is_signed) {
-    const bool wide = is_wide(insn);
-    const unsigned rd = insn.rd, rn = insn.rn, rm = insn.rm;
-    if (is_discarded(rd)) return;
-    if (rn == kZeroRegister || rm == kZeroRegister) {
-        emit_constant(e, rd, 0);
-        return;
-    }
-    e.clobber_flags();
+
+/// rax = rn / rm; where asked for, rdx = rn - rax * rm. Flags. Neither register is 31.
+void divide(Emitter& e, unsigned rn, unsigned rm, bool is_signed, bool wide, bool remainder) {
     Xbyak::Label done, special, narrow;
     const Reg64 divisor = e.read(rm, rcx);
+    const Reg32e quotient = sized(rax, wide), rest = sized(rdx, wide), by = sized(divisor, wide);
     const auto test_halves = [&] {
         e.a.mov(rdx, rax);
         e.a.or_(rdx, divisor);
@@ -162,22 +161,23 @@ void emit_divide(Emitter& e, const Insn& insn, bool is_signed) {
         e.a.jz(narrow);
     };
     if (!is_signed) {
+        if (remainder) e.load(rn, rdx, wide);
         e.a.xor_(eax, eax);
-        e.a.test(sized(divisor, wide), sized(divisor, wide));
+        e.a.test(by, by);
         e.a.jz(done);
         e.load(rn, rax, wide);
         if (wide) test_halves();
         e.a.xor_(edx, edx);
-        e.a.div(sized(divisor, wide));
+        e.a.div(by);
         if (wide) {
             e.a.jmp(done);
             e.a.L(narrow);
-            e.a.div(divisor.cvt32());
+            e.a.div(by.cvt32());
         }
     } else {
         e.load(rn, rax, wide);
-        e.a.lea(sized(rdx, wide), ptr[divisor + 1]);
-        e.a.cmp(sized(rdx, wide), 1);
+        e.a.lea(rest, ptr[divisor + 1]);
+        e.a.cmp(rest, 1);
         e.a.jbe(special);
         if (wide) {
             test_halves();
@@ -185,18 +185,76 @@ void emit_divide(Emitter& e, const Insn& insn, bool is_signed) {
         } else {
             e.a.cdq();
         }
-        e.a.idiv(sized(divisor, wide));
+        e.a.idiv(by);
         e.a.jmp(done);
         if (wide) {
             e.a.L(narrow);
-            e.a.div(divisor.cvt32());
+            e.a.div(by.cvt32());
             e.a.jmp(done);
         }
         e.a.L(special);
-        e.a.imul(sized(rax, wide), sized(divisor, wide));
+        if (remainder) {
+            e.a.mov(rest, by);
+            e.a.not_(rest);
+            e.a.and_(rest, quotient);
+        }
+        e.a.imul(quotient, by);
     }
     e.a.L(done);
+}
+
+} // namespace
+
+void emit_divide(Emitter& e, const Insn& insn, bool is_signed) {
+    const unsigned rd = insn.rd, rn = insn.rn, rm = insn.rm;
+    if (is_discarded(rd)) return;
+    if (rn == kZeroRegister || rm == kZeroRegister) {
+        emit_constant(e, rd, 0);
+        return;
+    }
+    e.clobber_flags();
+    divide(e, rn, rm, is_signed, is_wide(insn), false);
     e.commit(rd, rax);
+}
+
+bool emit_divide_remainder(Emitter& e, const Insn& division, const Insn& msub, bool is_signed) {
+    const unsigned quotient = division.rd, dividend = division.rn, divisor = division.rm;
+    const bool product = (msub.rn == quotient && msub.rm == divisor) || (msub.rn == divisor && msub.rm == quotient);
+    if (!product || msub.ra != dividend || is_wide(msub) != is_wide(division) || is_discarded(quotient) ||
+        is_discarded(msub.rd) || quotient == dividend || quotient == divisor || dividend == kZeroRegister ||
+        divisor == kZeroRegister)
+        return false;
+    e.clobber_flags();
+    divide(e, dividend, divisor, is_signed, is_wide(division), true);
+    if (quotient != msub.rd) e.commit(quotient, rax);
+    e.commit(msub.rd, rdx);
+    return true;
+}
+
+bool emit_multiply_both(Emitter& e, const Insn& first, const Insn& second, const Insn& low, const Insn& high,
+                        bool is_signed) {
+    const unsigned rn = first.rn, rm = first.rm;
+    const bool sources = (second.rn == rn && second.rm == rm) || (second.rn == rm && second.rm == rn);
+    if (!sources || first.rd == rn || first.rd == rm || low.rd == high.rd || low.ra != kZeroRegister || !is_wide(low) ||
+        is_discarded(low.rd) || is_discarded(high.rd) || rn == kZeroRegister || rm == kZeroRegister)
+        return false;
+    if (!is_signed && e.host.bmi2) {
+        e.load(rn, rdx);
+        const Reg64 low_to = e.target(low.rd, rcx), high_to = e.target(high.rd, rax);
+        e.a.mulx(high_to, low_to, e.operand(rm, true));
+        e.commit(low.rd, low_to);
+        e.commit(high.rd, high_to);
+        return true;
+    }
+    e.clobber_flags();
+    e.load(rn, rax);
+    if (is_signed)
+        e.a.imul(e.operand(rm, true));
+    else
+        e.a.mul(e.operand(rm, true));
+    e.commit(low.rd, rax);
+    e.commit(high.rd, rdx);
+    return true;
 }
 
 } // namespace beeline::translate

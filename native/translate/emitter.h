@@ -134,5 +134,12 @@ private:
 
 /// Emits one integer instruction. False: this function does not know the instruction (it is then left to others).
 bool emit_data_processing(Emitter& e, const arm64::Insn& insn);
+/// Emits two successive integer instructions as one where they are an idiom that the host has an instruction for:
+/// quotient and remainder, both halves of a product, trailing zeros. False: nothing was emitted. Neither touches NZCV.
+bool emit_data_processing_pair(Emitter& e, const arm64::Insn& first, const arm64::Insn& second);
+/// `insn` is the first of a run that builds a constant (MOVZ, MOVN): its value so far.
+bool begins_constant(const arm64::Insn& insn, uint64_t& value);
+/// `insn` is a MOVK into rd, which holds `value`: changes it accordingly.
+bool continues_constant(const arm64::Insn& insn, unsigned rd, uint64_t& value);
 
 } // namespace beeline::translate

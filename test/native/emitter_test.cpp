@@ -98,7 +98,12 @@ public:
         assembler = std::make_unique<host::Assembler>(cache->writable(), 65536);
     }
 
-    void run_case(Op op, const Variant& variant);
+    /// A random instance of the row.
+    void run_one(Op op, const Variant& variant);
+    /// Instances of the two rows whose registers make them one idiom, more often than not.
+    void run_pair(Op first, Op second, const Variant& variant);
+    /// A run of MOVZ or MOVN and MOVK.
+    void run_constant();
 
     Rng rng;
     FakeMachine machine;
@@ -107,8 +112,13 @@ public:
     std::unique_ptr<host::Assembler> assembler;
     uint64_t bytes = 0, cases = 0;
 
+    uint64_t fused = 0;
+
 private:
     uint32_t instance(const Row& row);
+    void bind_word(Insn& insn, uint32_t word) { bind(insn, word, ExecutionContext{}, cpu->features()); }
+    /// Up to two instructions.
+    void run_case(std::initializer_list<uint32_t> words, const Variant& variant);
 };
 
 uint32_t Bench::instance(const Row& row) {
@@ -123,12 +133,60 @@ uint32_t Bench::instance(const Row& row) {
     return word;
 }
 
-void Bench::run_case(Op op, const Variant& variant) {
-    const Row& row = arm64::row(op);
-    Insn insns[2]{};
-    bind(insns[0], instance(row), ExecutionContext{}, cpu->features());
-    insns[1].handler = stop;
+void Bench::run_one(Op op, const Variant& variant) { run_case({instance(arm64::row(op))}, variant); }
+
+void Bench::run_pair(Op first, Op second, const Variant& variant) {
+    const Row &row1 = arm64::row(first), &row2 = arm64::row(second);
+    uint32_t word1 = instance(row1), word2 = instance(row2);
+    if (row2.layout.field('x').width != 0 && !rng.one_in(8)) word2 = with_field(word2, row2.layout, 'x', word1 >> 31);
+    const auto field = [](uint32_t word, const Row& row, char letter) { return Fields(word, row.layout)(letter); };
+    const auto set = [&](char letter, uint32_t value) {
+        if (!rng.one_in(16)) word2 = with_field(word2, row2.layout, letter, value);
+    };
+    const uint32_t d = field(word1, row1, 'd'), n = field(word1, row1, 'n'), m = field(word1, row1, 'm');
+    if (first == Op::RBIT_general) {
+        set('n', d), set('d', d);
+    } else if (second == Op::MSUB) {
+        const bool swap = rng.one_in(2);
+        set('n', swap ? m : d), set('m', swap ? d : m), set('a', n);
+    } else {
+        const bool swap = rng.one_in(2);
+        set('n', swap ? m : n), set('m', swap ? n : m);
+        if (first == Op::MADD && !rng.one_in(16)) word1 = with_field(word1, row1.layout, 'a', 31) | 0x80000000;
+        if (second == Op::MADD) set('a', 31);
+    }
+    run_case({word1, word2}, variant);
+}
+
+void Bench::run_constant() {
+    const bool wide = rng.one_in(2);
+    const unsigned rd = rng.below(31), count = 1 + rng.below(5);
+    Insn insns[8]{};
+    CpuState& state = cpu->state;
+    uint64_t value = 0;
+    bool known = true;
+    for (unsigned i = 0; i < count; i++) {
+        const Op op = i != 0 ? Op::MOVK : rng.one_in(2) ? Op::MOVZ : Op::MOVN;
+        bind_word(insns[i], arm64::row(op).layout.value | uint32_t{wide} << 31 | rng.below(wide ? 4 : 2) << 21 |
+                                rng.below(65536) << 5 | rd);
+        known = known && (i == 0 ? begins_constant(insns[i], value) : continues_constant(insns[i], rd, value));
+    }
+    insns[count].handler = stop;
+    for (Insn* next = insns; next != nullptr;) next = next->handler(*cpu, next);
+    check(known && value == state.x[rd], "constant " + hex(value) + ", expected " + hex(state.x[rd]));
+    uint64_t other = value;
+    check(!continues_constant(insns[0], rd, other) && !continues_constant(insns[count - 1], (rd + 1) % 31, other) &&
+              other == value,
+          "end of a constant");
+}
+
+void Bench::run_case(std::initializer_list<uint32_t> words, const Variant& variant) {
+    Insn insns[3]{};
+    unsigned count = 0;
+    for (const uint32_t word : words) bind_word(insns[count++], word);
+    insns[count].handler = stop;
     const Insn& insn = insns[0];
+    const bool pair = count == 2;
 
     uint64_t before[34];
     for (uint64_t& x : before) x = random_value(rng);
@@ -177,7 +235,16 @@ void Bench::run_case(Op op, const Variant& variant) {
     e.set_place(place);
     e.begin_instruction(use.writes ? use.reads : use.reads || needed_after, needed_after);
     const uint8_t* const begin = a.getCurr();
-    const bool known = emit_data_processing(e, insn);
+    bool known;
+    if (pair) {
+        known = emit_data_processing_pair(e, insns[0], insns[1]);
+        if (known)
+            fused++;
+        else
+            known = a.getCurr() == begin && emit_data_processing(e, insns[0]) && emit_data_processing(e, insns[1]);
+    } else {
+        known = emit_data_processing(e, insn);
+    }
     const uint8_t* const end = a.getCurr();
     bytes += static_cast<uint64_t>(end - begin);
     cases++;
@@ -191,7 +258,8 @@ void Bench::run_case(Op op, const Variant& variant) {
     for (unsigned i = std::size(kSaved); i-- != 0;) a.pop(Reg64(kSaved[i]));
     a.ret();
 
-    std::string what = std::string(row.id) + " " + hex(insn.word) + " (" + variant.name + ", flags " +
+    std::string what = std::string(arm64::row(static_cast<Op>(insn.op)).id) + " " + hex(insn.word) +
+                       (pair ? " " + hex(insns[1].word) : "") + " (" + variant.name + ", flags " +
                        (place == FlagPlace::Memory     ? "in memory"
                         : place == FlagPlace::Subtract ? "subtract"
                                                        : "add") +
@@ -258,8 +326,22 @@ int main(int argc, char** argv) {
     for (const Op op : kOps) {
         if (op == Op::ADR || op == Op::ADRP) continue; // These look at the page, and are the block translator's.
         for (const Variant& variant : variants)
-            for (unsigned i = 0; i < cases; i++) bench.run_case(op, variant);
+            for (unsigned i = 0; i < cases; i++) bench.run_one(op, variant);
     }
+    constexpr Op kPairs[][2] = {{Op::UDIV, Op::MSUB},
+                                {Op::SDIV, Op::MSUB},
+                                {Op::MADD, Op::UMULH},
+                                {Op::MADD, Op::SMULH},
+                                {Op::UMULH, Op::MADD},
+                                {Op::SMULH, Op::MADD},
+                                {Op::RBIT_general, Op::CLZ_general}};
+    for (const auto& [first, second] : kPairs) {
+        const uint64_t fused = bench.fused;
+        for (const Variant& variant : variants)
+            for (unsigned i = 0; i < cases; i++) bench.run_pair(first, second, variant);
+        check(bench.fused > fused, std::string(arm64::row(first).id) + " is never one with its successor");
+    }
+    for (unsigned i = 0; i < cases; i++) bench.run_constant();
     std::printf("%.1f bytes of host code an instruction\n",
                 static_cast<double>(bench.bytes) / static_cast<double>(bench.cases));
     return report("emitter_test");
