@@ -25,6 +25,12 @@ public:
         return p >= executable_ && p < executable_ + size();
     }
 
+    /// The segment that holds the code; that of the fixed part is the first.
+    unsigned segment_of(const void* executable) const {
+        const auto offset = static_cast<size_t>(static_cast<const uint8_t*>(executable) - executable_);
+        return offset < fixed_ ? 0 : static_cast<unsigned>((offset - fixed_) / segment_);
+    }
+
     /// Offsets of the segment being filled: [position, end).
     size_t position() const { return position_; }
     size_t segment_end() const { return fixed_ + segment_ * (current_ + 1); }

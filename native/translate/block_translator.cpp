@@ -142,7 +142,7 @@ std::unique_ptr<Translation> BlockTranslator::translate(arm64::GuestPa pa, uint8
     stack_aligned_ = false;
     cold_.clear();
 
-    uint8_t* const begin = const_cast<uint8_t*>(a_.getCurr());
+    uint8_t* const begin = translation_->writable = const_cast<uint8_t*>(a_.getCurr());
     e_.set_place(FlagPlace::Memory);
     for (index_ = 0; index_ < block_.size(); index_++) {
         if (!group_.active) {
@@ -164,7 +164,6 @@ std::unique_ptr<Translation> BlockTranslator::translate(arm64::GuestPa pa, uint8
     }
     // Cold code may ask for more of itself.
     for (size_t i = 0; i < cold_.size(); i++) cold_[i]();
-    translation_->writable = begin;
     translation_->size = static_cast<uint32_t>(a_.getCurr() - begin);
     if (const int error = Xbyak::GetError(); error != 0) {
         // An emitter asked for an instruction that does not exist: our own mistake, never the guest's.

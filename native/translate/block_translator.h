@@ -57,6 +57,8 @@ public:
         std::function<void()> finish_load; ///< Loads: puts rax (and rdx) where the results belong.
         Xbyak::Label* after = nullptr;
     };
+    /// Until the first access to the location the code behind the check must leave `target.base` and all guest registers
+    /// alone: when the host refuses that access (see GuardedAccess), it is the miss path that goes on.
     void emit_check(Access access);
 
     // ---- grouped checks (emit_group.cpp) ----
@@ -92,6 +94,8 @@ private:
     bool flags_live_at(int64_t offset, unsigned depth) const;
     void emit_instruction(unsigned index);
     unsigned emit_helper_run(unsigned index);
+    /// Host code in [begin, end), positions of the assembler, recovers from refused accesses here.
+    void guard_accesses(const uint8_t* begin, const uint8_t* end);
 
     /// Adds the instructions up to and including `index` to the count.
     void flush_count(unsigned index);

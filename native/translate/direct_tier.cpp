@@ -87,6 +87,7 @@ void DirectTier::execute(const Translation& translation) {
     counters_.entries++;
     cpu_.page_va = cpu_.state.pc & ~kPageMask;
     cpu_.block = &helper_block;
+    host::set_fault_recovery(this);
     set_gs_base(cpu_.data_tlb, host::cpu_flags().fsgsbase);
     const uint64_t result = translator_.runtime().enter(translation.code);
     if (result == kContinue) return;
@@ -97,6 +98,25 @@ void DirectTier::execute(const Translation& translation) {
     last_exit_ = reinterpret_cast<Exit*>(result);
     last_page_ = cpu_.page_va;
     cpu_.state.pc = last_target_ = cpu_.page_va + static_cast<uint64_t>(last_exit_->offset);
+}
+
+/// Translated code is executing: nothing else is at work on the lists.
+const void* DirectTier::recover(const void* instruction) {
+    if (!cache_->contains(instruction)) return nullptr;
+    const auto* const at = static_cast<const uint8_t*>(instruction);
+    const auto recovery = [at](const Translation& translation) -> const void* {
+        if (at < translation.code || at >= translation.code + translation.size) return nullptr;
+        const auto offset = static_cast<uint32_t>(at - translation.code);
+        for (const GuardedAccess& access : translation.accesses)
+            if (offset >= access.begin && offset < access.end) return translation.code + access.recovery;
+        return nullptr;
+    };
+    const unsigned segment = cache_->segment_of(instruction);
+    for (const Translation* translation : segments_[segment])
+        if (const void* to = recovery(*translation)) return to;
+    for (const auto& translation : discarded_[segment])
+        if (const void* to = recovery(*translation)) return to;
+    return nullptr;
 }
 
 bool DirectTier::run_known() {

@@ -3,6 +3,7 @@
 
 #include "arm64/execution_tier.h"
 #include "host/code_cache.h"
+#include "host/fault_handler.h"
 #include "translate/block_translator.h"
 #include "translate/state.h"
 #include "translate/verifier.h"
@@ -32,7 +33,7 @@ struct DirectCounters {
     uint64_t evicted = 0;
 };
 
-class DirectTier final : public arm64::ExecutionTier {
+class DirectTier final : public arm64::ExecutionTier, private host::FaultRecovery {
 public:
     /// nullptr: the host gave no memory for code. `on_difference` is called when verification fails.
     static std::unique_ptr<DirectTier> create(arm64::Vcpu& cpu, const DirectOptions& options,
@@ -56,6 +57,7 @@ private:
     Translation* translate(arm64::GuestPa pa, uint8_t context);
     void enter(const Translation& translation);
     void execute(const Translation& translation);
+    const void* recover(const void* instruction) override;
     void link_last_exit(Translation& target);
     void link(Exit& exit, Translation& target);
     void unlink(Exit& exit);

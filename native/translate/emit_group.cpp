@@ -111,6 +111,8 @@ void BlockTranslator::emit_group_check(const Group& group) {
         a_.and_(eax, 4095);
         a_.cmp(eax, 4096 - span);
         a_.jbe(*back, Xbyak::CodeGenerator::T_NEAR);
+        // The first access of the group is the one that is refused: nothing has been done yet.
+        guard_accesses(back->getAddress(), end->done.getAddress());
         a_.L(twin);
         e_.set_place(place);
         stack_aligned_ = aligned;

@@ -34,6 +34,13 @@ struct Exit {
     PageLink* page_link = nullptr;   ///< For targets in other pages.
 };
 
+/// Host code that accesses guest memory, and where to go on when the host refuses the access: an access to the page that
+/// empty sites name (SiteEntry::kNoPage) passes the check. All in bytes from the beginning of the block.
+struct GuardedAccess {
+    uint32_t begin, end;
+    uint32_t recovery; ///< The miss path of the access.
+};
+
 struct Translation {
     arm64::GuestPa pa{};
     uint8_t context = 0;
@@ -48,6 +55,7 @@ struct Translation {
     bool discarded = false; ///< Out of use; its code may still be executing.
     Exit* incoming = nullptr;
     std::deque<Exit> exits;
+    std::vector<GuardedAccess> accesses;
     std::deque<PageLink> page_links;
     /// Chains of instructions that the interpreter's handlers execute.
     std::vector<std::unique_ptr<arm64::Insn[]>> helper_chains;
