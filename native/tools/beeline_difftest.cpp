@@ -1,7 +1,9 @@
-// Runs random instruction sequences on Beeline's interpreter and on qemu-aarch64, and compares how they end.
+// Runs random instruction sequences on Beeline, interpreted or translated, and on qemu-aarch64, and compares how they
+// end.
 //
 //   beeline_difftest [--seed N] [--case K] [--cases N | --time SECONDS] [--rows GLOB] [--cpu n1|a57|both] [--jobs N]
 //                    [--probes] [--coverage] [--json FILE] [--max-reports N] [--self-test]
+//                    [--tier interpreter|direct] [--disable TECHNIQUE]... [--judge qemu|interpreter]
 //                    [--qemu PROGRAM] [--oracle PROGRAM] [--oracle-cpu NAME]
 //
 // Exit status: 0 no mismatch, 1 mismatches, 2 bad usage, 3 the oracle does not run.
@@ -10,9 +12,12 @@
 #include "differential/generator.h"
 #include "differential/report.h"
 
+#include "host/cpu.h"
+
 #include <charconv>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <fmt/core.h>
 #include <string>
@@ -38,13 +43,15 @@ std::string beside_this_program(std::string_view name) {
 }
 
 int usage(std::string_view problem) {
-    fmt::print(stderr,
-               "beeline_difftest: {}\n"
-               "usage: beeline_difftest [--seed N] [--case K] [--cases N | --time SECONDS] [--rows GLOB]\n"
-               "                        [--cpu n1|a57|both] [--jobs N] [--probes] [--coverage] [--json FILE]\n"
-               "                        [--max-reports N] [--self-test] [--qemu PROGRAM] [--oracle PROGRAM] "
-               "[--oracle-cpu NAME]\n",
-               problem);
+    fmt::print(
+        stderr,
+        "beeline_difftest: {}\n"
+        "usage: beeline_difftest [--seed N] [--case K] [--cases N | --time SECONDS] [--rows GLOB]\n"
+        "                        [--cpu n1|a57|both] [--jobs N] [--probes] [--coverage] [--json FILE]\n"
+        "                        [--tier interpreter|direct] [--disable TECHNIQUE]... [--judge qemu|interpreter]\n"
+        "                        [--max-reports N] [--self-test] [--qemu PROGRAM] [--oracle PROGRAM] "
+        "[--oracle-cpu NAME]\n",
+        problem);
     return 2;
 }
 
@@ -105,6 +112,16 @@ int main(int argc, char** argv) {
             good = value == "n1" || value == "a57" || value == "both";
             options.n1 = value != "a57";
             options.a57 = value != "n1";
+        } else if (option == "--tier") {
+            good = value == "interpreter" || value == "direct";
+            options.direct = value == "direct";
+        } else if (option == "--disable") {
+            const auto technique = beeline::translate::find_technique(value);
+            good = technique.has_value();
+            if (good) options.direct_options.techniques.disable(*technique);
+        } else if (option == "--judge") {
+            good = value == "qemu" || value == "interpreter";
+            options.judge_is_interpreter = value == "interpreter";
         } else if (option == "--json") {
             json = value;
         } else if (option == "--max-reports") {
@@ -120,9 +137,14 @@ int main(int argc, char** argv) {
         }
         if (!good) return usage(fmt::format("{} does not take {}", option, value));
     }
+    if (const char* list = std::getenv("BEELINE_HOST_FEATURES"); list != nullptr) {
+        beeline::host::CpuFlags flags;
+        if (const std::string problem = beeline::host::mask_cpu_flags(flags, list); !problem.empty())
+            return usage(fmt::format("BEELINE_HOST_FEATURES: {}", problem));
+    }
     if (!Generator(beeline::arm64::CpuModel::N1, 0, options.rows).any_rows())
         return usage(fmt::format("--rows {} names no instruction that user mode can judge", options.rows));
-    if (access(options.oracle_program.c_str(), X_OK) != 0) {
+    if (!options.judge_is_interpreter && access(options.oracle_program.c_str(), X_OK) != 0) {
         fmt::print(stderr, "beeline_difftest: --oracle {}: {}\n", options.oracle_program, std::strerror(errno));
         return 3;
     }

@@ -5,6 +5,7 @@
 #include "arm64/interpreter/block.h"
 #include "arm64/interpreter/dispatch.h"
 #include "translate/difference_report.h"
+#include "translate/flag_liveness.h"
 #include "translate/instruction_facts.h"
 #include "translate/runtime.h"
 #include "translate/state.h"
@@ -113,36 +114,6 @@ void Verifier::interpret(const Translation& translation, unsigned steps) {
     }
 }
 
-/// Whatever is executed from `offset` on overwrites the flags before it reads them.
-bool Verifier::flags_dead_at(const Translation& translation, int64_t offset, unsigned branches) const {
-    constexpr unsigned kInstructions = kMaxInstructions + 32;
-    const uint8_t* const page = environment_.machine().host_page({translation.pa.value & ~kPageMask}, false);
-    if (page == nullptr) return false;
-    for (unsigned i = 0; i < kInstructions; i++, offset += 4) {
-        if (offset < 0 || offset >= static_cast<int64_t>(kPageSize)) return false;
-        uint32_t word;
-        std::memcpy(&word, page + offset, sizeof word);
-        Insn insn;
-        arm64::bind(insn, word, arm64::unpack_context(translation.context), cpu_.features());
-        const Facts facts = facts_of(insn);
-        if (facts.flags.reads) return false;
-        if (facts.flags.writes) return true;
-        switch (facts.flow) {
-        case Flow::Next: break;
-        case Flow::Branch:
-            if (branches-- == 0) return false;
-            offset += branch_distance(insn) - 4;
-            break;
-        case Flow::Conditional:
-            if (branches-- == 0 || !flags_dead_at(translation, offset + branch_distance(insn), branches)) return false;
-            break;
-        case Flow::Indirect:
-        case Flow::Leaves: return false;
-        }
-    }
-    return false;
-}
-
 void Verifier::check(const Translation& translation, const std::function<void()>& execute) {
     if (failed_) {
         execute();
@@ -227,10 +198,13 @@ void Verifier::compare(const Translation& translation, const Snapshot& before, c
     const arm64::CpuState& right = expected.state;
     // Flags that differ are judged by what becomes of them; those that an exception saved, at once.
     if (actual.counters.exceptions != before.counters.exceptions) {
+        constexpr unsigned kBranches = 6;
         const uint64_t difference = right.sys.spsr_el1 ^ actual.state.sys.spsr_el1;
-        if (difference != 0 && (difference & ~uint64_t{nzcv::kMask}) == 0 &&
+        const uint8_t* const page = environment_.machine().host_page({translation.pa.value & ~kPageMask}, false);
+        if (page != nullptr && difference != 0 && (difference & ~uint64_t{nzcv::kMask}) == 0 &&
             right.sys.elr_el1 == actual.state.sys.elr_el1 &&
-            flags_dead_at(translation, static_cast<int64_t>(right.sys.elr_el1 - (before.state.pc & ~kPageMask)), 6))
+            flags_dead_at(page, static_cast<int64_t>(right.sys.elr_el1 - (before.state.pc & ~kPageMask)),
+                          arm64::unpack_context(translation.context), cpu_.features(), kBranches))
             cpu_.state.sys.spsr_el1 = right.sys.spsr_el1;
     }
     if (right.nzcv != actual.state.nzcv && !exact_flags_) {

@@ -63,7 +63,6 @@ private:
     Progress progress_since(const Snapshot& snapshot) const;
     void interpret(const Translation& translation, unsigned steps);
     bool step(const Translation& translation);
-    bool flags_dead_at(const Translation& translation, int64_t offset, unsigned branches) const;
     void compare(const Translation& translation, const Snapshot& before, const Snapshot& expected,
                  const Snapshot& actual);
     void compare_memory(const std::vector<WriteLog::Patch>& actual);

@@ -1,7 +1,8 @@
 #include "beeline_machine.h"
 
 #include "arm64/exceptions.h"
-#include "arm64/interpreter/block_cache.h"
+#include "arm64/execution_context.h"
+#include "translate/flag_liveness.h"
 
 #include <csignal>
 #include <cstring>
@@ -42,8 +43,13 @@ constexpr int32_t kMapError = 1, kAccessError = 2;
 
 } // namespace
 
-BeelineMachine::BeelineMachine(CpuModel model)
-    : memory_(kMemoryBytes), cpu_(new Vcpu(model, 0, *this)), results_(kDiffSlots) {
+BeelineMachine::BeelineMachine(CpuModel model, const translate::DirectOptions* direct)
+    : memory_(kMemoryBytes), cpu_(new Vcpu(model, 0, *this)), results_(kDiffSlots), flags_known_(kDiffSlots, 1) {
+    if (direct != nullptr) {
+        auto tier = translate::DirectTier::create(*cpu_, *direct);
+        usable_ = tier != nullptr;
+        cpu_->set_tier(std::move(tier));
+    }
     build_page_tables();
     prepare_cpu();
 }
@@ -100,7 +106,7 @@ uint8_t* BeelineMachine::host_page(GuestPa page, bool) { return page.value < kMe
 void BeelineMachine::load(std::span<const TestCase> cases) {
     for (const TestCase& test : cases)
         std::memcpy(at(kCodePa) + uint64_t{test.slot()} * kDiffSlotWords * 4, test.words.data(), kDiffSlotWords * 4);
-    cpu_->blocks().clear();
+    cpu_->drop_code();
 }
 
 void BeelineMachine::replace(const TestCase& test) { load({&test, 1}); }
@@ -144,6 +150,7 @@ void BeelineMachine::run_case(const TestCase& test) {
 
     DiffResult& out = results_[test.slot()];
     out = {};
+    flags_known_[test.slot()] = true;
     // WFE and YIELD leave run() without an end.
     for (unsigned leaves = 0; leaves < kDiffSlotWords && state.pstate.el == 0; leaves++) {
         const ExitReason reason = cpu.run();
@@ -153,6 +160,19 @@ void BeelineMachine::run_case(const TestCase& test) {
         }
     }
     report(out);
+    flags_known_[test.slot()] = cpu.tier() == nullptr || flags_were_live();
+}
+
+/// Whether the instruction that ended the case had to know the flags.
+bool BeelineMachine::flags_were_live() const {
+    constexpr ExecutionContext kUserContext{.el = 0, .mmu = true};
+    constexpr unsigned kBranches = 6;
+    const uint64_t pc = cpu_->state.sys.elr_el1;
+    const auto kind = static_cast<ExceptionClass>(cpu_->state.sys.esr_el1 >> 26 & 0x3F);
+    if (kind != ExceptionClass::DataAbortLower || pc - kDiffCodeBase >= kCodeBytes) return true;
+    const uint8_t* const page = &memory_[kCodePa + ((pc - kDiffCodeBase) & ~kPageMask)];
+    return !translate::flags_dead_at(page, static_cast<int64_t>(pc & kPageMask), kUserContext, cpu_->features(),
+                                     kBranches);
 }
 
 void BeelineMachine::report(DiffResult& out) {

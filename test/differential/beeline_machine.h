@@ -5,6 +5,7 @@
 
 #include "arm64/environment.h"
 #include "arm64/vcpu.h"
+#include "translate/direct_tier.h"
 
 #include <atomic>
 #include <memory>
@@ -14,7 +15,10 @@ namespace beeline::differential {
 
 class BeelineMachine final : public Machine, private arm64::Environment {
 public:
-    explicit BeelineMachine(arm64::CpuModel model);
+    /// `direct`: every sequence is translated before it is executed. nullptr: the interpreter.
+    BeelineMachine(arm64::CpuModel model, const translate::DirectOptions* direct);
+    /// False: the host gave no memory for translated code.
+    bool usable() const { return usable_; }
 
     void load(std::span<const TestCase> cases) override;
     void replace(const TestCase& test) override;
@@ -23,6 +27,7 @@ public:
     const DiffResult& result(unsigned slot) const override { return results_[slot]; }
     const uint8_t* data(unsigned slot) const override;
     bool read_only_intact() const override;
+    bool flags_known(unsigned slot) const override { return flags_known_[slot]; }
 
     /// Counts cases. When it stands still for long, interrupt() ends the one under way; from any thread.
     uint64_t progress() const { return progress_.load(std::memory_order_relaxed); }
@@ -34,6 +39,7 @@ private:
     void prepare_cpu();
     void run_case(const TestCase& test);
     void report(DiffResult& out);
+    bool flags_were_live() const;
     uint8_t* at(uint64_t pa) { return &memory_[pa]; }
 
     uint8_t* host_page(arm64::GuestPa page, bool write) override;
@@ -53,6 +59,8 @@ private:
     uint64_t tables_used_ = 0;
     std::unique_ptr<arm64::Vcpu> cpu_;
     std::vector<DiffResult> results_;
+    std::vector<uint8_t> flags_known_;
+    bool usable_ = true;
     std::atomic<uint64_t> progress_{0};
     std::atomic<bool> interrupted_{false};
 };

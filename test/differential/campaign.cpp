@@ -46,15 +46,23 @@ struct Pair {
     Generator generator;
     std::unique_ptr<Machine> ours;
     BeelineMachine* beeline = nullptr; ///< `ours`, where that is Beeline.
-    OracleMachine oracle;
+    std::unique_ptr<Machine> oracle;
+    BeelineMachine* interpreter = nullptr; ///< `oracle`, where that is Beeline's interpreter.
     ModelResult result;
 
     Pair(CpuModel m, const CampaignOptions& options)
-        : model(m), generator(m, options.seed, options.rows, options.probes), oracle(command(m, options)) {
+        : model(m), generator(m, options.seed, options.rows, options.probes) {
+        if (options.judge_is_interpreter) {
+            auto machine = std::make_unique<BeelineMachine>(m, nullptr);
+            interpreter = machine.get();
+            oracle = std::move(machine);
+        } else {
+            oracle = std::make_unique<OracleMachine>(command(m, options));
+        }
         if (options.self_test) {
             ours = std::make_unique<OracleMachine>(command(m, options));
         } else {
-            auto machine = std::make_unique<BeelineMachine>(m);
+            auto machine = std::make_unique<BeelineMachine>(m, options.direct ? &options.direct_options : nullptr);
             beeline = machine.get();
             ours = std::move(machine);
         }
@@ -133,10 +141,19 @@ public:
     explicit Worker(Shared& shared) : shared_(shared), options_(shared.options) {
         if (options_.n1) pairs_.push_back(std::make_unique<Pair>(CpuModel::N1, options_));
         if (options_.a57) pairs_.push_back(std::make_unique<Pair>(CpuModel::A57, options_));
-        for (auto& pair : pairs_) watchdogs_.push_back(std::make_unique<Watchdog>(pair->beeline));
+        for (auto& pair : pairs_) {
+            watchdogs_.push_back(std::make_unique<Watchdog>(pair->beeline));
+            if (pair->interpreter != nullptr) judges_.push_back(std::make_unique<Watchdog>(pair->interpreter));
+        }
     }
 
     void run() {
+        for (const auto& pair : pairs_) {
+            if (pair->beeline != nullptr && !pair->beeline->usable()) {
+                fail("the host has no memory for translated code");
+                return;
+            }
+        }
         if (options_.only_case) {
             replay(*options_.only_case);
         } else {
@@ -191,28 +208,35 @@ private:
     bool run_both(Batch& batch, std::span<const TestCase> cases, std::span<const uint16_t> order, Meanwhile meanwhile) {
         std::string error;
         Pair& pair = *batch.pair;
-        if (!pair.oracle.start(cases, order, error)) return fail(error);
+        if (options_.judge_is_interpreter) judges_[batch.which]->expect(true);
+        const bool judging = pair.oracle->start(cases, order, error);
+        if (options_.judge_is_interpreter) judges_[batch.which]->expect(false);
+        if (!judging) return fail(error);
         watchdogs_[batch.which]->expect(true);
         const bool started = pair.ours->start(cases, order, error);
         watchdogs_[batch.which]->expect(false);
         if (!started) return fail(error);
         meanwhile();
-        if (!pair.ours->finish(error) || !pair.oracle.finish(error)) return fail(error);
+        if (!pair.ours->finish(error) || !pair.oracle->finish(error)) return fail(error);
         return true;
     }
 
     Verdict verdict(const Batch& batch, const TestCase& test) const {
         const unsigned slot = test.slot();
-        const Machine &ours = *batch.pair->ours, &oracle = batch.pair->oracle;
-        return compare(test, {&ours.result(slot), ours.data(slot)}, {&oracle.result(slot), oracle.data(slot)});
+        const Machine &ours = *batch.pair->ours, &oracle = *batch.pair->oracle;
+        Verdict v = compare(test, {&ours.result(slot), ours.data(slot), ours.flags_known(slot)},
+                            {&oracle.result(slot), oracle.data(slot)});
+        // No difference between two tiers of one emulator is excused.
+        if (options_.judge_is_interpreter) v.known = nullptr;
+        return v;
     }
 
     bool run_batch(Batch& batch, std::optional<Batch>& next) {
         Pair& pair = *batch.pair;
         pair.ours->load(batch.cases);
-        pair.oracle.load(batch.cases);
+        pair.oracle->load(batch.cases);
         if (!run_both(batch, batch.cases, batch.order, [&] { next = make_batch(); })) return false;
-        if (!pair.ours->read_only_intact() || !pair.oracle.read_only_intact())
+        if (!pair.ours->read_only_intact() || !pair.oracle->read_only_intact())
             return fail("the page that no case may write has changed");
 
         std::vector<std::pair<const TestCase*, Verdict>> failed;
@@ -220,7 +244,7 @@ private:
             ModelResult& counts = pair.result;
             counts.cases++;
             counts.instructions += test.count;
-            counts.ends[pair.oracle.result(test.slot()).signal]++;
+            counts.ends[pair.oracle->result(test.slot()).signal]++;
             const Verdict v = verdict(batch, test);
             if (v.same() || v.known != nullptr) {
                 const uint64_t pc = pair.ours->result(test.slot()).state.pc;
@@ -243,7 +267,7 @@ private:
         const auto judge = [&](const TestCase& variant) -> Verdict {
             const uint16_t slot = static_cast<uint16_t>(variant.slot());
             pair.ours->replace(variant);
-            pair.oracle.replace(variant);
+            pair.oracle->replace(variant);
             if (!run_both(batch, {&variant, 1}, {&slot, 1}, [] {})) return {};
             return verdict(batch, variant);
         };
@@ -253,7 +277,7 @@ private:
         if (v.same()) {
             v = first;
             note = "  (does not fail alone: what ran before it matters)\n";
-        } else if (pair.oracle.result(failed.slot()).signal < kSignalHung) { // each attempt would hang, too
+        } else if (pair.oracle->result(failed.slot()).signal < kSignalHung) { // each attempt would hang, too
             small = minimise(failed, judge);
             v = judge(small);
         }
@@ -265,7 +289,7 @@ private:
             rows += fmt::format("{}{}", rows.empty() ? "" : " ", row == nullptr ? "undefined" : row->id);
         }
         pair.ours->replace(failed);
-        pair.oracle.replace(failed);
+        pair.oracle->replace(failed);
         const std::lock_guard lock(shared_.mutex);
         shared_.result.failures.push_back({pair.model, failed.number, rows, text});
     }
@@ -274,7 +298,7 @@ private:
         Batch batch = make(number / kDiffSlots, false);
         Pair& pair = *batch.pair;
         pair.ours->load(batch.cases);
-        pair.oracle.load(batch.cases);
+        pair.oracle->load(batch.cases);
         const TestCase& test = batch.cases[number % kDiffSlots];
         const auto slot = static_cast<uint16_t>(test.slot());
         if (!run_both(batch, {&test, 1}, {&slot, 1}, [] {})) return;
@@ -304,6 +328,7 @@ private:
     const CampaignOptions& options_;
     std::vector<std::unique_ptr<Pair>> pairs_;
     std::vector<std::unique_ptr<Watchdog>> watchdogs_;
+    std::vector<std::unique_ptr<Watchdog>> judges_; ///< Of interpreters that judge.
 };
 
 } // namespace

@@ -6,6 +6,7 @@
 #include "oracle_machine.h"
 
 #include "arm64/types.h"
+#include "translate/direct_tier.h"
 
 #include <map>
 #include <optional>
@@ -25,8 +26,12 @@ struct CampaignOptions {
     bool n1 = true, a57 = true; ///< Models; with both, one batch in eight is a57's.
     std::string emulator = "qemu-aarch64";
     std::string oracle_program;
-    std::string oracle_cpu;    ///< Overrides what fits the model.
-    bool self_test = false;    ///< The oracle against a second oracle.
+    std::string oracle_cpu; ///< Overrides what fits the model.
+    bool self_test = false; ///< The oracle against a second oracle.
+    bool direct = false;    ///< Sequences run translated; else in the interpreter.
+    translate::DirectOptions direct_options;
+    bool judge_is_interpreter =
+        false;                 ///< Beeline's own interpreter in the oracle's place: faster, and nothing excused.
     unsigned max_reports = 20; ///< Mismatches to minimise and print.
     bool progress = false;     ///< A line on standard error every ten seconds.
 };

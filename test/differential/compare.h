@@ -26,6 +26,7 @@ struct Verdict {
 struct Ending {
     const DiffResult* result;
     const uint8_t* data;
+    bool flags_known = true;
 };
 
 Verdict compare(const TestCase& test, Ending ours, Ending oracle);

@@ -32,6 +32,9 @@ public:
     virtual const uint8_t* data(unsigned slot) const = 0;
     /// Whether the read-only page still is what it was.
     virtual bool read_only_intact() const = 0;
+    /// False: the case ended at a fault where this machine need not know NZCV, because the code that follows the
+    /// instruction overwrites it before reading it.
+    virtual bool flags_known(unsigned) const { return true; }
 };
 
 } // namespace beeline::differential
