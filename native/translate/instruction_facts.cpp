@@ -133,9 +133,9 @@ const std::vector<Facts>& all_facts() {
 
 } // namespace
 
-Facts facts_of(uint32_t word) {
+Facts facts_of(uint32_t word, const arm64::CpuFeatures& features) {
     const arm64::Row* row = arm64::decode(word);
-    if (row == nullptr) return {.flow = Flow::Leaves, .flags = {true, false}};
+    if (row == nullptr || !features.has(row->feature)) return {.flow = Flow::Leaves, .flags = {true, false}};
     return all_facts()[static_cast<unsigned>(row->op)];
 }
 

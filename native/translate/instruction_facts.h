@@ -1,6 +1,7 @@
 // What the translator's passes ask of a decoded guest instruction.
 #pragma once
 
+#include "arm64/features.h"
 #include "arm64/interpreter/insn.h"
 #include "translate/emitter.h"
 
@@ -30,7 +31,7 @@ struct Facts {
 Facts facts_of(const arm64::Insn& insn);
 /// The same from the encoding alone: exact for flags and branches; what leaves for reasons of its own is Next and reads
 /// the flags.
-Facts facts_of(uint32_t word);
+Facts facts_of(uint32_t word, const arm64::CpuFeatures& features);
 
 /// Byte distance from a direct branch to its target, by its encoding.
 int64_t branch_distance(uint32_t word);
