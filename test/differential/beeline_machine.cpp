@@ -114,7 +114,12 @@ void BeelineMachine::replace(const TestCase& test) { load({&test, 1}); }
 bool BeelineMachine::start(std::span<const TestCase> cases, std::span<const uint16_t> order, std::string&) {
     for (const uint16_t slot : order)
         for (const TestCase& test : cases.size() == kDiffSlots ? cases.subspan(slot, 1) : cases)
-            if (test.slot() == slot) run_case(test);
+            if (test.slot() == slot) {
+                // Translated code runs differently once its caches of addresses are filled and its exits linked: every
+                // other case is judged by how it ends the second time.
+                if (cpu_->tier() != nullptr && test.number % 2 != 0) run_case(test);
+                run_case(test);
+            }
     return true;
 }
 
