@@ -10,6 +10,7 @@
 #include "translate/runtime.h"
 #include "translate/state.h"
 
+#include <array>
 #include <cstring>
 #include <fmt/format.h>
 #include <utility>
@@ -34,6 +35,12 @@ arm64::Block single_block = [] {
     block.context = 0xFF;
     return block;
 }();
+
+/// The exceptions taken differ in nothing but the flags that SPSR_EL1 got.
+bool only_flags_saved_differ(const arm64::CpuState& one, const arm64::CpuState& other) {
+    const uint64_t difference = one.sys.spsr_el1 ^ other.sys.spsr_el1;
+    return difference != 0 && (difference & ~uint64_t{nzcv::kMask}) == 0 && one.sys.elr_el1 == other.sys.elr_el1;
+}
 
 } // namespace
 
@@ -193,21 +200,30 @@ void Verifier::compare_memory(const std::vector<WriteLog::Patch>& actual) {
     }
 }
 
+/// Of a block whose instruction at the page offset `offset` took an exception.
+bool Verifier::flags_dead_behind(const Translation& translation, uint64_t offset) const {
+    constexpr unsigned kBranches = 6;
+    const uint8_t* const memory = environment_.machine().host_page({translation.pa.value & ~kPageMask}, false);
+    if (memory == nullptr) return false;
+    // Memory may have changed since the block was translated.
+    std::array<uint8_t, kPageSize> page;
+    std::memcpy(page.data(), memory, page.size());
+    std::memcpy(page.data() + (translation.pa.value & kPageMask), translation.words.data(),
+                translation.words.size() * sizeof(uint32_t));
+    return flags_dead_at(page.data(), static_cast<int64_t>(offset), arm64::unpack_context(translation.context),
+                         cpu_.features(), kBranches);
+}
+
 void Verifier::compare(const Translation& translation, const Snapshot& before, const Snapshot& expected,
                        const Snapshot& actual) {
     const arm64::CpuState& right = expected.state;
     // Flags that differ are judged by what becomes of them; those that an exception saved, at once.
-    if (actual.counters.exceptions != before.counters.exceptions) {
-        constexpr unsigned kBranches = 6;
-        const uint64_t difference = right.sys.spsr_el1 ^ actual.state.sys.spsr_el1;
-        const uint8_t* const page = environment_.machine().host_page({translation.pa.value & ~kPageMask}, false);
-        if (page != nullptr && difference != 0 && (difference & ~uint64_t{nzcv::kMask}) == 0 &&
-            right.sys.elr_el1 == actual.state.sys.elr_el1 &&
-            flags_dead_at(page, static_cast<int64_t>(right.sys.elr_el1 - (before.state.pc & ~kPageMask)),
-                          arm64::unpack_context(translation.context), cpu_.features(), kBranches))
-            cpu_.state.sys.spsr_el1 = right.sys.spsr_el1;
+    if (actual.counters.exceptions != before.counters.exceptions && only_flags_saved_differ(right, actual.state) &&
+        flags_dead_behind(translation, right.sys.elr_el1 - (before.state.pc & ~kPageMask))) {
+        cpu_.state.sys.spsr_el1 = right.sys.spsr_el1;
+        cpu_.state.nzcv = right.nzcv;
     }
-    if (right.nzcv != actual.state.nzcv && !exact_flags_) {
+    if (right.nzcv != cpu_.state.nzcv && !exact_flags_) {
         flags_dropped_ = true;
         dropped_flags_ = actual.state.nzcv;
         dropped_pc_ = actual.state.pc;

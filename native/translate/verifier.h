@@ -65,6 +65,7 @@ private:
     bool step(const Translation& translation);
     void compare(const Translation& translation, const Snapshot& before, const Snapshot& expected,
                  const Snapshot& actual);
+    bool flags_dead_behind(const Translation& translation, uint64_t offset) const;
     void compare_memory(const std::vector<WriteLog::Patch>& actual);
     void fail(const Translation& translation, const Snapshot& before, const Snapshot& expected, const Snapshot& actual);
 

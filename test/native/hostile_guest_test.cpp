@@ -2,7 +2,10 @@
 // system registers, with interrupts, maintenance and memory changing underneath. The emulator has to come back each
 // time, with its own state in order.
 //
-//     test_hostile_guest_test [SECONDS [SEED]]
+//     test_hostile_guest_test [SECONDS [SEED [interpreter|direct|verified]]]
+//
+// All three by default, SECONDS each: in the interpreter; translated, by a random selection of techniques; translated
+// and checked against the interpreter in lockstep.
 
 #include "fake_machine.h"
 
@@ -10,11 +13,14 @@
 #include "arm64/interpreter/block_cache.h"
 #include "arm64/random_instruction.h"
 #include "arm64/system_registers.h"
+#include "translate/direct_tier.h"
 
 #include <atomic>
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
+#include <cstring>
+#include <string_view>
 #include <thread>
 #include <unistd.h>
 
@@ -145,11 +151,34 @@ void tell_seed(int signal) {
     std::raise(signal);
 }
 
-void guest(uint64_t seed) {
+enum class Mode { Interpreter, Direct, Verified };
+constexpr std::string_view kModeNames[] = {"interpreter", "direct", "verified"};
+
+void attach_tier(Vcpu& cpu, Mode mode, uint64_t seed) {
+    if (mode == Mode::Interpreter) return;
+    using namespace beeline::translate;
+    Rng rng(seed ^ 0x7165);
+    DirectOptions options;
+    options.verify = mode == Mode::Verified;
+    options.visits_before_translation = options.verify ? 0 : rng.below(3);
+    if (rng.one_in(2))
+        for (const TechniqueName& entry : kTechniqueNames)
+            if (rng.one_in(4)) options.techniques.disable(entry.technique);
+    // These guests overwrite code without saying so: what a block found behind its end may have changed.
+    if (options.verify) options.techniques.disable(Technique::FlagLookAhead);
+    auto tier = DirectTier::create(cpu, options, [&cpu, seed](std::string difference) {
+        check(false, "seed " + std::to_string(seed) + ": " + difference);
+        cpu.request_stop();
+    });
+    if (check(tier != nullptr, "memory for translated code")) cpu.set_tier(std::move(tier));
+}
+
+void guest(uint64_t seed, Mode mode) {
     Rng rng(seed);
     FakeMachine machine;
     machine.gic = rng.one_in(2);
     const auto cpu = make_cpu(machine, rng.one_in(4) ? CpuModel::A57 : CpuModel::N1);
+    attach_tier(*cpu, mode, seed);
     fill_code(machine, rng);
     fill_tables(machine, rng);
     const Watchdog watchdog(*cpu);
@@ -174,12 +203,15 @@ void guest(uint64_t seed) {
 int main(int argc, char** argv) {
     const double seconds = argc > 1 ? std::strtod(argv[1], nullptr) : 3;
     uint64_t seed = argc > 2 ? std::strtoull(argv[2], nullptr, 0) : 1;
-    const auto end = std::chrono::steady_clock::now() + std::chrono::duration<double>(seconds);
     for (const int signal : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT}) std::signal(signal, tell_seed);
-    do {
-        current_seed = seed;
-        guest(seed++);
-    } while (std::chrono::steady_clock::now() < end);
+    for (unsigned mode = 0; mode < std::size(kModeNames); mode++) {
+        if (argc > 3 && kModeNames[mode] != argv[3]) continue;
+        const auto end = std::chrono::steady_clock::now() + std::chrono::duration<double>(seconds);
+        do {
+            current_seed = seed;
+            guest(seed++, static_cast<Mode>(mode));
+        } while (std::chrono::steady_clock::now() < end);
+    }
     std::printf("%llu instructions, %llu exceptions\n", static_cast<unsigned long long>(executed),
                 static_cast<unsigned long long>(exceptions));
     return report("hostile_guest");
