@@ -72,6 +72,8 @@ bool BlockTranslator::flags_live_at(int64_t offset, unsigned depth) const {
     for (unsigned n = 0; n < kLookAheadInstructions; n++, offset += 4) {
         if (offset < 0 || offset >= static_cast<int64_t>(kPageSize)) return true;
         const uint32_t word = word_at(host_page_, static_cast<uint64_t>(offset));
+        // The block depends on what follows it.
+        translation_->lines |= uint64_t{1} << (offset >> 6);
         const Facts facts = facts_of(word, cpu_.features());
         if (facts.flags.reads) return true;
         if (facts.flags.writes) return false;
