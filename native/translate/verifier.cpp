@@ -223,7 +223,11 @@ void Verifier::compare(const Translation& translation, const Snapshot& before, c
         cpu_.state.sys.spsr_el1 = right.sys.spsr_el1;
         cpu_.state.nzcv = right.nzcv;
     }
-    if (right.nzcv != cpu_.state.nzcv && !exact_flags_) {
+    // Leaving in the middle, for the interpreter, is no end of a block either.
+    const uint64_t offset = actual.state.pc - (before.state.pc & ~kPageMask);
+    const bool in_the_middle = offset >= (translation.pa.value & kPageMask) &&
+                               offset < (translation.pa.value & kPageMask) + translation.words.size() * 4;
+    if (right.nzcv != cpu_.state.nzcv && (!exact_flags_ || (in_the_middle && flags_dead_behind(translation, offset)))) {
         flags_dropped_ = true;
         dropped_flags_ = actual.state.nzcv;
         dropped_pc_ = actual.state.pc;
