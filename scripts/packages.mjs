@@ -1,7 +1,16 @@
 // Debian packages that the work needs beyond Node itself, by purpose.
 
 /** To build the native core. */
-export const buildPackages = ['g++', 'cmake', 'make', 'libfmt-dev', 'libfdt-dev', 'zlib1g-dev'];
+export const buildPackages = [
+  'g++',
+  'cmake',
+  'make',
+  'libfmt-dev',
+  'libfdt-dev',
+  'libxbyak-dev',
+  'libzydis-dev',
+  'zlib1g-dev',
+];
 
 /** To compile programs for guests. */
 export const crossPackages = ['gcc-aarch64-linux-gnu', 'libc6-dev-arm64-cross'];

@@ -4,7 +4,7 @@
 //   beeline_difftest [--seed N] [--case K] [--cases N | --time SECONDS] [--rows GLOB] [--cpu n1|a57|both] [--jobs N]
 //                    [--probes] [--coverage] [--json FILE] [--max-reports N] [--self-test]
 //                    [--tier interpreter|direct] [--disable TECHNIQUE]... [--judge qemu|interpreter]
-//                    [--qemu PROGRAM] [--oracle PROGRAM] [--oracle-cpu NAME]
+//                    [--techniques] [--qemu PROGRAM] [--oracle PROGRAM] [--oracle-cpu NAME]
 //
 // Exit status: 0 no mismatch, 1 mismatches, 2 bad usage, 3 the oracle does not run.
 
@@ -82,6 +82,10 @@ int main(int argc, char** argv) {
         if (option == "--coverage") {
             coverage = true;
             continue;
+        }
+        if (option == "--techniques") {
+            for (const auto& [technique, name] : beeline::translate::kTechniqueNames) fmt::print("{}\n", name);
+            return 0;
         }
         if (option == "--probes") {
             options.probes = true;

@@ -4,22 +4,39 @@ import { randomInt } from 'node:crypto';
 import { join } from 'node:path';
 import { projectRoot } from '../../src/paths.js';
 
-/** Seconds; `npm run test:differential` runs the whole. */
-const seconds = 30;
 const program = join(projectRoot, 'build/native/beeline_difftest');
 
-describe('the interpreter and qemu-aarch64', function () {
-  this.timeout((seconds + 120) * 1000);
-
-  it('agree on random instruction sequences', () => {
-    // A new sample every time; the report names the seed, and --seed repeats it.
-    const seed = String(randomInt(2 ** 47));
-    const result = spawnSync(program, ['--seed', seed, '--time', String(seconds)], {
-      encoding: 'utf8',
-      timeout: (seconds + 100) * 1000,
-    });
-    assert.equal(result.status, 0, `seed ${seed}: ${result.error ?? ''}${result.stdout}${result.stderr}`);
-    assert.ok(result.stdout.includes(seed), result.stdout);
-    process.stdout.write(result.stdout.replace(/^/gm, '      '));
+/** A new sample every time; the report names the seed, and --seed repeats it. */
+function sample(seconds: number, args: string[], features?: string): void {
+  const seed = String(randomInt(2 ** 47));
+  const result = spawnSync(program, ['--seed', seed, '--time', String(seconds), ...args], {
+    encoding: 'utf8',
+    env: { ...process.env, ...(features === undefined ? {} : { BEELINE_HOST_FEATURES: features }) },
+    timeout: (seconds + 100) * 1000,
   });
+  assert.equal(result.status, 0, `seed ${seed}: ${result.error ?? ''}${result.stdout}${result.stderr}`);
+  assert.ok(result.stdout.includes(seed), result.stdout);
+  process.stdout.write(result.stdout.replace(/^/gm, '      '));
+}
+
+// `npm run test:differential` and `npm run test:differential:direct` run the whole.
+describe('random instruction sequences', function () {
+  this.timeout(150_000);
+
+  it('end alike in the interpreter and in qemu-aarch64', () => sample(30, []));
+
+  it('end alike translated and in qemu-aarch64', () => sample(20, ['--tier', 'direct']));
+
+  it('end alike translated and in the interpreter', () => sample(10, ['--tier', 'direct', '--judge', 'interpreter']));
+
+  for (const features of ['-bmi1,-bmi2,-lzcnt', '-avx,-avx2,-avx512']) {
+    it(`end alike translated for a host with ${features}`, () =>
+      sample(5, ['--tier', 'direct', '--judge', 'interpreter'], features));
+  }
+
+  const listed = spawnSync(program, ['--techniques'], { encoding: 'utf8' }).stdout ?? '';
+  for (const technique of listed.trim().split('\n')) {
+    it(`end alike translated without ${technique}`, () =>
+      sample(2, ['--tier', 'direct', '--judge', 'interpreter', '--disable', technique]));
+  }
 });
