@@ -1,8 +1,10 @@
 // Boots a guest on the native core alone, without the control plane: for work on the core itself.
 //
 //     beeline_boot --kernel F [--initrd F] [--append S] [--dtb F] [--memory MIB] [--cpus N] [--cpu n1|a57] [--gic 2|3]
-//                  [--load FILE@ADDRESS]... [--tier interpreter|direct] [--visits N] [--disable TECHNIQUE]... [--verify]
-//                  [--no-reboot] [--timeout SECONDS] [--dump-dtb FILE]
+//                  [--load FILE@ADDRESS]... [--tier interpreter|direct] [--visits N] [--disable TECHNIQUE]...
+//                  [--verify]
+//                  [--no-reboot] [--timeout SECONDS]
+//                  [--until TEXT] [--dump-dtb FILE]
 //
 // The guest's serial port is on standard input and output; counters go to standard error at the end.
 #include "board/machine.h"
@@ -25,7 +27,16 @@ using namespace beeline;
 
 class Console final : public board::MachineEvents {
 public:
+    /// done() once the guest has printed this.
+    void wait_for(std::string_view text) { awaited_ = text; }
+
     void on_serial(const uint8_t* bytes, size_t count) override {
+        if (!awaited_.empty()) {
+            recent_.append(reinterpret_cast<const char*>(bytes), count);
+            const std::lock_guard lock(mutex_);
+            if (recent_.find(awaited_) != recent_.npos) seen_ = true;
+            if (recent_.size() > awaited_.size()) recent_.erase(0, recent_.size() - awaited_.size());
+        }
         while (count != 0) {
             const ssize_t written = write(STDOUT_FILENO, bytes, count);
             if (written <= 0) return;
@@ -42,7 +53,11 @@ public:
     }
     bool done() {
         const std::lock_guard lock(mutex_);
-        return done_;
+        return done_ || seen_;
+    }
+    bool seen() {
+        const std::lock_guard lock(mutex_);
+        return seen_;
     }
     board::ExitCause cause() const { return cause_; }
     const std::string& detail() const { return detail_; }
@@ -50,7 +65,8 @@ public:
 private:
     std::mutex mutex_;
     std::condition_variable changed_;
-    bool done_ = false;
+    bool done_ = false, seen_ = false;
+    std::string awaited_, recent_;
     board::ExitCause cause_{};
     std::string detail_;
 };
@@ -106,6 +122,7 @@ void print_stats(const board::MachineStats& stats) {
 
 int main(int argc, char** argv) {
     board::MachineConfig config;
+    Console console;
     double timeout = 0;
     std::string dump;
     for (int i = 1; i < argc; i++) {
@@ -142,6 +159,8 @@ int main(int argc, char** argv) {
             const auto technique = translate::find_technique(value);
             if (!technique) return usage("--disable takes the name of a technique");
             config.direct_options.techniques.disable(*technique);
+        } else if (option == "--until") {
+            console.wait_for(value);
         } else if (option == "--load") {
             const size_t at = value.rfind('@');
             if (at == value.npos || !number(value.substr(at + 1), parsed)) return usage("--load takes FILE@ADDRESS");
@@ -161,7 +180,6 @@ int main(int argc, char** argv) {
         }
     }
 
-    Console console;
     auto machine = board::Machine::create(config, console);
     if (!machine) {
         fmt::print(stderr, "beeline_boot: {}: {}\n", machine.error().code, machine.error().message);
@@ -195,9 +213,13 @@ int main(int argc, char** argv) {
             break;
         }
     }
+    const bool seen = console.seen();
     (*machine)->stop();
     print_stats((*machine)->stats());
-    fmt::print(stderr, "{}{}{}\n", timed_out ? "timeout" : name_of(console.cause()),
+    fmt::print(stderr, "{}{}{}\n",
+               timed_out ? "timeout"
+               : seen    ? "seen"
+                         : name_of(console.cause()),
                console.detail().empty() ? "" : ": ", console.detail());
-    return timed_out ? 4 : console.cause() == board::ExitCause::InternalError ? 1 : 0;
+    return timed_out ? 4 : seen ? 0 : console.cause() == board::ExitCause::InternalError ? 1 : 0;
 }
