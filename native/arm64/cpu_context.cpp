@@ -46,9 +46,10 @@ void Vcpu::update_execution_context() {
     const ExecutionContext context = execution_context(*this);
     // With the MMU off all data accesses are to Device memory, where unaligned ones fault.
     const bool slow = context.big_endian || !context.mmu || (sys.sctlr_el1 & kSctlrA) != 0;
-    data_tlb = slow ? &missing : &space->tlb[static_cast<unsigned>(regime_)];
-    unprivileged_tlb = slow ? &missing : &space->tlb[static_cast<unsigned>(unprivileged_regime_)];
+    data_tlb = slow ? &missing : &translations.tlb(*space, static_cast<unsigned>(regime_));
+    unprivileged_tlb = slow ? &missing : &translations.tlb(*space, static_cast<unsigned>(unprivileged_regime_));
 
+    translations.verify_fetches();
     lookup_tags_[0] = space->generation << 24 | uint64_t{asid} << 8 | pack_context(context);
     lookup_tags_[1] = translations.upper_generation() << 24 | kTagUpperHalf | pack_context(context);
     lookup_tag = lookup_tags_[(lookup_tag & kTagUpperHalf) != 0];

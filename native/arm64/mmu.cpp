@@ -93,10 +93,17 @@ uint64_t* descriptor_pointer(Vcpu& cpu, uint64_t address, bool write) {
     return page == nullptr ? nullptr : reinterpret_cast<uint64_t*>(page + (address & kPageMask & ~uint64_t{7}));
 }
 
-bool read_descriptor(Vcpu& cpu, uint64_t address, uint64_t& descriptor) {
+/// The descriptors that a walk read.
+struct WalkTrace {
+    FetchTrace::Descriptor read[4];
+    unsigned count = 0;
+};
+
+bool read_descriptor(Vcpu& cpu, uint64_t address, uint64_t& descriptor, WalkTrace* trace) {
     const uint64_t* pointer = descriptor_pointer(cpu, address, false);
     if (pointer == nullptr) return false;
     descriptor = __atomic_load_n(pointer, __ATOMIC_ACQUIRE);
+    if (trace != nullptr) trace->read[trace->count++] = {pointer, descriptor};
     if (big_endian_tables(cpu)) descriptor = __builtin_bswap64(descriptor);
     return true;
 }
@@ -124,7 +131,7 @@ bool fail(Fault& fault, Fault::Kind kind, unsigned level) {
 }
 
 /// AArch64.TranslationTableWalk: up to four lookups. `use_cache`: may start at a remembered last-level table.
-bool walk(Vcpu& cpu, uint64_t va, bool use_cache, Leaf& leaf, Fault& fault) {
+bool walk(Vcpu& cpu, uint64_t va, bool use_cache, Leaf& leaf, Fault& fault, WalkTrace* trace = nullptr) {
     cpu.counters.table_walks++;
     const Half half = half_of(cpu, va);
     const Granule granule = half.granule;
@@ -161,7 +168,7 @@ bool walk(Vcpu& cpu, uint64_t va, bool use_cache, Leaf& leaf, Fault& fault) {
         const unsigned index_bits = level == start_level ? half.input_bits - span : granule.stride();
         const uint64_t address = table | bits(va, span + index_bits - 1, span) << 3;
         uint64_t descriptor;
-        if (!read_descriptor(cpu, address, descriptor)) return fail(fault, Fault::Kind::ExternalOnWalk, level);
+        if (!read_descriptor(cpu, address, descriptor, trace)) return fail(fault, Fault::Kind::ExternalOnWalk, level);
         const bool table_or_page = (descriptor & kTableOrPage) != 0;
         if ((descriptor & kValid) == 0 || (level == 3 && !table_or_page) ||
             (level < granule.first_block_level && !table_or_page))
@@ -324,6 +331,22 @@ bool translate_cached(Vcpu& cpu, uint64_t va, Access access, Regime regime, Outc
     return true;
 }
 
+/// Notes what the translation of an instruction address rests on, for generations of lookups.
+void trace_fetch(Vcpu& cpu, uint64_t va, Regime regime, uint64_t pa) {
+    FetchTrace& fetches = cpu.translations.fetches(va);
+    const uint64_t page = va & kVaMask & ~kPageMask;
+    if (fetches.knows(page)) return;
+    WalkTrace trace;
+    Leaf leaf;
+    Fault ignored;
+    // The tables may say something else by now than what the cache has.
+    if (walk(cpu, va, false, leaf, ignored, &trace) && (leaf.pa | (va & low_bits(leaf.size_bits))) == pa &&
+        permitted(mapping_flags(cpu, leaf, false), Access::Fetch, regime))
+        fetches.add(page, {trace.read, trace.count});
+    else
+        fetches.add_untraced();
+}
+
 } // namespace
 
 uint16_t current_asid(const Vcpu& cpu) {
@@ -353,12 +376,12 @@ bool translate_data(Vcpu& cpu, uint64_t va, Access access, Regime regime, Transl
 bool translate_fetch(Vcpu& cpu, uint64_t va, GuestPa& pa) {
     Fault& fault = cpu.fault;
     fault = {.access = Access::Fetch, .va = va};
-    cpu.translations.note_fetch(va);
     if (!mmu_enabled(cpu)) return translate_flat(cpu, va, pa.value, fault);
     Outcome outcome;
     const Regime regime = cpu.state.pstate.el == 0 ? Regime::El0 : Regime::El1;
     if (!translate_cached(cpu, va, Access::Fetch, regime, outcome, fault)) return false;
     pa = {outcome.pa};
+    trace_fetch(cpu, va, regime, outcome.pa);
     return true;
 }
 

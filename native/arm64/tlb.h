@@ -5,7 +5,7 @@
 #include "arm64/types.h"
 
 #include <array>
-#include <bitset>
+#include <bit>
 #include <cstddef>
 
 namespace beeline::arm64 {
@@ -16,7 +16,8 @@ struct TlbEntry {
     uint64_t write_page;
     /// Host address minus guest virtual address.
     uint64_t addend;
-    uint64_t unused;
+    /// Bit n: sites of group n (Tlb::kSiteGroup) may hold pages that belong here, this one or an earlier one.
+    uint64_t site_groups;
     static constexpr uint64_t kNoPage = ~uint64_t{0};
 };
 
@@ -34,41 +35,54 @@ struct Tlb {
     static constexpr unsigned kEntries = 1024;
     std::array<TlbEntry, kEntries> entries;
     static constexpr unsigned kSites = 1024;
+    static constexpr unsigned kSiteGroup = kSites / 64; ///< Sites, of either kind, that share a bit of site_groups.
     std::array<SiteEntry, kSites> read_sites;
     std::array<SiteEntry, kSites> write_sites;
-    /// Pages, hashed, that have been entered since the sites were cleared: no site holds another.
-    std::bitset<1024> sited;
 
     Tlb() {
+        entries.fill(kEmpty);
         read_sites.fill({SiteEntry::kNoPage, 0});
         write_sites.fill({SiteEntry::kNoPage, 0});
-        clear();
     }
     void clear() {
-        entries.fill(TlbEntry{TlbEntry::kNoPage, TlbEntry::kNoPage, 0, 0});
-        clear_sites();
-    }
-    void clear_sites() {
-        if (sited.none()) return;
-        for (SiteEntry& site : read_sites) site.negative_page = SiteEntry::kNoPage;
-        for (SiteEntry& site : write_sites) site.negative_page = SiteEntry::kNoPage;
-        sited.reset();
+        uint64_t groups = 0;
+        for (TlbEntry& entry : entries) {
+            groups |= entry.site_groups;
+            entry = kEmpty;
+        }
+        for_each_site(groups, [](SiteEntry& site) { site.negative_page = SiteEntry::kNoPage; });
     }
     /// Forgets the 4 KiB page of `va`, whatever its tag byte.
     void drop(uint64_t va) {
-        entry(va) = {TlbEntry::kNoPage, TlbEntry::kNoPage, 0, 0};
-        if (!sited.test(sited_slot(va))) return;
-        const uint64_t negative = (uint64_t{0} - (va & ~kPageMask)) << 8;
-        // The tag byte does not reach below bit 56 when the page is negated.
-        for (SiteEntry& site : read_sites)
-            if (site.negative_page << 8 == negative) site.negative_page = SiteEntry::kNoPage;
-        for (SiteEntry& site : write_sites)
-            if (site.negative_page << 8 == negative) site.negative_page = SiteEntry::kNoPage;
-        sited.reset(sited_slot(va));
+        TlbEntry& dropped = entry(va);
+        const uint64_t groups = dropped.site_groups;
+        dropped = kEmpty;
+        if (groups == 0) return;
+        // Every page that belongs to the entry goes: what its sites may hold need not be remembered then.
+        const unsigned number = index(va);
+        for_each_site(groups, [number](SiteEntry& site) {
+            if (index(0 - site.negative_page) == number) site.negative_page = SiteEntry::kNoPage;
+        });
+    }
+    void enter(uint64_t va, uint64_t read_page, uint64_t write_page, uint64_t addend) {
+        TlbEntry& entered = entry(va);
+        entered = {read_page, write_page, addend, entered.site_groups};
     }
     static unsigned index(uint64_t va) { return (va >> kPageBits) % kEntries; }
     TlbEntry& entry(uint64_t va) { return entries[index(va)]; }
-    static unsigned sited_slot(uint64_t va) { return (va >> kPageBits ^ va >> 22) % 1024; }
+
+private:
+    static constexpr TlbEntry kEmpty{TlbEntry::kNoPage, TlbEntry::kNoPage, 0, 0};
+
+    template <typename Visit> void for_each_site(uint64_t groups, const Visit& visit) {
+        for (; groups != 0; groups &= groups - 1) {
+            const auto first = static_cast<unsigned>(std::countr_zero(groups)) * kSiteGroup;
+            for (unsigned n = first; n < first + kSiteGroup; n++) {
+                visit(read_sites[n]);
+                visit(write_sites[n]);
+            }
+        }
+    }
 };
 
 } // namespace beeline::arm64

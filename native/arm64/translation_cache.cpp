@@ -1,5 +1,7 @@
 #include "arm64/translation_cache.h"
 
+#include <algorithm>
+
 namespace beeline::arm64 {
 
 namespace {
@@ -16,27 +18,35 @@ TranslationCache::TranslationCache() { clear_storage(); }
 // ---- address spaces ----
 
 AddressSpace& TranslationCache::activate(uint64_t ttbr0, uint64_t ttbr1, uint16_t asid) {
-    for (unsigned i = 0; i < kSpaces; i++) {
-        AddressSpace& space = spaces_[i];
-        if (space.valid && space.ttbr0 == ttbr0 && space.ttbr1 == ttbr1 && space.asid == asid) {
-            current_ = i;
-            return space;
+    const auto is_wanted = [=](const AddressSpace& space) {
+        return space.valid && space.ttbr0 == ttbr0 && space.ttbr1 == ttbr1 && space.asid == asid;
+    };
+    AddressSpace& left = spaces_[current_];
+    unsigned chosen = left.successor;
+    if (!is_wanted(spaces_[chosen])) {
+        chosen = 0;
+        while (chosen < kSpaces && !is_wanted(spaces_[chosen])) chosen++;
+        if (chosen == kSpaces) {
+            const auto oldest = std::ranges::min_element(spaces_, {}, &AddressSpace::last_activated);
+            chosen = static_cast<unsigned>(oldest - spaces_.begin());
+            empty(*oldest);
+            oldest->ttbr0 = ttbr0;
+            oldest->ttbr1 = ttbr1;
+            oldest->asid = asid;
+            oldest->upper = upper_of(ttbr1);
+            oldest->valid = true;
+            renew(*oldest);
         }
     }
-    current_ = space_victim_++ % kSpaces;
-    AddressSpace& space = spaces_[current_];
-    empty(space);
-    space.ttbr0 = ttbr0;
-    space.ttbr1 = ttbr1;
-    space.asid = asid;
-    space.valid = true;
-    space.generation = ++generation_counter_;
-    return space;
+    left.successor = static_cast<uint8_t>(chosen);
+    current_ = chosen;
+    spaces_[chosen].last_activated = ++activations_;
+    return spaces_[chosen];
 }
 
 void TranslationCache::empty(AddressSpace& space) {
     for (unsigned i = 0; i < space.tlb.size(); i++)
-        if ((space.filled >> i & 1) != 0) space.tlb[i].clear();
+        if ((space.filled >> i & 1) != 0) space.tlb[i]->clear();
     space.filled = 0;
 }
 
@@ -44,25 +54,24 @@ void TranslationCache::flush_first_level() {
     for (AddressSpace& space : spaces_) empty(space);
 }
 
-uint64_t TranslationCache::upper_generation() {
-    // TTBR1 without ASID and CnP: one table means one mapping, whatever the ASID (D5.9.1).
+uint8_t TranslationCache::upper_of(uint64_t ttbr1) {
+    // Without ASID and CnP.
     constexpr uint64_t kTableMask = ((uint64_t{1} << 48) - 1) & ~uint64_t{1};
-    const uint64_t table = current().ttbr1 & kTableMask;
-    for (const UpperHalf& upper : uppers_)
-        if (upper.table == table) return upper.generation;
-    UpperHalf& upper = uppers_[upper_victim_++ % uppers_.size()];
-    upper = {table, ++generation_counter_};
-    return upper.generation;
-}
-
-void TranslationCache::renew_upper_generations() {
-    for (UpperHalf& upper : uppers_) upper.generation = ++generation_counter_;
+    const uint64_t table = ttbr1 & kTableMask;
+    for (unsigned i = 0; i < kUppers; i++)
+        if (uppers_[i].table == table) return static_cast<uint8_t>(i);
+    const auto victim = static_cast<uint8_t>(upper_victim_++ % kUppers);
+    // Spaces that went by the victim's record are found again when they are next activated.
+    for (AddressSpace& space : spaces_)
+        if (space.upper == victim) space.valid = false;
+    uppers_[victim].table = table;
+    renew(uppers_[victim]);
+    return victim;
 }
 
 void TranslationCache::renew_generations() {
-    renew_upper_generations();
-    for (AddressSpace& space : spaces_) space.generation = ++generation_counter_;
-    fetched_.reset();
+    for (AddressSpace& space : spaces_) renew(space);
+    for (UpperHalf& upper : uppers_) renew(upper);
 }
 
 // ---- pages and blocks ----
@@ -164,9 +173,9 @@ void TranslationCache::flush_asid(uint16_t asid) {
     for (AddressSpace& space : spaces_) {
         if (space.asid % kVersions != asid % kVersions) continue;
         empty(space);
-        space.generation = ++generation_counter_;
+        space.unverified = true;
     }
-    renew_upper_generations();
+    for (UpperHalf& upper : uppers_) upper.unverified = true;
 }
 
 void TranslationCache::flush_va(uint64_t page, uint16_t asid, bool all_asids, bool last_level_only) {
@@ -187,15 +196,20 @@ void TranslationCache::flush_va(uint64_t page, uint16_t asid, bool all_asids, bo
             kill(blocks_[block_set(page)], align_down(page, kBlockBits));
         }
         flush_first_level();
-        renew_generations();
+        for (AddressSpace& space : spaces_) space.unverified = true;
+        for (UpperHalf& upper : uppers_) upper.unverified = true;
     }
     // Granules of 16 and 64 KiB are folded into several 4 KiB entries.
     const uint64_t first = align_down(page, largest_page_bits_);
     for (uint64_t part = first; part < first + (uint64_t{1} << largest_page_bits_); part += kPageSize) {
         kill(pages_[page_set(part)], part);
-        for (AddressSpace& space : spaces_)
-            for (Tlb& tlb : space.tlb) tlb.drop(part);
-        if (fetched_.test(filter_slot(part >> kPageBits))) renew_generations();
+        for (AddressSpace& space : spaces_) {
+            for (unsigned i = 0; i < space.tlb.size(); i++)
+                if ((space.filled >> i & 1) != 0) space.tlb[i]->drop(part);
+            if (space.fetches.knows(part)) space.unverified = true;
+        }
+        for (UpperHalf& upper : uppers_)
+            if (upper.fetches.knows(part)) upper.unverified = true;
     }
 }
 

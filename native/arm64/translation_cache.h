@@ -2,12 +2,14 @@
 // and the first-level TLBs of the address spaces that were current lately.
 #pragma once
 
+#include "arm64/fetch_trace.h"
 #include "arm64/tlb.h"
 #include "arm64/types.h"
 
 #include <array>
 #include <bitset>
 #include <cstdint>
+#include <memory>
 
 namespace beeline::arm64 {
 
@@ -38,10 +40,16 @@ struct AddressSpace {
     uint64_t ttbr0 = 0, ttbr1 = 0;
     uint16_t asid = 0;
     bool valid = false;
-    /// Never used before when a translation that instruction lookups in the lower half may depend on is dropped.
+    uint8_t filled = 0;      ///< Bit n: tlb[n] holds something.
+    bool unverified = false; ///< The translations behind the generation may have changed.
+    uint8_t upper = 0;       ///< TranslationCache's record of what TTBR1 maps.
+    uint8_t successor = 0;   ///< The space that was activated after this one the last time.
+    uint64_t last_activated = 0;
+    /// Of instruction lookups in the lower half: never used before when one of them may come out differently.
     uint64_t generation = 0;
-    uint8_t filled = 0; ///< Bit n: tlb[n] holds something.
-    std::array<Tlb, 3> tlb;
+    FetchTrace fetches; ///< What they rest on.
+    /// Allocated when the regime is first used.
+    std::array<std::unique_ptr<Tlb>, 3> tlb;
 };
 
 class TranslationCache {
@@ -52,11 +60,25 @@ public:
     AddressSpace& current() { return spaces_[current_]; }
     /// Makes the address space of these registers current, from memory or empty.
     AddressSpace& activate(uint64_t ttbr0, uint64_t ttbr1, uint16_t asid);
-    /// Generation of what the upper half of the address space (TTBR1) maps, for instruction lookups. All address
-    /// spaces with one TTBR1 table share it.
-    uint64_t upper_generation();
-    /// Notes that the generation stands for the translation of an instruction address.
-    void note_fetch(uint64_t va) { fetched_.set(filter_slot(va >> kPageBits)); }
+    Tlb& tlb(AddressSpace& space, unsigned regime) {
+        if (space.tlb[regime] == nullptr) space.tlb[regime] = std::make_unique<Tlb>();
+        return *space.tlb[regime];
+    }
+    /// Generation of what the upper half of the current address space (TTBR1) maps, for instruction lookups. All
+    /// address spaces with one TTBR1 table share it: one table means one mapping, whatever the ASID (D5.9.1).
+    uint64_t upper_generation() const { return uppers_[spaces_[current_].upper].generation; }
+    /// What the generation of the half that `va` is in stands for.
+    FetchTrace& fetches(uint64_t va) {
+        AddressSpace& space = spaces_[current_];
+        return (va >> 55 & 1) != 0 ? uppers_[space.upper].fetches : space.fetches;
+    }
+    /// Makes sure that the generations of the current address space stand for translations as the tables have them,
+    /// where maintenance called that into question. To be called before they are used.
+    void verify_fetches() {
+        AddressSpace& space = spaces_[current_];
+        verify(space);
+        verify(uppers_[space.upper]);
+    }
 
     // ---- pages and blocks ----
     const Mapping* find(uint64_t va, uint16_t asid) const;
@@ -86,7 +108,7 @@ private:
     static constexpr unsigned kPageSets = 1024, kBlockSets = 64;
     static constexpr unsigned kBlockBits = 21; ///< Mappings at least this large are kept apart, folded to this size.
     static constexpr unsigned kVersions = 256, kGlobalVersion = kVersions;
-    static constexpr unsigned kSpaces = 4;
+    static constexpr unsigned kSpaces = 16, kUppers = 4;
     static constexpr unsigned kTables = 64;
     static constexpr unsigned kFilterBits = 4096;
 
@@ -103,7 +125,19 @@ private:
     void clear_storage();
     void empty(AddressSpace& space);
     void renew_generations();
-    void renew_upper_generations();
+    uint8_t upper_of(uint64_t ttbr1);
+    template <typename Lookups> void renew(Lookups& lookups) {
+        lookups.generation = ++generation_counter_;
+        lookups.fetches.clear();
+        lookups.unverified = false;
+    }
+    template <typename Lookups> void verify(Lookups& lookups) {
+        if (!lookups.unverified) return;
+        if (lookups.fetches.unchanged())
+            lookups.unverified = false;
+        else
+            renew(lookups);
+    }
 
     std::array<std::array<Mapping, kWays>, kPageSets> pages_{};
     std::array<std::array<Mapping, kWays>, kBlockSets> blocks_{};
@@ -114,21 +148,21 @@ private:
     uint32_t table_version_ = 0;
     uint32_t victim_ = 0;
     unsigned current_ = 0;
-    unsigned space_victim_ = 0;
+    uint64_t activations_ = 0;
     uint64_t generation_counter_ = 1;
     struct UpperHalf {
         uint64_t table = ~uint64_t{0};
         uint64_t generation = 0;
+        FetchTrace fetches;
+        bool unverified = false;
     };
-    std::array<UpperHalf, kSpaces> uppers_{};
+    std::array<UpperHalf, kUppers> uppers_{};
     unsigned upper_victim_ = 0;
     /// 2 MiB regions that a block mapping was cached for since the last full flush.
     std::bitset<kFilterBits> block_regions_;
     /// Some mapping was larger than 2 MiB, or folded into several 4 KiB entries.
     bool huge_seen_ = false;
     uint8_t largest_page_bits_ = 12;
-    /// Pages that instructions were looked up in since the generations were renewed.
-    std::bitset<kFilterBits> fetched_;
 };
 
 } // namespace beeline::arm64

@@ -46,11 +46,9 @@ void fill_tlb(Vcpu& cpu, uint64_t va, Regime regime, const Translation& translat
     bool read = translation.readable;
     if (access == Access::Write && read)
         read = cpu.environment().host_page({translation.pa.value & ~kPageMask}, false) == host_page;
-    space.tlb[index].sited.set(Tlb::sited_slot(va));
-    space.tlb[index].entry(va) = {.read_page = read ? page : TlbEntry::kNoPage,
-                                  .write_page = write ? page : TlbEntry::kNoPage,
-                                  .addend = reinterpret_cast<uint64_t>(host_page) - page,
-                                  .unused = 0};
+    cpu.translations.tlb(space, index)
+        .enter(va, read ? page : TlbEntry::kNoPage, write ? page : TlbEntry::kNoPage,
+               reinterpret_cast<uint64_t>(host_page) - page);
 }
 
 bool prepare(Vcpu& cpu, Piece& piece, Access access, Regime regime, AccessFlags flags) {

@@ -163,7 +163,11 @@ public:
 constexpr int kReadPage = offsetof(arm64::TlbEntry, read_page);
 constexpr int kWritePage = offsetof(arm64::TlbEntry, write_page);
 constexpr int kAddend = offsetof(arm64::TlbEntry, addend);
+constexpr int kSiteGroups = offsetof(arm64::TlbEntry, site_groups);
 static_assert(offsetof(arm64::Tlb, entries) == 0 && sizeof(arm64::TlbEntry) == 32);
+// A shift by the site's offset / 256 is one by its group.
+static_assert(arm64::Tlb::kSiteGroup * sizeof(arm64::SiteEntry) == 256 &&
+              offsetof(arm64::Tlb, read_sites) % (64 * 256) == 0 && offsetof(arm64::Tlb, write_sites) % (64 * 256) == 0);
 
 /// rax address, ecx site. The entry's index is the page number's low bits.
 const uint8_t* generate_probe(Generator& g, unsigned size, bool write, bool unprivileged) {
@@ -187,14 +191,20 @@ const uint8_t* generate_probe(Generator& g, unsigned size, bool write, bool unpr
         a.putSeg(gs);
         a.cmp(rsi, ptr[rdx + page]);
         a.jne(miss);
-        a.putSeg(gs);
-        a.mov(rdx, ptr[rdx + kAddend]);
         a.neg(rsi);
         a.putSeg(gs);
         a.mov(ptr[rcx + static_cast<int>(offsetof(arm64::SiteEntry, negative_page))], rsi);
         a.putSeg(gs);
-        a.mov(ptr[rcx + static_cast<int>(offsetof(arm64::SiteEntry, addend))], rdx);
-        a.mov(rcx, rdx);
+        a.mov(rsi, ptr[rdx + kAddend]);
+        a.putSeg(gs);
+        a.mov(ptr[rcx + static_cast<int>(offsetof(arm64::SiteEntry, addend))], rsi);
+        // The entry knows which sites to look at when its page goes.
+        a.shr(ecx, 8);
+        a.mov(eax, 1);
+        a.shl(rax, cl);
+        a.putSeg(gs);
+        a.or_(ptr[rdx + kSiteGroups], rax);
+        a.mov(rcx, rsi);
         a.xor_(esi, esi);
     }
     a.L(miss);

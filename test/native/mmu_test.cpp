@@ -434,11 +434,12 @@ void maintenance() {
     check_equal(large.translate(0x1F000).pa, kRam + 0x10F000, "TLBI by another address of the 64 KiB page");
 }
 
-/// The instruction lookups that carry lookup_tag must fail after maintenance of a page that was fetched from.
+/// The instruction lookups that carry lookup_tag must fail after maintenance of a page that was fetched from, where the
+/// tables have something else for it now; where they have not, they go on.
 void lookup_tags() {
     Setup setup;
     Tables tables(setup.machine, k4K, 39);
-    tables.map(0x1000, kRam, 3, kAf | kNormalAttr << 2);
+    tables.map(0x1000, kRam, 3, kAf | kNg | kNormalAttr << 2);
     tables.map(0x2000, kRam, 3, kAf | kNormalAttr << 2);
     setup.enable(k4K, 25, with_asid(tables.root(), 1), 0);
     GuestPa pa;
@@ -453,7 +454,21 @@ void lookup_tags() {
     setup.cpu->update_execution_context();
     check_equal(setup.cpu->lookup_tag, tag, "back to the ASID, back to the tag");
     setup.tlbi(Maintenance::Kind::TlbVa, with_asid(1, 1));
-    check(setup.cpu->lookup_tag != tag, "code page's maintenance changes the tag");
+    check_equal(setup.cpu->lookup_tag, tag, "maintenance of an unchanged code page keeps the tag");
+    setup.tlbi(Maintenance::Kind::TlbAsid, with_asid(0, 1));
+    check_equal(setup.cpu->lookup_tag, tag, "maintenance of an unchanged address space keeps the tag");
+    tables.map(0x1000, kRam + 0x1000, 3, kAf | kNg | kNormalAttr << 2);
+    check_equal(setup.cpu->lookup_tag, tag, "no maintenance, no change");
+    setup.tlbi(Maintenance::Kind::TlbVa, with_asid(2, 1));
+    check_equal(setup.cpu->lookup_tag, tag, "maintenance of another page keeps the tag");
+    setup.tlbi(Maintenance::Kind::TlbVa, with_asid(1, 1));
+    check(setup.cpu->lookup_tag != tag, "maintenance of a changed code page changes the tag");
+    check(translate_fetch(*setup.cpu, 0x1000, pa) && pa.value == kRam + 0x1000, "fetch from the other page");
+    const uint64_t second_tag = setup.cpu->lookup_tag;
+    tables.map(0x1000, kRam, 3, kAf | kNg | kNormalAttr << 2 | kPxn);
+    setup.tlbi(Maintenance::Kind::TlbAsid, with_asid(0, 1));
+    check(setup.cpu->lookup_tag != second_tag, "maintenance of a changed address space changes the tag");
+    check(!translate_fetch(*setup.cpu, 0x1000, pa), "execute never");
     tables.map(0x200000, kRam, 2, kAf | kNormalAttr << 2);
     check(translate_fetch(*setup.cpu, 0x200000, pa), "fetch from a block");
     const uint64_t block_tag = setup.cpu->lookup_tag;
@@ -461,6 +476,26 @@ void lookup_tags() {
     setup.tlbi(Maintenance::Kind::TlbVa, with_asid(0x234, 1));
     check(setup.cpu->lookup_tag != block_tag, "maintenance of a block by another address changes the tag");
     check(!translate_fetch(*setup.cpu, 0x200000, pa), "the block is gone");
+
+    // What TTBR1 maps belongs to every ASID.
+    Tables upper(setup.machine, k4K, 39);
+    upper.map(0x3000, kRam, 3, kAf | kNg | kNormalAttr << 2);
+    setup.sys().ttbr1_el1 = upper.root();
+    setup.cpu->update_execution_context();
+    constexpr uint64_t kUpperPage = ~uint64_t{0} << 39 | 0x3000;
+    check(translate_fetch(*setup.cpu, kUpperPage, pa), "fetch from the upper half");
+    const uint64_t upper_tag = setup.cpu->lookup_tag_at(kUpperPage);
+    setup.sys().ttbr0_el1 = with_asid(tables.root(), 3);
+    setup.cpu->update_execution_context();
+    check_equal(setup.cpu->lookup_tag_at(kUpperPage), upper_tag, "another ASID, the same tag of the upper half");
+    setup.tlbi(Maintenance::Kind::TlbAsid, with_asid(0, 3));
+    check_equal(setup.cpu->lookup_tag_at(kUpperPage), upper_tag, "an unchanged upper half keeps its tag");
+    upper.map(0x3000, kRam + 0x1000, 3, kAf | kNg | kNormalAttr << 2);
+    setup.tlbi(Maintenance::Kind::TlbAsid, with_asid(0, 3));
+    check(setup.cpu->lookup_tag_at(kUpperPage) != upper_tag, "a changed upper half changes its tag");
+    setup.sys().ttbr0_el1 = with_asid(tables.root(), 1);
+    setup.cpu->update_execution_context();
+
     setup.sys().sctlr_el1 |= 1u << 24;
     const uint64_t before = setup.cpu->lookup_tag;
     setup.cpu->state.pstate.el = 0;
