@@ -34,7 +34,7 @@ uint32_t word_at(const uint8_t* host_page, uint64_t offset) {
 
 BlockTranslator::BlockTranslator(host::Assembler& assembler, arm64::Vcpu& cpu, const Techniques& techniques,
                                  const host::CpuFlags& host)
-    : a_(assembler), e_(assembler, cpu, techniques, host), cpu_(cpu) {
+    : a_(assembler), e_(assembler, cpu, techniques, host), v_(e_), cpu_(cpu) {
     TranslatedState& state = translated_state(cpu);
     for (unsigned n = 0; n <= kMaxInstructions; n++) state.counts[n] = {n, 0};
 }
@@ -143,6 +143,7 @@ std::unique_ptr<Translation> BlockTranslator::translate(arm64::GuestPa pa, uint8
     group_ = {};
     stack_aligned_ = false;
     cold_.clear();
+    v_.forget();
 
     uint8_t* const begin = translation_->writable = const_cast<uint8_t*>(a_.getCurr());
     e_.set_place(FlagPlace::Memory);
@@ -156,6 +157,7 @@ std::unique_ptr<Translation> BlockTranslator::translate(arm64::GuestPa pa, uint8
             group_.active = false;
             a_.L(group_end_->done);
             group_end_->place = e_.place();
+            group_end_->vectors = v_.contents();
         }
     }
     const Instruction& last = block_.back();
@@ -182,6 +184,7 @@ void BlockTranslator::emit_instruction(unsigned index) {
     const FlagUse use = instruction.facts.flags;
     // Before it: needed by itself or by later ones. Its own: needed after it.
     e_.begin_instruction(use.writes ? use.reads : instruction.flags_live_before, instruction.flags_live_after);
+    v_.begin_instruction();
     if (insn.op < arm64::kOpCount) {
         if (emit_control(instruction, index)) return;
         if (instruction.facts.flow == Flow::Next) {
@@ -189,7 +192,9 @@ void BlockTranslator::emit_instruction(unsigned index) {
                 note_stack_change(insn);
                 return;
             }
-            if (emit_memory(instruction)) return;
+            if (emit_memory(instruction) || emit_vector_memory(instruction)) return;
+            // What follows may call functions of the host.
+            v_.forget();
             if (emit_system(instruction)) return;
         }
     }
@@ -203,6 +208,8 @@ unsigned BlockTranslator::emit_helper_run(unsigned index) {
     const auto joins = [&](const Instruction& next) {
         if (next.facts.flow != Flow::Next || next.insn.op >= arm64::kOpCount) return false;
         const arm64::Feature feature = arm64::row(static_cast<Op>(next.insn.op)).feature;
+        VectorTransfer transfer;
+        if (describe_vector_transfer(next.insn.word, transfer)) return false;
         return arm64::uses_vector_registers(feature) && (next.facts.helper == Helper::Light) == light;
     };
     if (block_[index].facts.flow == Flow::Next)
@@ -220,7 +227,16 @@ unsigned BlockTranslator::emit_helper_run(unsigned index) {
         }
         flush_count(last);
     }
-    const unsigned count = last - index + 1;
+    e_.move_immediate(rax, reinterpret_cast<uint64_t>(helper_chain(index, last - index + 1)));
+    a_.call(light ? runtime_.interpret_light : runtime_.interpret_full);
+    e_.set_place(FlagPlace::Memory);
+    stack_aligned_ = false;
+    v_.forget();
+    if (block_[last].facts.flow == Flow::Leaves) leave_at(block_[last].insn.page_offset + 4, kContinue);
+    return last;
+}
+
+Insn* BlockTranslator::helper_chain(unsigned index, unsigned count) {
     Insn* const chain = translation_->helper_chains.emplace_back(std::make_unique<Insn[]>(count + 1)).get();
     for (unsigned i = 0; i < count; i++) {
         chain[i] = block_[index + i].insn;
@@ -228,12 +244,7 @@ unsigned BlockTranslator::emit_helper_run(unsigned index) {
         chain[i].index = static_cast<uint8_t>(kMaxInstructions - count + i + 1);
     }
     chain[count] = Insn{.handler = stop_handler};
-    e_.move_immediate(rax, reinterpret_cast<uint64_t>(chain));
-    a_.call(light ? runtime_.interpret_light : runtime_.interpret_full);
-    e_.set_place(FlagPlace::Memory);
-    stack_aligned_ = false;
-    if (block_[last].facts.flow == Flow::Leaves) leave_at(block_[last].insn.page_offset + 4, kContinue);
-    return last;
+    return chain;
 }
 
 // ---- stack alignment ----

@@ -3,11 +3,14 @@
 
 #include "translate/emitter.h"
 #include "translate/instruction_facts.h"
+#include "translate/memory_site.h"
 #include "translate/runtime.h"
 #include "translate/translation.h"
+#include "translate/vector_registers.h"
 
 #include <deque>
 #include <functional>
+#include <memory>
 #include <vector>
 
 namespace beeline::translate {
@@ -49,16 +52,21 @@ public:
         Target target;
         unsigned size_log2 = 3;
         bool pair = false;
+        unsigned vectors = 0; ///< FP/SIMD registers, if it is theirs: the interpreter's handler is the slow path.
         bool write = false;
         bool aligned = false;
         bool unprivileged = false;
         bool store_exchanges = false;      ///< A store with sequential consistency.
         std::function<void()> stage_data;  ///< Stores: loads the data into rdx (second of a pair: transfer[1]).
         std::function<void()> finish_load; ///< Loads: puts rax (and rdx) where the results belong.
-        Xbyak::Label* after = nullptr;
+        Xbyak::Label* after = nullptr;     ///< FP/SIMD registers: behind the whole instruction.
+        /// What the host's vector registers hold at `after`; empty: what they hold at the check.
+        std::shared_ptr<VectorRegisters::Contents> vectors_after;
+
+        unsigned bytes() const { return (vectors != 0 ? vectors : pair ? 2u : 1u) << size_log2; }
     };
-    /// Until the first access to the location the code behind the check must leave `target.base` and all guest registers
-    /// alone: when the host refuses that access (see GuardedAccess), it is the miss path that goes on.
+    /// Until the first access to the location the code behind the check must leave `target.base` and all guest
+    /// registers alone: when the host refuses that access (see GuardedAccess), it is the miss path that goes on.
     void emit_check(Access access);
 
     // ---- grouped checks (emit_group.cpp) ----
@@ -66,12 +74,21 @@ public:
     struct Group {
         unsigned first = 0, last = 0; ///< Members are the plain accesses off `base` in [first, last].
         unsigned base = 0;
-        int32_t low = 0, high = 0;    ///< Bytes touched, relative to the base at `first`.
+        int32_t low = 0, high = 0; ///< Bytes touched, relative to the base at `first`.
         bool write = false;
         bool active = false;
         int site = 0;
     };
-    static bool is_member(const Instruction& instruction);
+    struct Member {
+        bool load, loads_base;
+        Index index;
+        int32_t bytes;
+    };
+    static bool describe_member(const Instruction& instruction, Member& member);
+    static bool is_member(const Instruction& instruction) {
+        Member member;
+        return describe_member(instruction, member);
+    }
     Group find_group(unsigned first) const;
     void emit_group_check(const Group& group);
 
@@ -82,6 +99,7 @@ public:
     Target address_of_register_offset(const arm64::Insn& insn);
     void write_back(const arm64::Insn& insn);
 
+    bool emit_vector_memory(const Instruction& instruction);
     bool emit_memory(const Instruction& instruction);
     bool emit_control(const Instruction& instruction, unsigned index);
     bool emit_system(const Instruction& instruction);
@@ -94,6 +112,8 @@ private:
     bool flags_live_at(int64_t offset, unsigned depth) const;
     void emit_instruction(unsigned index);
     unsigned emit_helper_run(unsigned index);
+    /// A chain of `count` instructions from `index` on for the interpreter's handlers; it ends with the translation.
+    arm64::Insn* helper_chain(unsigned index, unsigned count);
     /// Host code in [begin, end), positions of the assembler, recovers from refused accesses here.
     void guard_accesses(const uint8_t* begin, const uint8_t* end);
 
@@ -114,6 +134,7 @@ private:
 
     host::Assembler& a_;
     Emitter e_;
+    VectorRegisters v_;
     arm64::Vcpu& cpu_;
     Runtime runtime_;
 
@@ -131,9 +152,10 @@ private:
     struct GroupEnd {
         Xbyak::Label done;
         FlagPlace place = FlagPlace::Memory;
+        VectorRegisters::Contents vectors;
     };
-    GroupEnd* group_end_ = nullptr; ///< Of the active group; its twin deletes it.
-    bool in_twin_ = false;        ///< Emitting the ungrouped twin of a group.
+    GroupEnd* group_end_ = nullptr;          ///< Of the active group; its twin deletes it.
+    bool in_twin_ = false;                   ///< Emitting the ungrouped twin of a group.
     std::deque<std::function<void()>> cold_; ///< Code behind the block; may grow while it runs.
 };
 

@@ -17,20 +17,40 @@ namespace {
 /// Instructions that a group may reach over.
 constexpr unsigned kReach = 16;
 
-/// Data processing: no access, no branch, no helper.
-bool is_data_processing(uint32_t word) {
-    return (word & 0x1C000000) == 0x10000000 || (word & 0x0E000000) == 0x0A000000;
+/// No access, no branch, no helper that accesses memory, and `base` stays as it is.
+bool leaves_accesses_alone(const BlockTranslator::Instruction& instruction, unsigned base) {
+    const Insn& insn = instruction.insn;
+    if (instruction.facts.flow != Flow::Next || insn.op >= arm64::kOpCount) return false;
+    if (arm64::uses_vector_registers(arm64::row(static_cast<arm64::Op>(insn.op)).feature))
+        return instruction.facts.helper == Helper::Light;
+    const bool data_processing = (insn.word & 0x1C000000) == 0x10000000 || (insn.word & 0x0E000000) == 0x0A000000;
+    return data_processing && insn.rd != base;
+}
+
+/// A load or store of general registers that loads `number`.
+bool loads(const Insn& insn, unsigned number) {
+    Transfer t;
+    return describe_transfer(insn.word, t) && t.load && (insn.rd == number || (t.pair && insn.ra == number));
 }
 
 } // namespace
 
 /// A plain access at a constant distance from its base.
-bool BlockTranslator::is_member(const Instruction& instruction) {
+bool BlockTranslator::describe_member(const Instruction& instruction, Member& member) {
+    const Insn& insn = instruction.insn;
+    if (instruction.facts.flow != Flow::Next || insn.op >= arm64::kOpCount) return false;
+    if (arm64::uses_vector_registers(arm64::row(static_cast<arm64::Op>(insn.op)).feature)) {
+        VectorTransfer t;
+        if (!describe_vector_transfer(insn.word, t) || t.register_offset || t.literal || t.register_post) return false;
+        member = {t.load, false, t.index, static_cast<int32_t>(t.bytes())};
+        return true;
+    }
     Transfer t;
-    return instruction.facts.flow == Flow::Next && instruction.insn.op < arm64::kOpCount &&
-           !arm64::uses_vector_registers(arm64::row(static_cast<arm64::Op>(instruction.insn.op)).feature) &&
-           describe_transfer(instruction.insn.word, t) && !t.register_offset && !t.unprivileged && !t.literal &&
-           !t.ordered && !t.prefetch;
+    if (!describe_transfer(insn.word, t) || t.register_offset || t.unprivileged || t.literal || t.ordered || t.prefetch)
+        return false;
+    member = {t.load, t.load && (insn.rd == insn.rn || (t.pair && insn.ra == insn.rn)), t.index,
+              (t.pair ? 2 : 1) << t.size_log2};
+    return true;
 }
 
 BlockTranslator::Group BlockTranslator::find_group(unsigned first) const {
@@ -48,31 +68,27 @@ BlockTranslator::Group BlockTranslator::find_group(unsigned first) const {
     for (unsigned i = first; i < block_.size() && i < first + kReach && !written; i++) {
         const Instruction& instruction = block_[i];
         const Insn& insn = instruction.insn;
-        if (!is_member(instruction)) {
-            if (instruction.facts.flow != Flow::Next || !is_data_processing(insn.word) || insn.op >= arm64::kOpCount ||
-                insn.rd == group.base)
-                break;
+        Member member;
+        if (!describe_member(instruction, member)) {
+            if (!leaves_accesses_alone(instruction, group.base)) break;
             continue;
         }
-        Transfer t;
-        describe_transfer(insn.word, t);
-        const bool loads_base = t.load && (insn.rd == group.base || (t.pair && insn.ra == group.base));
         if (insn.rn != group.base) {
-            if (loads_base) break;
+            if (loads(insn, group.base)) break;
             continue;
         }
         const auto immediate = static_cast<int32_t>(static_cast<int64_t>(insn.imm));
-        const int32_t at = moved + (t.index == Index::Post ? 0 : immediate);
-        const int32_t size = (t.pair ? 2 : 1) << t.size_log2;
+        const int32_t at = moved + (member.index == Index::Post ? 0 : immediate);
+        const int32_t size = member.bytes;
         const int32_t low = std::min(group.low, at), high = std::max(group.high, at + size);
         if (high - low > 512) break;
         group.low = low;
         group.high = high;
         group.last = i;
-        group.write |= !t.load;
+        group.write |= !member.load;
         members++;
-        if (t.index != Index::Offset) moved += immediate;
-        written = loads_base;
+        if (member.index != Index::Offset) moved += immediate;
+        written = member.loads_base;
     }
     group.active = members >= 2;
     return group;
@@ -118,8 +134,10 @@ void BlockTranslator::emit_group_check(const Group& group) {
         stack_aligned_ = aligned;
         counted_ = counted;
         in_twin_ = true;
+        v_.forget();
         for (index_ = group.first; index_ <= group.last; index_++) emit_instruction(index_);
         in_twin_ = false;
+        v_.restore(end->vectors);
         // The straight path goes on with the flags where it has them.
         const Instruction& last = block_[group.last];
         if (last.flags_live_after && e_.place() != end->place) {

@@ -7,6 +7,7 @@
 #include "translate/memory_site.h"
 #include "translate/state.h"
 
+#include <bit>
 #include <cstddef>
 
 namespace beeline::translate {
@@ -35,7 +36,13 @@ BlockTranslator::Target BlockTranslator::address_of_register_offset(const Insn& 
         index = e_.read(insn.rm, rax);
     }
     const Reg64 base = e_.read(insn.rn, rdx);
-    a_.lea(rdx, ptr[base + index * (1 << insn.aux[0])]);
+    unsigned scale = 1u << insn.aux[0];
+    if (scale == 16) { // More than the host's addresses scale by: in two steps.
+        a_.lea(rax, ptr[index + index]);
+        index = rax;
+        scale = 8;
+    }
+    a_.lea(rdx, ptr[base + index * static_cast<int>(scale)]);
     return {rdx, 0};
 }
 
@@ -57,8 +64,7 @@ void BlockTranslator::write_back(const Insn& insn) {
 }
 
 void BlockTranslator::emit_check(Access access) {
-    const unsigned total_log2 = access.size_log2 + (access.pair ? 1 : 0);
-    const int size = 1 << total_log2;
+    const int size = static_cast<int>(access.bytes());
     const Target target = access.target;
     auto* miss = new Xbyak::Label;
     auto* slow = new Xbyak::Label;
@@ -106,7 +112,9 @@ void BlockTranslator::emit_check(Access access) {
         const int site = site_offset(translation_->pa, block_[index_].insn.page_offset, access.write);
         const Address negative_page = in_tlb(site + static_cast<int>(offsetof(SiteEntry, negative_page)));
         const Address addend = in_tlb(site + static_cast<int>(offsetof(SiteEntry, addend)));
-        const bool keep = !e_.flags_free() && e_.host.bmi2 && e_.techniques.has(Technique::FlagProbe);
+        // Runs of FP/SIMD registers are seldom aligned to their size.
+        const bool keep = !e_.flags_free() && e_.host.bmi2 && e_.techniques.has(Technique::FlagProbe) && size <= 16;
+        const auto total_log2 = static_cast<unsigned>(std::bit_width(static_cast<unsigned>(size)) - 1);
         if (!keep) e_.clobber_flags();
         a_.putSeg(gs);
         a_.mov(rax, negative_page);
@@ -145,7 +153,7 @@ void BlockTranslator::guard_accesses(const uint8_t* begin, const uint8_t* end) {
 
 void BlockTranslator::emit_slow_path(const Access& access, Xbyak::Label* miss, Xbyak::Label* slow, Xbyak::Label* back,
                                      FlagPlace restored) {
-    const unsigned total_log2 = access.size_log2 + (access.pair ? 1 : 0);
+    const unsigned probe_size = probe_index(access.bytes());
     const Insn& insn = block_[index_].insn;
     const AccessSite site{.page_offset = insn.page_offset,
                           .uncounted = static_cast<uint8_t>(index_ - counted_),
@@ -156,9 +164,13 @@ void BlockTranslator::emit_slow_path(const Access& access, Xbyak::Label* miss, X
     const int entry = site_offset(translation_->pa, insn.page_offset, access.write);
     const uint8_t* probe =
         access.unprivileged
-            ? (access.write ? runtime_.probe_write_unprivileged : runtime_.probe_read_unprivileged)[total_log2]
-            : (access.write ? runtime_.probe_write : runtime_.probe_read)[total_log2];
+            ? (access.write ? runtime_.probe_write_unprivileged : runtime_.probe_read_unprivileged)[probe_size]
+            : (access.write ? runtime_.probe_write : runtime_.probe_read)[probe_size];
     const bool needs_probe = access.unprivileged || e_.techniques.has(Technique::SiteCache);
+    Insn* const chain = access.vectors != 0 ? helper_chain(index_, 1) : nullptr;
+    const Address retired = e_.state(&translated_state(cpu_).counts[index_ + 1 - counted_], 128);
+    const auto vectors =
+        access.vectors_after ? access.vectors_after : std::make_shared<VectorRegisters::Contents>(v_.contents());
     cold_.push_back([=, this] {
         const auto restore = [&] {
             if (restored == FlagPlace::Memory) return;
@@ -183,11 +195,19 @@ void BlockTranslator::emit_slow_path(const Access& access, Xbyak::Label* miss, X
             }
         }
         a_.L(*slow);
-        a_.lea(rax, ptr[access.target.base + access.target.displacement]);
-        if (access.write) access.stage_data();
-        a_.mov(ecx, site.pack());
-        a_.call(access.write ? runtime_.slow_store : runtime_.slow_load);
-        if (!access.write) access.finish_load();
+        if (chain != nullptr) {
+            a_.paddq(xmm15, retired);
+            e_.move_immediate(rax, reinterpret_cast<uint64_t>(chain));
+            a_.call(runtime_.interpret_full);
+            a_.psubq(xmm15, retired);
+        } else {
+            a_.lea(rax, ptr[access.target.base + access.target.displacement]);
+            if (access.write) access.stage_data();
+            a_.mov(ecx, site.pack());
+            a_.call(access.write ? runtime_.slow_store : runtime_.slow_load);
+            if (!access.write) access.finish_load();
+        }
+        v_.restore(*vectors);
         restore();
         a_.jmp(*access.after, Xbyak::CodeGenerator::T_NEAR);
         delete miss;

@@ -70,6 +70,62 @@ bool describe_transfer(uint32_t word, Transfer& t) {
     return false;
 }
 
+bool describe_vector_transfer(uint32_t word, VectorTransfer& t) {
+    const auto bits = [word](unsigned high, unsigned low) { return word >> low & ((1u << (high - low + 1)) - 1); };
+    t = {};
+    if ((word & 0x3E000000) == 0x3C000000) { // One register: opc<1> makes a quadword of a byte.
+        t.size_log2 = bits(23, 23) != 0 ? 4 : bits(31, 30);
+        t.load = bits(22, 22) != 0;
+        if (bits(24, 24) != 0) return true; // Unsigned offset
+        if (bits(21, 21) != 0) {
+            t.register_offset = true;
+            return bits(11, 10) == 2;
+        }
+        switch (bits(11, 10)) {
+        case 1: t.index = Index::Post; break;
+        case 3: t.index = Index::Pre; break;
+        case 2: return false;
+        default: break;
+        }
+        return true;
+    }
+    if ((word & 0x3E000000) == 0x2C000000) { // Pairs
+        t.pair = true;
+        t.registers = 2;
+        t.size_log2 = 2 + bits(31, 30);
+        t.load = bits(22, 22) != 0;
+        switch (bits(24, 23)) {
+        case 1: t.index = Index::Post; break;
+        case 3: t.index = Index::Pre; break;
+        default: break;
+        }
+        return true;
+    }
+    if ((word & 0x3F000000) == 0x1C000000) { // Literals
+        t.literal = true;
+        t.load = true;
+        t.size_log2 = 2 + bits(31, 30);
+        return true;
+    }
+    if ((word & 0xBF200000) == 0x0C000000) { // Multiple structures, of which LD1 and ST1
+        switch (bits(15, 12)) {
+        case 7: t.registers = 1; break;
+        case 10: t.registers = 2; break;
+        case 6: t.registers = 3; break;
+        case 2: t.registers = 4; break;
+        default: return false;
+        }
+        t.size_log2 = 3 + bits(30, 30);
+        t.load = bits(22, 22) != 0;
+        if (bits(23, 23) != 0) {
+            t.index = Index::Post;
+            t.register_post = bits(20, 16) != 31;
+        }
+        return true;
+    }
+    return false;
+}
+
 int site_offset(arm64::GuestPa pa, uint64_t page_offset, bool write) {
     const uint64_t page_number = pa.value >> arm64::kPageBits;
     const auto index = static_cast<int>((page_offset / 4 ^ page_number * 37) % arm64::Tlb::kSites);

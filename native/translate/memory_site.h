@@ -28,6 +28,23 @@ struct Transfer {
 /// False: `word`, which decodes, is not a plain load or store of general registers.
 bool describe_transfer(uint32_t word, Transfer& transfer);
 
+/// A load or store of whole FP/SIMD registers, or of their low parts (C4.1.88).
+struct VectorTransfer {
+    unsigned size_log2 = 0; ///< Of each register's part.
+    unsigned registers = 1; ///< A pair's are rd and ra; those of LD1 and ST1 follow each other from rd on.
+    bool load = false;
+    bool pair = false;
+    bool register_offset = false;
+    bool literal = false;
+    bool register_post = false; ///< The base moves by rm.
+    Index index = Index::Offset;
+
+    constexpr unsigned bytes() const { return registers << size_log2; }
+};
+
+/// False: `word`, which decodes, is not such a load or store.
+bool describe_vector_transfer(uint32_t word, VectorTransfer& transfer);
+
 /// A quadword of the TLB that gs points to. Emit the gs prefix before the instruction.
 inline Xbyak::Address in_tlb(int offset) {
     return Xbyak::util::qword[reinterpret_cast<const void*>(static_cast<intptr_t>(offset))];

@@ -259,11 +259,11 @@ Runtime generate_runtime(Emitter& emitter, const uint8_t* executable_base, const
     a.mov(eax, kContinue);
     a.jmp(runtime.leave, Xbyak::CodeGenerator::T_NEAR);
 
-    for (unsigned i = 0; i < 5; i++) {
-        runtime.probe_read[i] = generate_probe(g, 1u << i, false, false);
-        runtime.probe_write[i] = generate_probe(g, 1u << i, true, false);
-        runtime.probe_read_unprivileged[i] = generate_probe(g, 1u << i, false, true);
-        runtime.probe_write_unprivileged[i] = generate_probe(g, 1u << i, true, true);
+    for (unsigned i = 0; i < kProbeSizes.size(); i++) {
+        runtime.probe_read[i] = generate_probe(g, kProbeSizes[i], false, false);
+        runtime.probe_write[i] = generate_probe(g, kProbeSizes[i], true, false);
+        runtime.probe_read_unprivileged[i] = generate_probe(g, kProbeSizes[i], false, true);
+        runtime.probe_write_unprivileged[i] = generate_probe(g, kProbeSizes[i], true, true);
     }
 
     Xbyak::Label fault;

@@ -4,6 +4,7 @@
 #include "host/assembler.h"
 #include "translate/emitter.h"
 
+#include <array>
 #include <cstdint>
 
 namespace beeline::translate {
@@ -36,6 +37,15 @@ struct AccessSite {
     }
 };
 
+/// Bytes that one check may be for: general registers, FP/SIMD registers, and runs of up to four of those.
+inline constexpr std::array<uint8_t, 9> kProbeSizes{1, 2, 4, 8, 16, 24, 32, 48, 64};
+
+constexpr unsigned probe_index(unsigned bytes) {
+    unsigned index = 0;
+    while (kProbeSizes[index] != bytes) index++;
+    return index;
+}
+
 /// Addresses are in the writable mapping, as the assembler wants them.
 struct Runtime {
     using Enter = uint64_t (*)(const uint8_t* code);
@@ -43,12 +53,12 @@ struct Runtime {
     const uint8_t* leave = nullptr;        ///< jmp: rax is returned; homes and flags go to CpuState.
     const uint8_t* leave_to_rax = nullptr; ///< jmp: state.pc = rax, kContinue
     /// call: rax address, ecx offset of the SiteEntry from the TLB (gs). ZF set: rcx is the addend, the site is
-    /// filled. Changes rax, rcx and EFLAGS only. By transfer size 1, 2, 4, 8, 16.
-    const uint8_t* probe_read[5] = {};
-    const uint8_t* probe_write[5] = {};
+    /// filled. Changes rax, rcx and EFLAGS only. By probe_index() of the transfer's size.
+    const uint8_t* probe_read[kProbeSizes.size()] = {};
+    const uint8_t* probe_write[kProbeSizes.size()] = {};
     /// The same in the TLB of LDTR and STTR; no site is filled.
-    const uint8_t* probe_read_unprivileged[5] = {};
-    const uint8_t* probe_write_unprivileged[5] = {};
+    const uint8_t* probe_read_unprivileged[kProbeSizes.size()] = {};
+    const uint8_t* probe_write_unprivileged[kProbeSizes.size()] = {};
     /// call: rax address, ecx AccessSite. Returns the data zero-extended in rax (and rdx); leaves translated code when
     /// the access faults. Changes rax, rcx, rdx, EFLAGS.
     const uint8_t* slow_load = nullptr;
