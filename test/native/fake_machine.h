@@ -42,7 +42,7 @@ inline int report(const char* name) {
 
 constexpr uint64_t kRam = 0x40000000, kRamSize = 8u << 20, kRom = 0, kDevice = 0x09000000;
 
-class FakeMachine final : public arm64::Environment {
+class FakeMachine : public arm64::Environment {
 public:
     struct DeviceAccess {
         uint64_t address;
