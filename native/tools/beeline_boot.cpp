@@ -2,9 +2,7 @@
 //
 //     beeline_boot --kernel F [--initrd F] [--append S] [--dtb F] [--memory MIB] [--cpus N] [--cpu n1|a57] [--gic 2|3]
 //                  [--load FILE@ADDRESS]... [--tier interpreter|direct] [--visits N] [--disable TECHNIQUE]...
-//                  [--verify]
-//                  [--no-reboot] [--timeout SECONDS]
-//                  [--until TEXT] [--dump-dtb FILE]
+//                  [--verify [--checks N]] [--no-reboot] [--timeout SECONDS] [--until TEXT] [--dump-dtb FILE]
 //
 // The guest's serial port is on standard input and output; counters go to standard error at the end.
 #include "board/machine.h"
@@ -155,6 +153,9 @@ int main(int argc, char** argv) {
         } else if (option == "--visits") {
             if (!number(value, parsed)) return usage("a number is malformed");
             config.direct_options.visits_before_translation = static_cast<uint32_t>(parsed);
+        } else if (option == "--checks") {
+            if (!number(value, parsed)) return usage("a number is malformed");
+            config.direct_options.checks_a_block = static_cast<uint32_t>(parsed);
         } else if (option == "--disable") {
             const auto technique = translate::find_technique(value);
             if (!technique) return usage("--disable takes the name of a technique");

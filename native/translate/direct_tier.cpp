@@ -52,14 +52,14 @@ std::unique_ptr<DirectTier> DirectTier::create(arm64::Vcpu& cpu, const DirectOpt
     DirectOptions effective = options;
     if (options.verify) {
         // Every block comes back after its end.
-        for (const Technique technique : {Technique::BlockLinking, Technique::CrossPageLinking,
-                                          Technique::IndirectTable, Technique::ReturnStack})
+        for (const Technique technique :
+             {Technique::BlockLinking, Technique::CrossPageLinking, Technique::IndirectTable, Technique::ReturnStack})
             effective.techniques.disable(technique);
     }
     auto tier = std::unique_ptr<DirectTier>(new DirectTier(cpu, effective, std::move(cache)));
     if (options.verify)
         tier->verifier_ = std::make_unique<Verifier>(cpu, !options.techniques.has(Technique::FlagLookAhead),
-                                                     std::move(on_difference));
+                                                     options.checks_a_block, std::move(on_difference));
     return tier;
 }
 

@@ -20,6 +20,8 @@ struct DirectOptions {
     uint32_t visits_before_translation = 0;
     /// Check every execution of a block against the interpreter (verifier.h). Blocks are then not linked.
     bool verify = false;
+    /// With verify: how often a block is checked before it is trusted; 0: always.
+    uint32_t checks_a_block = 0;
 };
 
 struct DirectCounters {

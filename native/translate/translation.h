@@ -34,8 +34,8 @@ struct Exit {
     PageLink* page_link = nullptr;   ///< For targets in other pages.
 };
 
-/// Host code that accesses guest memory, and where to go on when the host refuses the access: an access to the page that
-/// empty sites name (SiteEntry::kNoPage) passes the check. All in bytes from the beginning of the block.
+/// Host code that accesses guest memory, and where to go on when the host refuses the access: an access to the page
+/// that empty sites name (SiteEntry::kNoPage) passes the check. All in bytes from the beginning of the block.
 struct GuardedAccess {
     uint32_t begin, end;
     uint32_t recovery; ///< The miss path of the access.
@@ -52,14 +52,15 @@ struct Translation {
     const uint8_t* code = nullptr; ///< The same, executable.
     uint32_t size = 0;             ///< Bytes of host code.
     unsigned segment = 0;
-    bool discarded = false; ///< Out of use; its code may still be executing.
+    mutable uint32_t checks = 0; ///< Times that a Verifier has looked at the block.
+    bool discarded = false;      ///< Out of use; its code may still be executing.
     Exit* incoming = nullptr;
     std::deque<Exit> exits;
     std::vector<GuardedAccess> accesses;
     std::deque<PageLink> page_links;
     /// Chains of instructions that the interpreter's handlers execute.
     std::vector<std::unique_ptr<arm64::Insn[]>> helper_chains;
-    std::vector<uint32_t> words;                 ///< Guest code as translated.
+    std::vector<uint32_t> words; ///< Guest code as translated.
 };
 
 } // namespace beeline::translate

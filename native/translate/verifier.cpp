@@ -44,8 +44,9 @@ bool only_flags_saved_differ(const arm64::CpuState& one, const arm64::CpuState& 
 
 } // namespace
 
-Verifier::Verifier(Vcpu& cpu, bool exact_flags, Report report)
-    : cpu_(cpu), exact_flags_(exact_flags), report_(std::move(report)), environment_(cpu.environment(), writes_) {
+Verifier::Verifier(Vcpu& cpu, bool exact_flags, uint32_t checks_a_block, Report report)
+    : cpu_(cpu), exact_flags_(exact_flags), checks_a_block_(checks_a_block), report_(std::move(report)),
+      environment_(cpu.environment(), writes_) {
     cpu.set_environment(environment_);
 }
 
@@ -122,7 +123,8 @@ void Verifier::interpret(const Translation& translation, unsigned steps) {
 }
 
 void Verifier::check(const Translation& translation, const std::function<void()>& execute) {
-    if (failed_) {
+    if (failed_ || (checks_a_block_ != 0 && translation.checks++ >= checks_a_block_)) {
+        flags_dropped_ = false;
         execute();
         return;
     }

@@ -26,8 +26,9 @@ public:
     /// Called once, on the CPU's thread, with the whole story; the CPU should stop soon after.
     using Report = std::function<void(std::string)>;
 
-    /// `exact_flags`: the translator drops no flags at the end of a block.
-    Verifier(arm64::Vcpu& cpu, bool exact_flags, Report report);
+    /// `exact_flags`: the translator drops no flags at the end of a block. `checks_a_block`: after so many a block is
+    /// trusted; 0: never.
+    Verifier(arm64::Vcpu& cpu, bool exact_flags, uint32_t checks_a_block, Report report);
     ~Verifier();
     Verifier(const Verifier&) = delete;
     Verifier& operator=(const Verifier&) = delete;
@@ -71,6 +72,7 @@ private:
 
     arm64::Vcpu& cpu_;
     const bool exact_flags_;
+    const uint32_t checks_a_block_;
     Report report_;
     WriteLog writes_;
     EnvironmentRecorder environment_;

@@ -30,7 +30,7 @@ struct Bench {
     FakeMachine machine;
     std::unique_ptr<Vcpu> cpu = make_cpu(machine);
     std::vector<std::string> reports;
-    Verifier verifier{*cpu, false, [this](std::string text) { reports.push_back(std::move(text)); }};
+    Verifier verifier{*cpu, false, 0, [this](std::string text) { reports.push_back(std::move(text)); }};
     std::vector<uint8_t> host_code = std::vector<uint8_t>(4, 0x90);
     Translation translation;
 
