@@ -5,8 +5,8 @@
 #include "arm64/types.h"
 
 #include <array>
-#include <bit>
 #include <cstddef>
+#include <memory>
 
 namespace beeline::arm64 {
 
@@ -31,58 +31,34 @@ struct SiteEntry {
     static constexpr uint64_t kNoPage = uint64_t{0} - (uint64_t{1} << 55);
 };
 
+/// Grows with the working set. Translated code knows the places of `table`, `offset_mask` and the sites.
 struct Tlb {
-    static constexpr unsigned kEntries = 1024;
-    std::array<TlbEntry, kEntries> entries;
     static constexpr unsigned kSites = 1024;
     static constexpr unsigned kSiteGroup = kSites / 64; ///< Sites, of either kind, that share a bit of site_groups.
     std::array<SiteEntry, kSites> read_sites;
     std::array<SiteEntry, kSites> write_sites;
+    TlbEntry* table;
+    uint64_t offset_mask; ///< Of an entry's offset in bytes in `table`.
 
-    Tlb() {
-        entries.fill(kEmpty);
-        read_sites.fill({SiteEntry::kNoPage, 0});
-        write_sites.fill({SiteEntry::kNoPage, 0});
-    }
-    void clear() {
-        uint64_t groups = 0;
-        for (TlbEntry& entry : entries) {
-            groups |= entry.site_groups;
-            entry = kEmpty;
-        }
-        for_each_site(groups, [](SiteEntry& site) { site.negative_page = SiteEntry::kNoPage; });
-    }
+    static constexpr unsigned kFewestEntries = 256, kMostEntries = 16384;
+    static constexpr unsigned kEntryBits = 5; ///< log2 of an entry's size.
+    static_assert(sizeof(TlbEntry) == 1u << kEntryBits);
+
+    Tlb();
+    unsigned size() const { return static_cast<unsigned>(offset_mask >> kEntryBits) + 1; }
+    void clear();
     /// Forgets the 4 KiB page of `va`, whatever its tag byte.
-    void drop(uint64_t va) {
-        TlbEntry& dropped = entry(va);
-        const uint64_t groups = dropped.site_groups;
-        dropped = kEmpty;
-        if (groups == 0) return;
-        // Every page that belongs to the entry goes: what its sites may hold need not be remembered then.
-        const unsigned number = index(va);
-        for_each_site(groups, [number](SiteEntry& site) {
-            if (index(0 - site.negative_page) == number) site.negative_page = SiteEntry::kNoPage;
-        });
-    }
-    void enter(uint64_t va, uint64_t read_page, uint64_t write_page, uint64_t addend) {
-        TlbEntry& entered = entry(va);
-        entered = {read_page, write_page, addend, entered.site_groups};
-    }
-    static unsigned index(uint64_t va) { return (va >> kPageBits) % kEntries; }
-    TlbEntry& entry(uint64_t va) { return entries[index(va)]; }
+    void drop(uint64_t va);
+    /// Enters a page; the table grows when more are entered than it has room for.
+    void enter(uint64_t va, uint64_t read_page, uint64_t write_page, uint64_t addend);
 
-private:
-    static constexpr TlbEntry kEmpty{TlbEntry::kNoPage, TlbEntry::kNoPage, 0, 0};
-
-    template <typename Visit> void for_each_site(uint64_t groups, const Visit& visit) {
-        for (; groups != 0; groups &= groups - 1) {
-            const auto first = static_cast<unsigned>(std::countr_zero(groups)) * kSiteGroup;
-            for (unsigned n = first; n < first + kSiteGroup; n++) {
-                visit(read_sites[n]);
-                visit(write_sites[n]);
-            }
-        }
+    uint64_t offset(uint64_t va) const { return va >> (kPageBits - kEntryBits) & offset_mask; }
+    TlbEntry& entry(uint64_t va) {
+        return *reinterpret_cast<TlbEntry*>(reinterpret_cast<std::byte*>(table) + offset(va));
     }
+
+    std::unique_ptr<TlbEntry[]> storage; ///< Behind `table`.
+    unsigned fills = 0;                  ///< Since the last clear() or growth.
 };
 
 } // namespace beeline::arm64

@@ -357,6 +357,9 @@ void BlockTranslator::emit_indirect_exit() {
     a_.cmp(e_.state(&cpu_.poll, 32), 0);
     a_.jne(runtime_.leave_to_rax);
     a_.mov(ecx, eax);
+    a_.mov(edx, eax);
+    a_.shr(edx, kIndirectFold);
+    a_.xor_(ecx, edx);
     a_.and_(ecx, (kIndirectEntries - 1) << 2);
     a_.mov(rdx, e_.state(&translated_state(cpu_).indirect_table));
     a_.lea(rcx, ptr[rdx + rcx * 8]);

@@ -11,6 +11,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <unordered_set>
 #include <vector>
 
 namespace beeline::translate {
@@ -68,6 +69,13 @@ public:
     /// Until the first access to the location the code behind the check must leave `target.base` and all guest
     /// registers alone: when the host refuses that access (see GuardedAccess), it is the miss path that goes on.
     void emit_check(Access access);
+    /// Who hears of sites that miss; set before the first translation.
+    void set_miss_listener(MissListener* listener) { miss_listener_ = listener; }
+    /// The access at this physical address is to look into the TLB without a site of its own.
+    void give_up_site(uint64_t instruction) { missing_sites_.insert(instruction); }
+    bool uses_site() const;
+    MissCounter* new_miss_counter();
+    uint64_t instruction_address() const;
 
     // ---- grouped checks (emit_group.cpp) ----
     /// Accesses off one base that one check answers for.
@@ -137,6 +145,9 @@ private:
     VectorRegisters v_;
     arm64::Vcpu& cpu_;
     Runtime runtime_;
+
+    MissListener* miss_listener_ = nullptr;
+    std::unordered_set<uint64_t> missing_sites_;
 
     // ---- of the block under way ----
     std::vector<Instruction> block_;

@@ -69,6 +69,7 @@ DirectTier::DirectTier(arm64::Vcpu& cpu, const DirectOptions& options, std::uniq
       indirect_(kIndirectEntries, IndirectEntry{~uint64_t{0}, ~uint64_t{0}, nullptr, nullptr}) {
     translator_.generate_runtime(cache_->executable(), cache_->writable());
     translated_state(cpu).indirect_table = indirect_.data();
+    translator_.set_miss_listener(this);
 }
 
 void DirectTier::enter(const Translation& translation) {
@@ -137,8 +138,7 @@ bool DirectTier::run_block(Block& block) {
     }
     Translation* translation = find(block.pa, block.context);
     if (translation == nullptr) translation = translate(block.pa, block.context);
-    const uint64_t pc = cpu_.state.pc;
-    indirect_entry(pc) = {pc, cpu_.lookup_tag, translation->code, translation};
+    remember_at_pc(*translation);
     link_last_exit(*translation);
     enter(*translation);
     return true;
@@ -176,6 +176,33 @@ Translation* DirectTier::translate(GuestPa pa, uint8_t context) {
     counters_.nanoseconds += static_cast<uint64_t>(
         std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now() - begun).count());
     return result;
+}
+
+void DirectTier::remember_at_pc(Translation& translation) {
+    const uint64_t pc = cpu_.state.pc;
+    const unsigned slot = indirect_index(pc);
+    IndirectEntry& entry = indirect_[slot];
+    if (entry.translation != &translation) translation.indirect_slots.push_back(slot);
+    entry = {pc, cpu_.lookup_tag, translation.code, &translation};
+}
+
+/// A site that misses this often per instruction executed costs more than a look into the TLB does.
+void DirectTier::on_misses(arm64::Vcpu& cpu, MissCounter& counter) {
+    constexpr uint64_t kInstructionsPerMiss = 400;
+    const uint64_t executed = cpu.counters.instructions - counter.since;
+    if (executed > counter.kFirst * kInstructionsPerMiss) {
+        counter.left = MissCounter::kFirst;
+        counter.since = cpu.counters.instructions;
+        return;
+    }
+    counter.left = ~uint32_t{0};
+    translator_.give_up_site(counter.instruction);
+    Translation& translation = *counter.owner;
+    if (translation.discarded) return;
+    const auto page = pages_.find(translation.pa.value >> kPageBits);
+    std::erase(page->second, &translation);
+    if (page->second.empty()) pages_.erase(page);
+    discard(translation);
 }
 
 // ---- links ----
@@ -231,8 +258,9 @@ void DirectTier::discard(Translation& translation) {
     while (translation.incoming != nullptr) unlink(*translation.incoming);
     for (Exit& exit : translation.exits) unlink(exit);
     translation.discarded = true;
-    for (IndirectEntry& entry : indirect_)
-        if (entry.translation == &translation) entry = {~uint64_t{0}, ~uint64_t{0}, nullptr, nullptr};
+    for (const uint32_t slot : translation.indirect_slots)
+        if (indirect_[slot].translation == &translation)
+            indirect_[slot] = {~uint64_t{0}, ~uint64_t{0}, nullptr, nullptr};
     std::erase(segments_[translation.segment], &translation);
     const auto owner = translations_.find(key_of(translation.pa, translation.context));
     discarded_[translation.segment].push_back(std::move(owner->second));

@@ -35,7 +35,7 @@ struct DirectCounters {
     uint64_t evicted = 0;
 };
 
-class DirectTier final : public arm64::ExecutionTier, private host::FaultRecovery {
+class DirectTier final : public arm64::ExecutionTier, private MissListener, private host::FaultRecovery {
 public:
     /// nullptr: the host gave no memory for code. `on_difference` is called when verification fails.
     static std::unique_ptr<DirectTier> create(arm64::Vcpu& cpu, const DirectOptions& options,
@@ -53,7 +53,9 @@ private:
     DirectTier(arm64::Vcpu& cpu, const DirectOptions& options, std::unique_ptr<host::CodeCache> cache);
 
     static uint64_t key_of(arm64::GuestPa pa, uint8_t context) { return pa.value << 5 | context; }
-    IndirectEntry& indirect_entry(uint64_t pc) { return indirect_[pc / 4 % kIndirectEntries]; }
+    IndirectEntry& indirect_entry(uint64_t pc) { return indirect_[indirect_index(pc)]; }
+    void on_misses(arm64::Vcpu& cpu, MissCounter& counter) override;
+    void remember_at_pc(Translation& translation);
 
     Translation* find(arm64::GuestPa pa, uint8_t context);
     Translation* translate(arm64::GuestPa pa, uint8_t context);

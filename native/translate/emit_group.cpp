@@ -56,7 +56,7 @@ bool BlockTranslator::describe_member(const Instruction& instruction, Member& me
 BlockTranslator::Group BlockTranslator::find_group(unsigned first) const {
     Group group;
     if (!e_.techniques.has(Technique::ProbeGrouping) || !e_.techniques.has(Technique::SiteCache) ||
-        !is_member(block_[first]))
+        !is_member(block_[first]) || !uses_site())
         return group;
     group.first = group.last = first;
     group.base = block_[first].insn.rn;
@@ -116,8 +116,16 @@ void BlockTranslator::emit_group_check(const Group& group) {
     const FlagPlace place = e_.place();
     const bool aligned = stack_aligned_;
     const unsigned counted = counted_;
-    cold_.push_back([this, group = group_, base, span, miss, back, end = group_end_, place, aligned, counted] {
+    MissCounter* const counter = new_miss_counter();
+    cold_.push_back([this, counter, vectors = v_.contents(), group = group_, base, span, miss, back, end = group_end_, place, aligned, counted] {
         a_.L(*miss);
+        e_.move_immediate(rcx, reinterpret_cast<uint64_t>(counter));
+        a_.dec(dword[rcx]);
+        Xbyak::Label few;
+        a_.jnz(few);
+        a_.call(runtime_.note_misses);
+        v_.restore(vectors);
+        a_.L(few);
         a_.lea(rax, ptr[base + group.low]);
         a_.mov(ecx, group.site);
         a_.call((group.write ? runtime_.probe_write : runtime_.probe_read)[0]);

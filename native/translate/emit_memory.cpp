@@ -63,6 +63,22 @@ void BlockTranslator::write_back(const Insn& insn) {
     if (insn.rn == arm64::kStackPointer && amount % 16 != 0) stack_aligned_ = false;
 }
 
+uint64_t BlockTranslator::instruction_address() const {
+    return (translation_->pa.value & ~arm64::kPageMask) + block_[index_].insn.page_offset;
+}
+
+/// Sites that have missed much look into the TLB at once.
+bool BlockTranslator::uses_site() const {
+    return e_.techniques.has(Technique::SiteCache) && !missing_sites_.contains(instruction_address());
+}
+
+MissCounter* BlockTranslator::new_miss_counter() {
+    return &translation_->miss_counters.emplace_back(MissCounter{.owner = translation_,
+                                                                 .instruction = instruction_address(),
+                                                                 .since = cpu_.counters.instructions,
+                                                                 .listener = miss_listener_});
+}
+
 void BlockTranslator::emit_check(Access access) {
     const int size = static_cast<int>(access.bytes());
     const Target target = access.target;
@@ -92,20 +108,28 @@ void BlockTranslator::emit_check(Access access) {
         e_.clobber_flags();
         a_.jmp(*miss, Xbyak::CodeGenerator::T_NEAR);
         a_.L(*back);
-    } else if (!e_.techniques.has(Technique::SiteCache)) {
+    } else if (!uses_site()) {
         e_.clobber_flags();
         const int page =
             static_cast<int>(access.write ? offsetof(TlbEntry, write_page) : offsetof(TlbEntry, read_page));
-        a_.lea(rax, address());
-        a_.mov(ecx, eax);
-        a_.shr(ecx, 7);
-        a_.and_(ecx, (Tlb::kEntries - 1) << 5);
-        a_.lea(rax, ptr[rax + (size - 1)]);
-        a_.and_(rax, -4096);
+        // The index is on the way from the address to the data: as few steps as can be.
+        constexpr unsigned kShift = arm64::kPageBits - Tlb::kEntryBits;
+        const Reg64 first = target.displacement == 0 ? target.base : rax;
+        if (target.displacement != 0) a_.lea(rax, address());
+        if (e_.host.bmi2) {
+            a_.rorx(ecx, first.cvt32(), kShift);
+        } else {
+            a_.mov(ecx, first.cvt32());
+            a_.shr(ecx, kShift);
+        }
         a_.putSeg(gs);
+        a_.and_(ecx, in_tlb(offsetof(Tlb, offset_mask), 32));
+        a_.putSeg(gs);
+        a_.add(rcx, in_tlb(offsetof(Tlb, table)));
+        if (size > 1 || target.displacement == 0) a_.lea(rax, ptr[first + (size - 1)]);
+        a_.and_(rax, -4096);
         a_.cmp(rax, ptr[rcx + page]);
         a_.jne(*slow, Xbyak::CodeGenerator::T_NEAR);
-        a_.putSeg(gs);
         a_.mov(rcx, ptr[rcx + static_cast<int>(offsetof(TlbEntry, addend))]);
         a_.L(*back);
     } else {
@@ -166,11 +190,15 @@ void BlockTranslator::emit_slow_path(const Access& access, Xbyak::Label* miss, X
         access.unprivileged
             ? (access.write ? runtime_.probe_write_unprivileged : runtime_.probe_read_unprivileged)[probe_size]
             : (access.write ? runtime_.probe_write : runtime_.probe_read)[probe_size];
-    const bool needs_probe = access.unprivileged || e_.techniques.has(Technique::SiteCache);
+    const bool needs_probe = access.unprivileged || uses_site();
     Insn* const chain = access.vectors != 0 ? helper_chain(index_, 1) : nullptr;
     const Address retired = e_.state(&translated_state(cpu_).counts[index_ + 1 - counted_], 128);
     const auto vectors =
         access.vectors_after ? access.vectors_after : std::make_shared<VectorRegisters::Contents>(v_.contents());
+    MissCounter* const counter = !access.unprivileged && needs_probe ? new_miss_counter() : nullptr;
+    const auto vectors_before = std::make_shared<VectorRegisters::Contents>(v_.contents());
+    auto* many = new Xbyak::Label;
+    auto* counted = new Xbyak::Label;
     cold_.push_back([=, this] {
         const auto restore = [&] {
             if (restored == FlagPlace::Memory) return;
@@ -180,6 +208,12 @@ void BlockTranslator::emit_slow_path(const Access& access, Xbyak::Label* miss, X
         guard_accesses(back->getAddress(), access.after->getAddress());
         a_.L(*miss);
         if (restored != FlagPlace::Memory) e_.store_flags(restored);
+        if (counter != nullptr) {
+            e_.move_immediate(rcx, reinterpret_cast<uint64_t>(counter));
+            a_.dec(dword[rcx]);
+            a_.jz(*many, Xbyak::CodeGenerator::T_NEAR);
+            a_.L(*counted);
+        }
         if (needs_probe) {
             a_.lea(rax, ptr[access.target.base + access.target.displacement]);
             a_.mov(ecx, entry);
@@ -210,6 +244,14 @@ void BlockTranslator::emit_slow_path(const Access& access, Xbyak::Label* miss, X
         v_.restore(*vectors);
         restore();
         a_.jmp(*access.after, Xbyak::CodeGenerator::T_NEAR);
+        if (counter != nullptr) {
+            a_.L(*many);
+            a_.call(runtime_.note_misses);
+            v_.restore(*vectors_before);
+            a_.jmp(*counted, Xbyak::CodeGenerator::T_NEAR);
+        }
+        delete many;
+        delete counted;
         delete miss;
         delete slow;
         delete back;

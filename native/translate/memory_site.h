@@ -45,9 +45,9 @@ struct VectorTransfer {
 /// False: `word`, which decodes, is not such a load or store.
 bool describe_vector_transfer(uint32_t word, VectorTransfer& transfer);
 
-/// A quadword of the TLB that gs points to. Emit the gs prefix before the instruction.
-inline Xbyak::Address in_tlb(int offset) {
-    return Xbyak::util::qword[reinterpret_cast<const void*>(static_cast<intptr_t>(offset))];
+/// A location in the TLB that gs points to. Emit the gs prefix before the instruction.
+inline Xbyak::Address in_tlb(int offset, unsigned bits = 64) {
+    return Xbyak::AddressFrame(bits)[reinterpret_cast<const void*>(static_cast<intptr_t>(offset))];
 }
 
 /// Offset of an access's SiteEntry from the TLB. Instructions of one page have sites of their own.

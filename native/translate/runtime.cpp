@@ -2,7 +2,9 @@
 
 #include "arm64/exceptions.h"
 #include "arm64/vcpu.h"
+#include "translate/memory_site.h"
 #include "translate/state.h"
+#include "translate/translation.h"
 
 #include <cstddef>
 #include <cstring>
@@ -61,6 +63,8 @@ void raise_fault(Vcpu* cpu, uint32_t packed) {
     cpu->counters.instructions += site.uncounted;
     arm64::enter_fault(*cpu, cpu->page_va + site.page_offset);
 }
+
+void note_misses(Vcpu* cpu, MissCounter* counter) { counter->listener->on_misses(*cpu, *counter); }
 
 /// Emits the routines; groups the helpers that need the assembler.
 class Generator {
@@ -164,12 +168,11 @@ constexpr int kReadPage = offsetof(arm64::TlbEntry, read_page);
 constexpr int kWritePage = offsetof(arm64::TlbEntry, write_page);
 constexpr int kAddend = offsetof(arm64::TlbEntry, addend);
 constexpr int kSiteGroups = offsetof(arm64::TlbEntry, site_groups);
-static_assert(offsetof(arm64::Tlb, entries) == 0 && sizeof(arm64::TlbEntry) == 32);
 // A shift by the site's offset / 256 is one by its group.
 static_assert(arm64::Tlb::kSiteGroup * sizeof(arm64::SiteEntry) == 256 &&
               offsetof(arm64::Tlb, read_sites) % (64 * 256) == 0 && offsetof(arm64::Tlb, write_sites) % (64 * 256) == 0);
 
-/// rax address, ecx site. The entry's index is the page number's low bits.
+/// rax address, ecx site.
 const uint8_t* generate_probe(Generator& g, unsigned size, bool write, bool unprivileged) {
     host::Assembler& a = g.a_;
     const uint8_t* const start = g.here();
@@ -177,9 +180,17 @@ const uint8_t* generate_probe(Generator& g, unsigned size, bool write, bool unpr
     a.push(rdx);
     a.push(rsi);
     a.mov(edx, eax);
-    a.shr(edx, 7);
-    a.and_(edx, (arm64::Tlb::kEntries - 1) << 5);
-    if (unprivileged) a.add(rdx, g.e_.state(&g.cpu_.unprivileged_tlb));
+    a.shr(edx, arm64::kPageBits - arm64::Tlb::kEntryBits);
+    if (unprivileged) {
+        a.mov(rsi, g.e_.state(&g.cpu_.unprivileged_tlb));
+        a.and_(edx, ptr[rsi + static_cast<int>(offsetof(arm64::Tlb, offset_mask))]);
+        a.add(rdx, ptr[rsi + static_cast<int>(offsetof(arm64::Tlb, table))]);
+    } else {
+        a.putSeg(gs);
+        a.and_(edx, in_tlb(offsetof(arm64::Tlb, offset_mask), 32));
+        a.putSeg(gs);
+        a.add(rdx, in_tlb(offsetof(arm64::Tlb, table)));
+    }
     a.lea(rsi, ptr[rax + (size - 1)]);
     a.and_(rsi, -4096);
     const int page = write ? kWritePage : kReadPage;
@@ -188,13 +199,11 @@ const uint8_t* generate_probe(Generator& g, unsigned size, bool write, bool unpr
         a.jne(miss);
         a.mov(rcx, ptr[rdx + kAddend]);
     } else {
-        a.putSeg(gs);
         a.cmp(rsi, ptr[rdx + page]);
         a.jne(miss);
         a.neg(rsi);
         a.putSeg(gs);
         a.mov(ptr[rcx + static_cast<int>(offsetof(arm64::SiteEntry, negative_page))], rsi);
-        a.putSeg(gs);
         a.mov(rsi, ptr[rdx + kAddend]);
         a.putSeg(gs);
         a.mov(ptr[rcx + static_cast<int>(offsetof(arm64::SiteEntry, addend))], rsi);
@@ -202,7 +211,6 @@ const uint8_t* generate_probe(Generator& g, unsigned size, bool write, bool unpr
         a.shr(ecx, 8);
         a.mov(eax, 1);
         a.shl(rax, cl);
-        a.putSeg(gs);
         a.or_(ptr[rdx + kSiteGroups], rax);
         a.mov(rcx, rsi);
         a.xor_(esi, esi);
@@ -308,6 +316,23 @@ Runtime generate_runtime(Emitter& emitter, const uint8_t* executable_base, const
     g.call(reinterpret_cast<const void*>(&raise_fault));
     a.mov(eax, kContinue);
     g.pop_and_return();
+
+    runtime.note_misses = g.here();
+    g.store_homes(false, true);
+    g.store_count();
+    a.push(rdx);
+    a.mov(rsi, rcx);
+    // The data of a store may be in these; guest registers in others are loaded again by the caller.
+    a.sub(rsp, 48);
+    for (int n = 0; n < 3; n++) a.movups(ptr[rsp + 16 * n], Xbyak::Xmm(n));
+    g.pass_cpu();
+    g.call(reinterpret_cast<const void*>(&note_misses));
+    for (int n = 0; n < 3; n++) a.movups(Xbyak::Xmm(n), ptr[rsp + 16 * n]);
+    a.add(rsp, 48);
+    a.pop(rdx);
+    g.load_count();
+    g.load_homes(false, true);
+    a.ret();
 
     runtime.interpret_full = g.here();
     Xbyak::Label left;

@@ -64,6 +64,8 @@ struct Runtime {
     const uint8_t* slow_load = nullptr;
     /// call: rax address, ecx AccessSite, rdx data (and CPU transfer[1]).
     const uint8_t* slow_store = nullptr;
+    /// call: rcx is a MissCounter that has reached 0. Changes rax, rcx and EFLAGS.
+    const uint8_t* note_misses = nullptr;
     /// call: rax is an Insn with handlers up to one that stops. The full form lets it read and write all guest state,
     /// raise exceptions and leave; the light one is for instructions that touch neither general registers nor flags
     /// and cannot fail.

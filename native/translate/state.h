@@ -35,7 +35,13 @@ struct IndirectEntry {
     const uint8_t* code;
     Translation* translation;
 };
-inline constexpr unsigned kIndirectEntries = 4096;
+inline constexpr unsigned kIndirectEntries = 16384;
+/// Folded, so that functions on 64-byte boundaries use all of the table.
+inline constexpr unsigned kIndirectFold = 14;
+inline unsigned indirect_index(uint64_t pc) {
+    const auto low = static_cast<uint32_t>(pc);
+    return (low ^ low >> kIndirectFold) / 4 % kIndirectEntries;
+}
 
 struct alignas(64) TranslatedState {
     uint64_t host_flags;

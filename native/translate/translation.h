@@ -9,9 +9,33 @@
 #include <memory>
 #include <vector>
 
+namespace beeline::arm64 {
+class Vcpu;
+}
+
 namespace beeline::translate {
 
 struct Translation;
+
+struct MissCounter;
+
+/// Hears of sites that miss much.
+class MissListener {
+public:
+    virtual ~MissListener() = default;
+    /// `counter` has counted down to 0.
+    virtual void on_misses(arm64::Vcpu& cpu, MissCounter& counter) = 0;
+};
+
+/// Misses of one access site. Translated code counts `left` down, the first member.
+struct MissCounter {
+    static constexpr uint32_t kFirst = 2048;
+    uint32_t left = kFirst;
+    Translation* owner = nullptr;
+    uint64_t instruction = 0; ///< Physical address of the access.
+    uint64_t since = 0;       ///< Guest instructions executed when it began to count.
+    MissListener* listener = nullptr;
+};
 
 /// Guards a link across a page border: the link may be taken while the source page is the same virtual page under the
 /// same lookup tag. Read by translated code at these offsets.
@@ -58,6 +82,8 @@ struct Translation {
     std::deque<Exit> exits;
     std::vector<GuardedAccess> accesses;
     std::deque<PageLink> page_links;
+    std::deque<MissCounter> miss_counters;
+    std::vector<uint32_t> indirect_slots; ///< Of the table of indirect branches that have held it.
     /// Chains of instructions that the interpreter's handlers execute.
     std::vector<std::unique_ptr<arm64::Insn[]>> helper_chains;
     std::vector<uint32_t> words; ///< Guest code as translated.
