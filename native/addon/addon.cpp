@@ -1,11 +1,20 @@
 // The surface that the control plane sees: one class, Machine, and a few free functions.
 #include "addon/machine_object.h"
 #include "host/features.h"
+#include "translate/techniques.h"
 #include "host/terminal_guard.h"
 
 #include <napi.h>
 
 namespace {
+
+/// The names that a machine's `disable` takes.
+Napi::Value techniques(const Napi::CallbackInfo& info) {
+    Napi::Array names = Napi::Array::New(info.Env());
+    for (const auto& entry : beeline::translate::kTechniqueNames)
+        names.Set(names.Length(), Napi::String::New(info.Env(), std::string(entry.name)));
+    return names;
+}
 
 Napi::Value host_features(const Napi::CallbackInfo& info) {
     Napi::Env env = info.Env();
@@ -25,6 +34,7 @@ void guard_terminal(const Napi::CallbackInfo& info) { beeline::host::guard_termi
 
 Napi::Object initialise(Napi::Env env, Napi::Object exports) {
     exports.Set("hostFeatures", Napi::Function::New(env, host_features, "hostFeatures"));
+    exports.Set("techniques", Napi::Function::New(env, techniques, "techniques"));
     exports.Set("guardTerminal", Napi::Function::New(env, guard_terminal, "guardTerminal"));
     exports.Set("Machine", beeline::addon::MachineObject::define(env));
     return exports;

@@ -23,6 +23,13 @@ board::MachineConfig config_from(const Napi::Object& object) {
     config.dtb_path = text_of(object, "dtb");
     config.append = text_of(object, "append");
     config.no_reboot = object.Get("noReboot").ToBoolean();
+    config.direct = text_of(object, "tier") == "direct";
+    config.direct_options.verify = object.Get("verify").ToBoolean();
+    Napi::Array disabled = object.Get("disable").As<Napi::Array>();
+    for (uint32_t i = 0; i < disabled.Length(); i++) {
+        const std::string name = disabled.Get(i).ToString().Utf8Value();
+        if (const auto technique = translate::find_technique(name)) config.direct_options.techniques.disable(*technique);
+    }
     Napi::Array loads = object.Get("loads").As<Napi::Array>();
     for (uint32_t i = 0; i < loads.Length(); i++) {
         Napi::Object load = loads.Get(i).As<Napi::Object>();

@@ -53,7 +53,7 @@ std::unique_ptr<DirectTier> DirectTier::create(arm64::Vcpu& cpu, const DirectOpt
     if (options.verify) {
         // Every block comes back after its end.
         for (const Technique technique :
-             {Technique::BlockLinking, Technique::CrossPageLinking, Technique::IndirectTable, Technique::ReturnStack})
+             {Technique::BlockLinking, Technique::CrossPageLinking, Technique::IndirectTable})
             effective.techniques.disable(technique);
     }
     auto tier = std::unique_ptr<DirectTier>(new DirectTier(cpu, effective, std::move(cache)));

@@ -17,7 +17,7 @@ namespace beeline::translate {
 struct DirectOptions {
     Techniques techniques;
     /// Entries of a block by the interpreter before it is translated; 0: at once.
-    uint32_t visits_before_translation = 0;
+    uint32_t visits_before_translation = 64;
     /// Check every execution of a block against the interpreter (verifier.h). Blocks are then not linked.
     bool verify = false;
     /// With verify: how often a block is checked before it is trusted; 0: always.

@@ -12,18 +12,16 @@ enum class Technique : uint8_t {
     HomeRegisters,    ///< Guest registers live in host registers across blocks.
     FlagsInHost,      ///< NZCV stays in EFLAGS from producer to consumer.
     FlagLookAhead,    ///< Flags that the successors overwrite before reading them are not stored.
-    FlagScheduling,   ///< A flag producer moves down to its consumer, past memory accesses.
     FlagProbe,        ///< Memory checks that leave EFLAGS alone where flags are live.
     SiteCache,        ///< Each access site has a small cache of its last page.
     ProbeGrouping,    ///< Accesses off one base share one check.
     BlockLinking,     ///< Blocks jump to each other without a lookup.
     CrossPageLinking, ///< The same across page borders.
     IndirectTable,    ///< Indirect branches look their target up inline.
-    ReturnStack,      ///< BL and RET are paired on the host's return predictor.
     SystemBatching,   ///< System instructions run inline, or complete at the barrier that orders them.
     Superblocks,      ///< A block goes on past conditional branches that are not taken.
 };
-inline constexpr unsigned kTechniques = 13;
+inline constexpr unsigned kTechniques = 11;
 
 struct TechniqueName {
     Technique technique;
@@ -33,14 +31,12 @@ inline constexpr std::array<TechniqueName, kTechniques> kTechniqueNames{{
     {Technique::HomeRegisters, "home-registers"},
     {Technique::FlagsInHost, "flags-in-host"},
     {Technique::FlagLookAhead, "flag-look-ahead"},
-    {Technique::FlagScheduling, "flag-scheduling"},
     {Technique::FlagProbe, "flag-probe"},
     {Technique::SiteCache, "site-cache"},
     {Technique::ProbeGrouping, "probe-grouping"},
     {Technique::BlockLinking, "block-linking"},
     {Technique::CrossPageLinking, "cross-page-linking"},
     {Technique::IndirectTable, "indirect-table"},
-    {Technique::ReturnStack, "return-stack"},
     {Technique::SystemBatching, "system-batching"},
     {Technique::Superblocks, "superblocks"},
 }};

@@ -46,7 +46,6 @@ export class BeelineGuest extends GuestProcess {
 }
 
 export function startBeeline({ tier, disable, cpuModel }: BeelineVariant, files: GuestFiles, cpus: number) {
-  const engine = { tier, disable };
   const config: NativeMachineConfig = {
     memoryBytes,
     cpus,
@@ -56,7 +55,9 @@ export function startBeeline({ tier, disable, cpuModel }: BeelineVariant, files:
     dtb: '',
     loads: [],
     noReboot: true,
-    ...engine,
+    tier: tier === 'direct' ? 'direct' : 'interpreter',
+    disable,
+    verify: false,
   };
   const child = fork(worker, [], { stdio: ['pipe', 'pipe', 'pipe', 'ipc'], detached: true });
   child.send({ kind: 'start', config } satisfies Request);

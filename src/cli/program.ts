@@ -17,6 +17,7 @@ import {
   parseTimeout,
 } from './parse.js';
 import { defaultImage, type RunOptions, run } from './run.js';
+import { techniqueNames } from './techniques.js';
 
 /** An option that takes one of a few values; the refusal is a row of our table, not commander's. */
 function choiceOption(flags: string, description: string, choices: readonly string[], initial: string): Option {
@@ -41,10 +42,12 @@ Exit status: 0 guest powered off or --until matched, 1 failure of Beeline, 2 bad
 --no-reboot, 4 timeout, 5 guest kernel panicked, 130 quit by Ctrl-A x or Ctrl-C, 128 + N ended by signal N.`;
 
 /** As commander leaves them: what was not given is absent. */
-interface RawRunOptions extends Omit<RunOptions, 'gic' | 'load' | 'send' | 'quiet'> {
+interface RawRunOptions extends Omit<RunOptions, 'gic' | 'load' | 'send' | 'disable' | 'verify' | 'quiet'> {
   readonly gic: '2' | '3';
   readonly load?: readonly RawLoad[];
   readonly send?: readonly Reply[];
+  readonly disable?: readonly string[];
+  readonly verify?: boolean;
   readonly quiet?: boolean;
 }
 
@@ -74,7 +77,13 @@ function addRun(program: Command, done: (status: number) => void): void {
     )
     .addOption(choiceOption('--cpu <MODEL>', 'CPU model', ['n1', 'a57'], 'n1'))
     .addOption(choiceOption('--gic <VERSION>', 'interrupt controller', ['2', '3'], '3'))
-    .addOption(choiceOption('--tier <TIER>', 'execution engine', ['interpreter'], 'interpreter'))
+    .addOption(choiceOption('--tier <TIER>', 'execution engine', ['interpreter', 'direct'], 'direct'))
+    .addOption(
+      new Option('--disable <TECHNIQUE>', 'switch a technique of the direct tier off; repeatable')
+        .choices(techniqueNames)
+        .argParser(append<string>((text: string) => parseChoice('--disable', techniqueNames, text))),
+    )
+    .option('--verify', 'check translated code against the interpreter: one CPU, slow')
     .addOption(
       new Option('--serial <TARGET>', 'where the serial port goes: stdio, file:PATH or none')
         .argParser(parseSerial)
@@ -90,8 +99,8 @@ function addRun(program: Command, done: (status: number) => void): void {
     .option('--no-reboot', 'end with status 3 when the guest resets')
     .addHelpText('after', runNotes)
     .action(async (image: string | undefined, options: RawRunOptions) => {
-      const { load = [], send = [], quiet = false } = options;
-      done(await run(image, { ...options, load, send, quiet, gic: options.gic === '2' ? 2 : 3 }));
+      const { load = [], send = [], disable = [], verify = false, quiet = false } = options;
+      done(await run(image, { ...options, load, send, disable, verify, quiet, gic: options.gic === '2' ? 2 : 3 }));
     });
 }
 

@@ -29,7 +29,7 @@ export const RunStatsSchema = Type.Object(
         cpus: Type.Integer({ minimum: 1 }),
         cpu: Type.Union([Type.Literal('n1'), Type.Literal('a57')]),
         gic: Type.Union([Type.Literal(2), Type.Literal(3)]),
-        tier: Type.Literal('interpreter'),
+        tier: Type.Union([Type.Literal('interpreter'), Type.Literal('direct')]),
       },
       closed,
     ),

@@ -6,7 +6,7 @@ import { describeHost } from '../host.js';
 import type { BuiltImage } from '../images/ensure.js';
 import { getLog } from '../log.js';
 import { checkHostMemory } from '../memory-size.js';
-import type { Addon, NativeMachineConfig, NativeStats, RawLoad } from '../native/addon.js';
+import type { Addon, NativeMachineConfig, NativeStats, RawLoad, Tier } from '../native/addon.js';
 import { loadAddon } from '../native/loader.js';
 import { onEndingSignal, signalStatus } from '../signals.js';
 import { version } from '../version.js';
@@ -30,7 +30,9 @@ export interface RunOptions {
   readonly cpus?: number;
   readonly cpu: 'n1' | 'a57';
   readonly gic: 2 | 3;
-  readonly tier: 'interpreter';
+  readonly tier: Tier;
+  readonly disable: readonly string[];
+  readonly verify: boolean;
   readonly serial: SerialTarget;
   readonly until?: RegExp;
   readonly load: readonly RawLoad[];
@@ -72,6 +74,9 @@ function machineConfig(options: RunOptions, image: BuiltImage | undefined): Nati
     append: options.append ?? image?.append ?? '',
     loads: options.load,
     noReboot: !options.reboot,
+    tier: options.tier,
+    disable: options.disable,
+    verify: options.verify,
   };
 }
 

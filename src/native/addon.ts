@@ -24,7 +24,14 @@ export interface NativeMachineConfig {
   readonly append: string;
   readonly loads: readonly RawLoad[];
   readonly noReboot: boolean;
+  readonly tier: Tier;
+  /** Techniques of the direct tier that are switched off, by the names that techniques() gives. */
+  readonly disable: readonly string[];
+  /** Check translated code against the interpreter. */
+  readonly verify: boolean;
 }
+
+export type Tier = 'interpreter' | 'direct';
 
 export type ExitReason = 'poweroff' | 'reset' | 'stopped' | 'internal_error';
 
@@ -67,6 +74,8 @@ export interface NativeMachine {
 }
 
 export interface Addon {
+  /** Names of the direct tier's techniques. */
+  techniques(): string[];
   hostFeatures(): HostFeature[];
   /** Puts the descriptor's terminal settings back should the process crash. */
   guardTerminal(descriptor: number): void;

@@ -45,7 +45,7 @@ describe('bad input on the command line', function () {
     await refuses(['image', 'build', 'nowhere'], 2, /there is no guest image called nowhere/);
     await refuses(['run', '--cpu', 'm1'], 2, /--cpu: m1 is not known; choose n1 or a57/);
     await refuses(['run', '--gic', '4'], 2, /--gic: 4 is not known; choose 2 or 3/);
-    await refuses(['run', '--tier', 'jit'], 2, /--tier: jit is not known; choose interpreter/);
+    await refuses(['run', '--tier', 'jit'], 2, /--tier: jit is not known; choose interpreter or direct/);
     await refuses(['run', '--serial', 'tcp'], 2, /--serial: tcp is not known/);
   });
 

@@ -1,5 +1,6 @@
 import { strict as assert } from 'node:assert';
 import { writeFileSync } from 'node:fs';
+import { techniqueNames } from '../../src/cli/techniques.js';
 import { addonPaths, findAddon, loadAddon } from '../../src/native/loader.js';
 import { TemporaryFolder } from '../support/temporary.js';
 import { throwsCode } from '../support/throws.js';
@@ -29,6 +30,10 @@ describe('the addon loader', () => {
     writeFileSync(folder.at('bad.node'), 'not a shared object');
     const error = throwsCode('BEELINE_E_ADDON_BROKEN', () => loadAddon([folder.at('bad.node')]));
     assert.match(error.message, /bad\.node does not load \(.*\); run: npm run build:native$/);
+  });
+
+  it('knows the techniques that the command line offers', () => {
+    assert.deepEqual(loadAddon().techniques(), [...techniqueNames]);
   });
 
   it('loads the one that is built', () => {
