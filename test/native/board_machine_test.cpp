@@ -290,6 +290,12 @@ void bad_configurations() {
     config.gic_version = 4;
     refused(config, "BEELINE_E_OPTION_VALUE", "--gic");
     config = config_for(kHello);
+    config.direct_options.verify = true;
+    refused(config, "BEELINE_E_OPTION_VALUE", "--verify");
+    config.direct = true;
+    config.cpus = 2;
+    refused(config, "BEELINE_E_OPTION_VALUE", "--verify");
+    config = config_for(kHello);
     config.memory_bytes = 0;
     refused(config, "BEELINE_E_MEMORY", "--memory");
     config.memory_bytes = uint64_t{1} << 46;
