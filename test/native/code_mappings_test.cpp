@@ -80,7 +80,8 @@ int main() {
     for (unsigned round = 0; round < 50; round++) {
         FakeMachine machine;
         const auto cpu = make_cpu(machine);
-        auto tier = DirectTier::create(*cpu, {});
+        // At once: the callee is rewritten after each call, and would never have been visited often enough.
+        auto tier = DirectTier::create(*cpu, {.visits_before_translation = 0});
         if (!check(tier != nullptr, "memory for translated code")) break;
         DirectTier& direct = *tier;
         cpu->set_tier(std::move(tier));
