@@ -147,7 +147,7 @@ uint64_t exception_return(Vcpu& cpu) {
     pstate.pan = cpu.features().has(Feature::Pan) && (value & spsr::kPan) != 0;
     pstate.uao = cpu.features().has(Feature::Uao) && (value & spsr::kUao) != 0;
     select_stack_pointer(cpu, old_el, old_sp_sel);
-    state.exclusive.va = ExclusiveMonitor::kInvalid;
+    state.exclusive.open();
     state.pc = state.sys.elr_el1;
     cpu.debug.stepped = false;
     cpu.set_event();

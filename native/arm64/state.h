@@ -70,11 +70,11 @@ struct SystemRegisters {
 /// Local exclusive monitor. Store-exclusive compares memory with the loaded value (Arm ARM B2.9 permits the
 /// resulting behaviour for the global monitor).
 struct ExclusiveMonitor {
-    uint64_t va;        ///< Address of the load-exclusive, kInvalid when open.
+    uint64_t va;        ///< Address of the load-exclusive.
     uint64_t value[2];  ///< Loaded bytes, low and high.
-    uint8_t size;       ///< Bytes: 1, 2, 4, 8 or 16.
-    /// Bit 55 unlike bits 54..48: no translation regime maps it, so that no load-exclusive leaves it here.
-    static constexpr uint64_t kInvalid = uint64_t{1} << 55;
+    uint8_t size;       ///< Bytes: 1, 2, 4, 8 or 16; 0 in the Open Access state, where no store-exclusive stores.
+
+    void open() { size = 0; }
 };
 
 struct alignas(64) CpuState {

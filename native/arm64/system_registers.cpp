@@ -109,7 +109,6 @@ void reset_system_registers(Vcpu& cpu) {
     cpu.state.fpcr = 0;
     cpu.state.fpsr = 0;
     cpu.state.exclusive = ExclusiveMonitor{};
-    cpu.state.exclusive.va = ExclusiveMonitor::kInvalid;
     cpu.state.sys.oslsr_locked = 1;
     cpu.debug = DebugState{};
     for (const SystemRegister& reg : system_register_rows())

@@ -31,7 +31,7 @@ void Vcpu::reset(uint64_t pc, uint64_t x0) {
     // Affinity 0 counts up to 8 or 16 CPUs, as many as one GICv2, or one SGI target list of GICv3, can address.
     const unsigned cluster = environment_->has_gic_system_registers() ? 16 : 8;
     state.mpidr_el1 = uint64_t{1} << 31 | uint64_t{index_ / cluster} << 8 | index_ % cluster;
-    state.exclusive.va = ExclusiveMonitor::kInvalid;
+    state.exclusive.open();
     reset_system_registers(*this);
     page_va = 0;
     block = nullptr;

@@ -61,9 +61,8 @@ std::string state_text(const CpuState& state) {
 }
 
 bool equal_monitors(const arm64::ExclusiveMonitor& one, const arm64::ExclusiveMonitor& other) {
-    if (one.va != other.va) return false;
-    if (one.va == arm64::ExclusiveMonitor::kInvalid) return true;
-    return one.size == other.size && std::memcmp(one.value, other.value, one.size) == 0;
+    if (one.size != other.size) return false;
+    return one.size == 0 || (one.va == other.va && std::memcmp(one.value, other.value, one.size) == 0);
 }
 
 } // namespace
@@ -99,9 +98,9 @@ void describe_differences(const CpuState& interpreter, const CpuState& translate
                                               vector_text(translated.v[i])));
     const arm64::ExclusiveMonitor& right = interpreter.exclusive;
     const arm64::ExclusiveMonitor& wrong = translated.exclusive;
-    word("exclusive monitor's address", right.va, wrong.va);
-    if (right.va != arm64::ExclusiveMonitor::kInvalid) {
-        word("exclusive monitor's size", right.size, wrong.size);
+    word("exclusive monitor's size", right.size, wrong.size);
+    if (right.size != 0) {
+        word("exclusive monitor's address", right.va, wrong.va);
         if (std::memcmp(right.value, wrong.value, right.size) != 0)
             differences.push_back(fmt::format("exclusive monitor's data: interpreter {:016x}_{:016x}, translated "
                                               "{:016x}_{:016x}",

@@ -50,8 +50,7 @@ bool BlockTranslator::emit_system(const Instruction& instruction) {
         return true;
     }
     case Op::CLREX:
-        e_.move_immediate(rax, arm64::ExclusiveMonitor::kInvalid);
-        a_.mov(e_.state(&cpu_.state.exclusive.va), rax);
+        a_.mov(e_.state(&cpu_.state.exclusive.size, 8), 0);
         return true;
     case Op::MSR_daifset:
         if (el0) return false;

@@ -144,7 +144,7 @@ void BeelineMachine::run_case(const TestCase& test) {
     state.fpcr = initial.fpcr;
     state.fpsr = initial.fpsr;
     std::memcpy(state.v, initial.v, sizeof initial.v);
-    state.exclusive.va = ExclusiveMonitor::kInvalid;
+    state.exclusive.open();
     state.sys.tpidr_el0 = initial.tpidr;
     state.sys.tpidrro_el0 = 0;
     // Marks, so that a register that no exception wrote does not pass for one that did.

@@ -169,7 +169,7 @@ void returns() {
             const uint64_t rest = nzcv::Z | nzcv::V | spsr::kUao | spsr::kPan | spsr::kD | spsr::kF;
             machine.sys().spsr_el1 = rest | mode;
             machine.sys().elr_el1 = kCode + 0x100;
-            machine.state().exclusive.va = 0x1234;
+            machine.state().exclusive.size = 8;
             machine.fake.write_code(kCode, {kEret});
             machine.fake.write_code(kCode + 0x100, {svc(7)});
             machine.enter(1, 1);
@@ -188,7 +188,7 @@ void returns() {
                 check_equal(machine.sys().elr_el1, kCode + 0x100, what + " ELR");
                 check_equal(machine.state().pstate.il, 0, what + " entry clears IL");
             }
-            check_equal(machine.state().exclusive.va, ExclusiveMonitor::kInvalid, what + " clears the monitor");
+            check_equal(machine.state().exclusive.size, 0, what + " clears the monitor");
             check(machine.cpu->consume_event(), what + " sets the event register");
         }
     }

@@ -183,6 +183,12 @@ void monitor() {
     bench.run({0xC85F7C20, 0xF9000024, 0xC8037C22}); // ... str x4, [x1] ...
     check_equal(bench.x(3), 1, "changed meanwhile");
     check_equal(bench.machine.read64(kData), 8, "the other store stands");
+    for (unsigned bit = 0; bit < 64; bit++) {
+        bench.x(1) = uint64_t{1} << bit & ~uint64_t{7}, bench.x(3) = 99;
+        bench.run({0xC8037C22});
+        bench.expect_none("no address is looked at while the monitor is open");
+        check_equal(bench.x(3), 1, "no store");
+    }
 }
 
 void big_endian() {

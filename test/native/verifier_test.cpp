@@ -107,7 +107,7 @@ void differences_are_told() {
     difference_is_told("tpidr_el1: ", [](Bench& b) { b.state().sys.tpidr_el1 = 5; });
     difference_is_told("pstate: ", [](Bench& b) { b.state().pstate.daif = 0; });
     difference_is_told("write 0 of 8 bytes", [](Bench& b) { b.store(1); });
-    difference_is_told("exclusive monitor", [](Bench& b) { b.state().exclusive.va = kData; });
+    difference_is_told("exclusive monitor", [](Bench& b) { b.state().exclusive.size = 8; });
     difference_is_told("it retired 6 instructions", [](Bench& b) { b.cpu->counters.instructions++; });
     difference_is_told("asks for a device write",
                        [](Bench& b) { b.cpu->environment().device_write(*b.cpu, {kDevice}, 4, 1); });

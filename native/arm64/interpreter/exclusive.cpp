@@ -80,7 +80,7 @@ bool store_if_monitored(Vcpu& cpu, const Insn* insn, const Memory& remembered, c
         if (location == nullptr) return false;
         stored = compare_and_swap(location, remembered, desired) == remembered;
     }
-    cpu.state.exclusive.va = ExclusiveMonitor::kInvalid;
+    cpu.state.exclusive.open();
     cpu.state.x[insn->rm] = stored ? 0 : 1;
     return true;
 }

@@ -88,7 +88,7 @@ Insn* sevl(Vcpu& cpu, Insn* insn) {
 // ---- barriers ----
 
 Insn* clrex(Vcpu& cpu, Insn* insn) {
-    cpu.state.exclusive.va = ExclusiveMonitor::kInvalid;
+    cpu.state.exclusive.open();
     return next(cpu, insn);
 }
 
