@@ -6,11 +6,13 @@
 #include "board/device_tree.h"
 #include "board/guest_memory.h"
 #include "board/serial_port.h"
+#include "host/cpu.h"
 #include "runtime/thread.h"
 
 #include <cerrno>
 #include <chrono>
 #include <condition_variable>
+#include <cstdlib>
 #include <cstring>
 #include <fmt/format.h>
 #include <mutex>
@@ -309,6 +311,13 @@ Result<std::unique_ptr<Machine>> Machine::create(const MachineConfig& config, Ma
         return cpus_error(
             fmt::format("{} CPUs are more than the {} that GICv{} serves", config.cpus, most, config.gic_version),
             config.gic_version == 2 ? "give up to 8, or choose --gic 3" : fmt::format("give up to {}", most));
+    if (const char* list = std::getenv("BEELINE_HOST_FEATURES"); list != nullptr) {
+        host::CpuFlags flags = host::cpu_flags();
+        if (std::string wrong = host::mask_cpu_flags(flags, list); !wrong.empty())
+            return value_error("BEELINE_HOST_FEATURES", std::move(wrong),
+                               fmt::format("give names from {}, each with a '-' before it, and commas between them",
+                                           host::cpu_flag_names()));
+    }
     if (config.direct_options.verify && !config.direct)
         return value_error("--verify", "there are no translations to verify in the interpreter",
                            "leave --tier away, or give --tier direct");

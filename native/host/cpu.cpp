@@ -37,6 +37,15 @@ CpuFlags detect() {
 
 } // namespace
 
+std::string cpu_flag_names() {
+    std::string names;
+    for (const NamedFlag& named : kNames) {
+        if (!names.empty()) names += ", ";
+        names += named.name;
+    }
+    return names;
+}
+
 std::string mask_cpu_flags(CpuFlags& flags, std::string_view list) {
     while (!list.empty()) {
         const size_t comma = list.find(',');
@@ -48,7 +57,7 @@ std::string mask_cpu_flags(CpuFlags& flags, std::string_view list) {
             flags.*named.member = false;
             known = true;
         }
-        if (!known) return "'" + std::string(entry) + "' is not a host feature with a '-' before it";
+        if (!known) return "'" + std::string(entry) + "' does not take a host feature away";
     }
     return {};
 }
@@ -56,7 +65,7 @@ std::string mask_cpu_flags(CpuFlags& flags, std::string_view list) {
 const CpuFlags& cpu_flags() {
     static const CpuFlags flags = [] {
         CpuFlags detected = detect();
-        // A list that is wrong is refused by the control plane before a machine is made.
+        // A list that is wrong is refused where a machine is made (Machine::create).
         if (const char* list = std::getenv("BEELINE_HOST_FEATURES")) mask_cpu_flags(detected, list);
         return detected;
     }();

@@ -14,6 +14,9 @@ struct CpuFlags {
 /// What CPUID says, less what BEELINE_HOST_FEATURES takes away ("-bmi2,-avx512"). Read once.
 const CpuFlags& cpu_flags();
 
+/// Every name that such a list knows, separated by commas.
+std::string cpu_flag_names();
+
 /// Applies a list like "-bmi2,-avx512" to `flags`. Returns what is wrong with it, or an empty string.
 std::string mask_cpu_flags(CpuFlags& flags, std::string_view list);
 

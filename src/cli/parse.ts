@@ -26,13 +26,18 @@ export function checkCpus(cpus: number, gic: 2 | 3): void {
   });
 }
 
+/** a, b or c */
+function anyOf(choices: readonly string[]): string {
+  return [choices.slice(0, -1).join(', '), ...choices.slice(-1)].filter((part) => part !== '').join(' or ');
+}
+
 export function parseChoice<T extends string>(option: string, choices: readonly T[], text: string): T {
   const found = choices.find((choice) => choice === text);
   if (found !== undefined) return found;
   throw new BeelineError('BEELINE_E_OPTION_VALUE', {
     option,
     detail: `${text === '' ? 'an empty value' : text} is not known`,
-    remedy: `choose ${choices.join(' or ')}`,
+    remedy: `choose ${anyOf(choices)}`,
   });
 }
 

@@ -30,6 +30,7 @@ export const RunStatsSchema = Type.Object(
         cpu: Type.Union([Type.Literal('n1'), Type.Literal('a57')]),
         gic: Type.Union([Type.Literal(2), Type.Literal(3)]),
         tier: Type.Union([Type.Literal('interpreter'), Type.Literal('direct')]),
+        disabled: Type.Array(Type.String(), { description: 'Techniques of the direct tier that were switched off.' }),
       },
       closed,
     ),

@@ -187,6 +187,7 @@ function makeStats(
       cpu: options.cpu,
       gic: options.gic,
       tier: options.tier,
+      disabled: [...options.disable],
     },
     outcome: result.outcome,
     time: {

@@ -46,6 +46,11 @@ describe('bad input on the command line', function () {
     await refuses(['run', '--cpu', 'm1'], 2, /--cpu: m1 is not known; choose n1 or a57/);
     await refuses(['run', '--gic', '4'], 2, /--gic: 4 is not known; choose 2 or 3/);
     await refuses(['run', '--tier', 'jit'], 2, /--tier: jit is not known; choose interpreter or direct/);
+    await refuses(
+      ['run', '--disable', 'jit'],
+      2,
+      /--disable: jit is not known; choose home-registers, .* or superblocks/,
+    );
     await refuses(['run', '--serial', 'tcp'], 2, /--serial: tcp is not known/);
   });
 
@@ -92,6 +97,19 @@ describe('bad input on the command line', function () {
   it('an addon that is not built', async () => {
     const env = { BEELINE_ADDON: '/nowhere.node' };
     await refuses(['run', '--kernel', '/bin/sh'], 1, /the native core is not built \(tried \/nowhere\.node\)/, { env });
+  });
+
+  it('host features that do not exist, or are not taken away', async () => {
+    for (const [list, wrong] of [
+      ['-bmi3', '-bmi3'],
+      ['bmi2', 'bmi2'],
+      ['-bmi2,,-avx', ''],
+    ]) {
+      const message = new RegExp(
+        `BEELINE_HOST_FEATURES: '${wrong}' does not take a host feature away; give names from bmi1, bmi2, .*fsgsbase`,
+      );
+      await refuses(['run', '--kernel', '/bin/sh'], 2, message, { env: { BEELINE_HOST_FEATURES: list } });
+    }
   });
 
   it('an image that is not built, asked for its path', async () => {
