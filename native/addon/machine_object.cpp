@@ -28,7 +28,8 @@ board::MachineConfig config_from(const Napi::Object& object) {
     Napi::Array disabled = object.Get("disable").As<Napi::Array>();
     for (uint32_t i = 0; i < disabled.Length(); i++) {
         const std::string name = disabled.Get(i).ToString().Utf8Value();
-        if (const auto technique = translate::find_technique(name)) config.direct_options.techniques.disable(*technique);
+        if (const auto technique = translate::find_technique(name))
+            config.direct_options.techniques.disable(*technique);
     }
     Napi::Array loads = object.Get("loads").As<Napi::Array>();
     for (uint32_t i = 0; i < loads.Length(); i++) {
@@ -69,6 +70,22 @@ constexpr CounterName kCounterNames[] = {
     {"waits", &arm64::Counters::waits},
 };
 static_assert(std::size(kCounterNames) * sizeof(uint64_t) == sizeof(arm64::Counters), "every counter has a name");
+
+struct DirectCounterName {
+    const char* name;
+    uint64_t translate::DirectCounters::*field;
+};
+
+constexpr DirectCounterName kDirectCounterNames[] = {
+    {"blocks", &translate::DirectCounters::blocks},     {"instructions", &translate::DirectCounters::instructions},
+    {"bytes", &translate::DirectCounters::bytes},       {"nanoseconds", &translate::DirectCounters::nanoseconds},
+    {"executed", &translate::DirectCounters::executed}, {"entries", &translate::DirectCounters::entries},
+    {"links", &translate::DirectCounters::links},       {"invalidated", &translate::DirectCounters::invalidated},
+    {"evicted", &translate::DirectCounters::evicted},   {"siteMisses", &translate::DirectCounters::site_misses},
+};
+static_assert((std::size(kDirectCounterNames) + translate::kSwitchCauses) * sizeof(uint64_t) ==
+                  sizeof(translate::DirectCounters),
+              "every counter has a name");
 
 Napi::Number number(Napi::Env env, uint64_t value) { return Napi::Number::New(env, static_cast<double>(value)); }
 
@@ -137,6 +154,18 @@ Napi::Value MachineObject::stats(const Napi::CallbackInfo& info) {
         }
         cpus.Set(static_cast<uint32_t>(i), counters);
     }
+    Napi::Array direct = Napi::Array::New(env, stats.direct.size());
+    Napi::Array switches = Napi::Array::New(env, stats.direct.size());
+    for (uint32_t i = 0; i < stats.direct.size(); i++) {
+        Napi::Object counters = Napi::Object::New(env);
+        for (const DirectCounterName& counter : kDirectCounterNames)
+            counters.Set(counter.name, number(env, stats.direct[i].*counter.field));
+        direct.Set(i, counters);
+        Napi::Object causes = Napi::Object::New(env);
+        for (const auto& [cause, name] : translate::kSwitchCauseNames)
+            causes.Set(std::string(name), number(env, stats.direct[i].switches[static_cast<unsigned>(cause)]));
+        switches.Set(i, causes);
+    }
     Napi::Object board = Napi::Object::New(env);
     board.Set("serialBytesOut", number(env, stats.serial_bytes_out));
     board.Set("serialBytesIn", number(env, stats.serial_bytes_in));
@@ -151,6 +180,8 @@ Napi::Value MachineObject::stats(const Napi::CallbackInfo& info) {
     result.Set("firstOutputSeconds", Napi::Number::New(env, stats.first_output_seconds));
     result.Set("createSeconds", Napi::Number::New(env, stats.create_seconds));
     result.Set("cpus", cpus);
+    result.Set("direct", direct);
+    result.Set("switches", switches);
     result.Set("board", board);
     return result;
 }

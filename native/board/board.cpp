@@ -48,9 +48,13 @@ Board::Board(const BoardConfig& config, GuestMemory& memory, SerialPort& serial,
     for (unsigned index = 0; index < config.cpus; index++) {
         cpus_.push_back(std::make_unique<arm64::Vcpu>(config.cpu_model, index, *this));
         if (config.direct != nullptr) {
-            auto tier = translate::DirectTier::create(
-                *cpus_.back(), *config.direct, [this](std::string detail) { system_.internal_error(std::move(detail)); });
-            if (tier == nullptr) missing_tier_ = true;
+            auto tier = translate::DirectTier::create(*cpus_.back(), *config.direct, [this](std::string detail) {
+                system_.internal_error(std::move(detail));
+            });
+            if (tier == nullptr)
+                missing_tier_ = true;
+            else
+                direct_tiers_.push_back(tier.get());
             cpus_.back()->set_tier(std::move(tier));
         }
         affinities_.push_back(cpus_.back()->state.mpidr_el1 & kAffinityMask);

@@ -86,6 +86,8 @@ public:
     };
     Counts counts();
     const std::vector<std::unique_ptr<arm64::Vcpu>>& cpus() const { return cpus_; }
+    /// One a CPU; none when the interpreter does all.
+    const std::vector<const translate::DirectTier*>& direct_tiers() const { return direct_tiers_; }
 
     // ---- arm64::Environment ---------------------------------------------------------------------------------------
     uint8_t* host_page(arm64::GuestPa page, bool write) override;
@@ -151,6 +153,7 @@ private:
     runtime::VcpuThreads threads_;
     runtime::Thread timer_thread_;
     std::atomic<uint64_t> broadcasts_{0};
+    std::vector<const translate::DirectTier*> direct_tiers_; ///< The CPUs own them.
     bool missing_tier_ = false;
 };
 

@@ -126,6 +126,7 @@ public:
     MachineStats stats() const {
         MachineStats stats;
         for (const auto& cpu : board_->cpus()) stats.cpus.push_back(cpu->counters);
+        for (const translate::DirectTier* tier : board_->direct_tiers()) stats.direct.push_back(tier->counters());
         const Board::Counts board = board_->counts();
         stats.timer_expiries = board.timer_expiries;
         stats.gic_acknowledges = board.gic_acknowledges;

@@ -32,7 +32,7 @@ struct MachineConfig {
     std::string dtb_path; ///< Used instead of the built tree; /chosen and /memory are filled in.
     std::string append;   ///< Kernel command line.
     std::vector<RawLoad> raw_loads;
-    bool direct = false;                  ///< Hot code runs in the direct tier; else everything in the interpreter.
+    bool direct = false; ///< Hot code runs in the direct tier; else everything in the interpreter.
     translate::DirectOptions direct_options;
     bool no_reboot = false; ///< A guest's reset ends the run with ExitCause::Reset.
 };
@@ -57,7 +57,8 @@ public:
 
 struct MachineStats {
     std::vector<arm64::Counters> cpus;
-    double elapsed_seconds = 0;       ///< Wall time since start(), up to the exit.
+    std::vector<translate::DirectCounters> direct; ///< One a CPU; none when the interpreter does all.
+    double elapsed_seconds = 0;                    ///< Wall time since start(), up to the exit.
     double first_output_seconds = -1; ///< From start() to the first byte of serial output; negative: none yet.
     double create_seconds = 0;        ///< Building and loading the machine.
     uint64_t serial_bytes_out = 0;

@@ -113,6 +113,17 @@ void print_stats(const board::MachineStats& stats) {
                    i, cpu.instructions, cpu.blocks_decoded, cpu.blocks_invalidated, cpu.jump_cache_misses,
                    cpu.tlb_misses, cpu.table_walks, cpu.tlb_flushes, cpu.slow_accesses, cpu.device_accesses,
                    cpu.exceptions, cpu.interrupts, cpu.waits);
+        if (i >= stats.direct.size()) continue;
+        const translate::DirectCounters& direct = stats.direct[i];
+        fmt::print(
+            stderr,
+            "cpu{}: translated {} blocks, {} instructions to {} bytes in {:.3f} s; executed {}; entries {}, links "
+            "{}, invalidated {}, evicted {}, site misses {}\ncpu{}: switches",
+            i, direct.blocks, direct.instructions, direct.bytes, static_cast<double>(direct.nanoseconds) / 1e9,
+            direct.executed, direct.entries, direct.links, direct.invalidated, direct.evicted, direct.site_misses, i);
+        for (const auto& [cause, name] : translate::kSwitchCauseNames)
+            fmt::print(stderr, " {} {}", name, direct.switches[static_cast<unsigned>(cause)]);
+        fmt::print(stderr, "\n");
     }
 }
 

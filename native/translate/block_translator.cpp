@@ -24,6 +24,18 @@ namespace {
 /// How far the look-ahead for dead flags goes.
 constexpr unsigned kLookAheadInstructions = 12, kLookAheadBranches = 3;
 
+/// Why translated code is left for an instruction that the interpreter's handlers execute.
+SwitchCause helper_cause(const BlockTranslator::Instruction& instruction) {
+    const uint32_t word = instruction.insn.word;
+    if (instruction.insn.op >= arm64::kOpCount) return SwitchCause::Exception;
+    if (arm64::uses_vector_registers(arm64::row(static_cast<Op>(instruction.insn.op)).feature))
+        return SwitchCause::Vector;
+    // C4.1.86: exception generation, and ERET among the unconditional branches; hints, barriers, SYS, MSR and MRS.
+    if (word >> 24 == 0xD4 || word >> 21 == 0x6B4) return SwitchCause::Exception;
+    if (word >> 24 == 0xD5) return SwitchCause::System;
+    return SwitchCause::Instruction;
+}
+
 uint32_t word_at(const uint8_t* host_page, uint64_t offset) {
     uint32_t word;
     std::memcpy(&word, host_page + offset, sizeof word);
@@ -227,6 +239,7 @@ unsigned BlockTranslator::emit_helper_run(unsigned index) {
         }
         flush_count(last);
     }
+    count_switch(helper_cause(block_[index]));
     e_.move_immediate(rax, reinterpret_cast<uint64_t>(helper_chain(index, last - index + 1)));
     a_.call(light ? runtime_.interpret_light : runtime_.interpret_full);
     e_.set_place(FlagPlace::Memory);
@@ -234,6 +247,11 @@ unsigned BlockTranslator::emit_helper_run(unsigned index) {
     v_.forget();
     if (block_[last].facts.flow == Flow::Leaves) leave_at(block_[last].insn.page_offset + 4, kContinue);
     return last;
+}
+
+/// Changes EFLAGS.
+void BlockTranslator::count_switch(SwitchCause cause) {
+    a_.inc(e_.state(&translated_state(cpu_).switches[static_cast<unsigned>(cause)]));
 }
 
 Insn* BlockTranslator::helper_chain(unsigned index, unsigned count) {
@@ -344,7 +362,7 @@ void BlockTranslator::emit_direct_exit(int64_t offset, bool poll) {
     cold_.push_back([this, polled, offset] {
         a_.L(*polled);
         delete polled;
-        leave_at(offset, kContinue);
+        leave_at(offset, kPolled);
     });
 }
 
@@ -421,7 +439,7 @@ void BlockTranslator::emit_conditional_exit(uint8_t condition, int64_t offset, b
         auto* out = new Xbyak::Label;
         jcc(4, *out);
         exit.displacement = const_cast<uint8_t*>(a_.getCurr()) - 4;
-        leave_at(offset, kContinue);
+        leave_at(offset, kPolled);
         a_.L(*label);
         delete label;
         cold_.push_back([this, out, &exit] {
@@ -446,7 +464,7 @@ void BlockTranslator::emit_conditional_exit(uint8_t condition, int64_t offset, b
             cold_.push_back([this, polled, offset] {
                 a_.L(*polled);
                 delete polled;
-                leave_at(offset, kContinue);
+                leave_at(offset, kPolled);
             });
         }
         emit_jump_to_exit(exit);

@@ -1,6 +1,7 @@
 // Translates one block: a pass that decodes, a backward pass over the flags, a forward pass that emits.
 #pragma once
 
+#include "translate/counters.h"
 #include "translate/emitter.h"
 #include "translate/instruction_facts.h"
 #include "translate/memory_site.h"
@@ -125,6 +126,7 @@ private:
     /// Host code in [begin, end), positions of the assembler, recovers from refused accesses here.
     void guard_accesses(const uint8_t* begin, const uint8_t* end);
 
+    void count_switch(SwitchCause cause);
     /// Adds the instructions up to and including `index` to the count.
     void flush_count(unsigned index);
     /// Leaves for state.pc = page + offset, to the interpreter, when SP is misaligned: such accesses fault.

@@ -90,15 +90,31 @@ void DirectTier::execute(const Translation& translation) {
     cpu_.block = &helper_block;
     host::set_fault_recovery(this);
     set_gs_base(cpu_.data_tlb, host::cpu_flags().fsgsbase);
+    const uint64_t before = cpu_.counters.instructions;
     const uint64_t result = translator_.runtime().enter(translation.code);
-    if (result == kContinue) return;
-    if (result == kInterpret) {
+    counters_.executed += cpu_.counters.instructions - before;
+    switch (result) {
+    case kContinue: return;
+    case kInterpret:
+        count_switch(cpu_, SwitchCause::Alignment);
         interpret_next_ = true;
         return;
+    case kPolled: count_switch(cpu_, SwitchCause::Interrupt); return;
+    case kIndirect: count_switch(cpu_, cpu_.poll != 0 ? SwitchCause::Interrupt : SwitchCause::IndirectMiss); return;
+    default: break;
     }
+    count_switch(cpu_, SwitchCause::Miss);
     last_exit_ = reinterpret_cast<Exit*>(result);
     last_page_ = cpu_.page_va;
     cpu_.state.pc = last_target_ = cpu_.page_va + static_cast<uint64_t>(last_exit_->offset);
+}
+
+DirectCounters DirectTier::counters() const {
+    DirectCounters counters = counters_;
+    const TranslatedState& state = translated_state(cpu_);
+    counters.site_misses = state.site_misses;
+    std::copy(std::begin(state.switches), std::end(state.switches), counters.switches.begin());
+    return counters;
 }
 
 /// Translated code is executing: nothing else is at work on the lists.

@@ -5,6 +5,7 @@
 #include "host/code_cache.h"
 #include "host/fault_handler.h"
 #include "translate/block_translator.h"
+#include "translate/counters.h"
 #include "translate/state.h"
 #include "translate/verifier.h"
 
@@ -24,17 +25,6 @@ struct DirectOptions {
     uint32_t checks_a_block = 0;
 };
 
-struct DirectCounters {
-    uint64_t blocks = 0;       ///< Translated.
-    uint64_t instructions = 0; ///< Guest instructions translated.
-    uint64_t bytes = 0;        ///< Host code.
-    uint64_t nanoseconds = 0;  ///< Spent translating.
-    uint64_t entries = 0;      ///< Times that translated code was entered from the run loop.
-    uint64_t links = 0;
-    uint64_t invalidated = 0;
-    uint64_t evicted = 0;
-};
-
 class DirectTier final : public arm64::ExecutionTier, private MissListener, private host::FaultRecovery {
 public:
     /// nullptr: the host gave no memory for code. `on_difference` is called when verification fails.
@@ -47,7 +37,8 @@ public:
     void invalidate_line(arm64::GuestPa address) override;
     void invalidate_all() override;
 
-    const DirectCounters& counters() const { return counters_; }
+    /// May be called by any thread; the numbers are then not all of the same moment.
+    DirectCounters counters() const;
 
 private:
     DirectTier(arm64::Vcpu& cpu, const DirectOptions& options, std::unique_ptr<host::CodeCache> cache);

@@ -231,6 +231,7 @@ void BlockTranslator::emit_slow_path(const Access& access, Xbyak::Label* miss, X
         a_.L(*slow);
         if (chain != nullptr) {
             a_.paddq(xmm15, retired);
+            count_switch(access.write ? SwitchCause::SlowStore : SwitchCause::SlowLoad);
             e_.move_immediate(rax, reinterpret_cast<uint64_t>(chain));
             a_.call(runtime_.interpret_full);
             a_.psubq(xmm15, retired);

@@ -21,8 +21,6 @@ struct LoadResult {
     uint64_t succeeded;
 };
 
-void count_switch(Vcpu& cpu) { translated_state(cpu).switches++; }
-
 bool load_one(Vcpu& cpu, uint64_t va, unsigned size, arm64::Regime regime, arm64::AccessFlags flags, uint64_t& value) {
     if (!cpu.load_slow(va, size, regime, flags)) return false;
     value = 0;
@@ -32,7 +30,6 @@ bool load_one(Vcpu& cpu, uint64_t va, unsigned size, arm64::Regime regime, arm64
 
 /// A pair is two accesses, each of its own alignment; the second's data are left in transfer[1].
 LoadResult slow_load(Vcpu* cpu, uint64_t va, uint32_t packed) {
-    count_switch(*cpu);
     const AccessSite site = AccessSite::unpack(packed);
     const unsigned size = 1u << site.size_log2;
     const arm64::Regime regime = site.unprivileged ? cpu->unprivileged_regime() : cpu->data_regime();
@@ -41,11 +38,11 @@ LoadResult slow_load(Vcpu* cpu, uint64_t va, uint32_t packed) {
     if (!load_one(*cpu, va, size, regime, flags, first)) return {0, 0};
     if (site.pair && !load_one(*cpu, va + size, size, regime, flags, second)) return {0, 0};
     cpu->transfer[1] = second;
+    count_switch(*cpu, SwitchCause::SlowLoad);
     return {first, 1};
 }
 
 uint64_t slow_store(Vcpu* cpu, uint64_t va, uint32_t packed, uint64_t value) {
-    count_switch(*cpu);
     const AccessSite site = AccessSite::unpack(packed);
     const unsigned size = 1u << site.size_log2;
     const arm64::Regime regime = site.unprivileged ? cpu->unprivileged_regime() : cpu->data_regime();
@@ -53,18 +50,23 @@ uint64_t slow_store(Vcpu* cpu, uint64_t va, uint32_t packed, uint64_t value) {
     const uint64_t second = cpu->transfer[1];
     cpu->transfer[0] = value;
     if (!cpu->store_slow(va, size, regime, flags)) return 0;
-    if (!site.pair) return 1;
     cpu->transfer[0] = second;
-    return cpu->store_slow(va + size, size, regime, flags) ? 1 : 0;
+    if (site.pair && !cpu->store_slow(va + size, size, regime, flags)) return 0;
+    count_switch(*cpu, SwitchCause::SlowStore);
+    return 1;
 }
 
 void raise_fault(Vcpu* cpu, uint32_t packed) {
+    count_switch(*cpu, SwitchCause::Exception);
     const AccessSite site = AccessSite::unpack(packed);
     cpu->counters.instructions += site.uncounted;
     arm64::enter_fault(*cpu, cpu->page_va + site.page_offset);
 }
 
-void note_misses(Vcpu* cpu, MissCounter* counter) { counter->listener->on_misses(*cpu, *counter); }
+void note_misses(Vcpu* cpu, MissCounter* counter) {
+    count_switch(*cpu, SwitchCause::SiteReview);
+    counter->listener->on_misses(*cpu, *counter);
+}
 
 /// Emits the routines; groups the helpers that need the assembler.
 class Generator {
@@ -170,7 +172,8 @@ constexpr int kAddend = offsetof(arm64::TlbEntry, addend);
 constexpr int kSiteGroups = offsetof(arm64::TlbEntry, site_groups);
 // A shift by the site's offset / 256 is one by its group.
 static_assert(arm64::Tlb::kSiteGroup * sizeof(arm64::SiteEntry) == 256 &&
-              offsetof(arm64::Tlb, read_sites) % (64 * 256) == 0 && offsetof(arm64::Tlb, write_sites) % (64 * 256) == 0);
+              offsetof(arm64::Tlb, read_sites) % (64 * 256) == 0 &&
+              offsetof(arm64::Tlb, write_sites) % (64 * 256) == 0);
 
 /// rax address, ecx site.
 const uint8_t* generate_probe(Generator& g, unsigned size, bool write, bool unprivileged) {
@@ -179,6 +182,7 @@ const uint8_t* generate_probe(Generator& g, unsigned size, bool write, bool unpr
     Xbyak::Label miss;
     a.push(rdx);
     a.push(rsi);
+    if (!unprivileged) a.inc(g.e_.state(&g.state_.site_misses));
     a.mov(edx, eax);
     a.shr(edx, arm64::kPageBits - arm64::Tlb::kEntryBits);
     if (unprivileged) {
@@ -264,7 +268,7 @@ Runtime generate_runtime(Emitter& emitter, const uint8_t* executable_base, const
 
     runtime.leave_to_rax = g.here();
     a.mov(emitter.state(&cpu.state.pc), rax);
-    a.mov(eax, kContinue);
+    a.mov(eax, kIndirect);
     a.jmp(runtime.leave, Xbyak::CodeGenerator::T_NEAR);
 
     for (unsigned i = 0; i < kProbeSizes.size(); i++) {
@@ -342,7 +346,6 @@ Runtime generate_runtime(Emitter& emitter, const uint8_t* executable_base, const
     g.flags_to_guest();
     g.pass_cpu();
     a.sub(rsp, 8);
-    a.inc(emitter.state(&state.switches));
     a.call(ptr[rsi + static_cast<int>(offsetof(arm64::Insn, handler))]);
     a.add(rsp, 8);
     a.test(rax, rax);
@@ -362,7 +365,6 @@ Runtime generate_runtime(Emitter& emitter, const uint8_t* executable_base, const
     g.store_count();
     g.pass_cpu();
     a.sub(rsp, 8);
-    a.inc(emitter.state(&state.switches));
     a.call(ptr[rsi + static_cast<int>(offsetof(arm64::Insn, handler))]);
     a.add(rsp, 8);
     g.load_count();

@@ -9,10 +9,15 @@
 
 namespace beeline::translate {
 
-/// What translated code returns with besides the address of an Exit: state.pc is set, go on there.
+/// What translated code returns with besides the address of an Exit: state.pc is set, go on there. The switch
+/// has been counted.
 inline constexpr uint64_t kContinue = 0;
 /// The same, but the next instructions are for the interpreter.
 inline constexpr uint64_t kInterpret = 1;
+/// As kContinue, by the poll word.
+inline constexpr uint64_t kPolled = 2;
+/// As kContinue, by an indirect branch: its target is not in the table, or the poll word is set.
+inline constexpr uint64_t kIndirect = 3;
 
 /// Describes an access to the slow path: packed into 32 bits.
 struct AccessSite {
@@ -49,9 +54,9 @@ constexpr unsigned probe_index(unsigned bytes) {
 /// Addresses are in the writable mapping, as the assembler wants them.
 struct Runtime {
     using Enter = uint64_t (*)(const uint8_t* code);
-    Enter enter = nullptr;                 ///< Executable. Returns an Exit*, kContinue or kInterpret.
+    Enter enter = nullptr;                 ///< Executable. Returns an Exit*, or one of the above.
     const uint8_t* leave = nullptr;        ///< jmp: rax is returned; homes and flags go to CpuState.
-    const uint8_t* leave_to_rax = nullptr; ///< jmp: state.pc = rax, kContinue
+    const uint8_t* leave_to_rax = nullptr; ///< jmp: state.pc = rax, kIndirect
     /// call: rax address, ecx offset of the SiteEntry from the TLB (gs). ZF set: rcx is the addend, the site is
     /// filled. Changes rax, rcx and EFLAGS only. By probe_index() of the transfer's size.
     const uint8_t* probe_read[kProbeSizes.size()] = {};

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "arm64/vcpu.h"
+#include "translate/counters.h"
 
 #include <cstdint>
 
@@ -47,7 +48,8 @@ struct alignas(64) TranslatedState {
     uint64_t host_flags;
     uint64_t host_stack; ///< rsp on entry to translated code; 0: not in translated code.
     IndirectEntry* indirect_table;
-    uint64_t switches; ///< Calls out of translated code into slow paths and helpers.
+    uint64_t site_misses;             ///< See DirectCounters.
+    uint64_t switches[kSwitchCauses]; ///< By cause.
     struct alignas(16) Count {
         uint64_t value, zero;
     } counts[kMaxInstructions + 1]; ///< counts[n].value is n: what a block adds to the instruction count.
@@ -56,6 +58,10 @@ static_assert(sizeof(TranslatedState) <= arm64::Vcpu::kTierAreaBytes);
 
 inline TranslatedState& translated_state(arm64::Vcpu& cpu) {
     return *reinterpret_cast<TranslatedState*>(cpu.tier_area);
+}
+
+inline void count_switch(arm64::Vcpu& cpu, SwitchCause cause) {
+    translated_state(cpu).switches[static_cast<unsigned>(cause)]++;
 }
 
 } // namespace beeline::translate

@@ -94,7 +94,7 @@ function addRun(program: Command, done: (status: number) => void): void {
     )
     .option('--send <REGEX=TEXT>', 'send TEXT when the console matches; repeatable', append<Reply>(parseSend))
     .option('--timeout <SECONDS>', 'end with status 4 after this time', parseTimeout)
-    .option('--stats <FILE.json>', 'write statistics; - for standard output')
+    .option('--stats <FILE>', 'write statistics as JSON; - prints a table')
     .option('--quiet', 'print nothing of our own but errors')
     .option('--no-reboot', 'end with status 3 when the guest resets')
     .addHelpText('after', runNotes)

@@ -6,6 +6,31 @@ const seconds = Type.Number({ minimum: 0 });
 const count = Type.Integer({ minimum: 0 });
 const Counters = Type.Record(Type.String(), count);
 
+const Translation = Type.Object(
+  {
+    blocks: Type.Integer({ minimum: 0, description: 'Translated, again and again included.' }),
+    instructions: Type.Integer({ minimum: 0, description: 'Guest instructions translated.' }),
+    hostBytes: Type.Integer({ minimum: 0, description: 'Host code made of them.' }),
+    seconds: Type.Number({ minimum: 0, description: 'Spent translating.' }),
+    instructionsPerSecond: Type.Number({ minimum: 0, description: 'Guest instructions translated a second.' }),
+    entries: Type.Integer({ minimum: 0, description: 'Times that translated code was entered from the run loop.' }),
+    links: Type.Integer({ minimum: 0, description: 'Direct branches patched to their target.' }),
+    invalidated: Type.Integer({ minimum: 0, description: 'Blocks whose guest code changed.' }),
+    evicted: Type.Integer({ minimum: 0, description: 'Blocks that made room for others.' }),
+    siteMisses: Type.Integer({ minimum: 0, description: 'Accesses that their site cache did not answer.' }),
+  },
+  { ...closed, description: 'The direct tier, all CPUs together.' },
+);
+
+const Switches = Type.Object(
+  {
+    total: count,
+    perMillionInstructions: Type.Number({ minimum: 0, description: 'Of those that translated code executed.' }),
+    causes: Type.Record(Type.String(), count, { description: 'How often for each cause.' }),
+  },
+  { ...closed, description: 'Switches out of translated code, all CPUs together.' },
+);
+
 export const RunStatsSchema = Type.Object(
   {
     schema: Type.Literal('beeline.run-stats.1', { description: 'Name and version of this format.' }),
@@ -65,11 +90,14 @@ export const RunStatsSchema = Type.Object(
     guest: Type.Object(
       {
         instructions: Type.Integer({ minimum: 0, description: 'Retired by all CPUs.' }),
+        instructionsByTier: Type.Object({ interpreter: count, direct: count }, closed),
         instructionsPerSecond: Type.Number({ minimum: 0, description: 'Over the whole time, waiting included.' }),
         consoleBytes: Type.Integer({ minimum: 0, description: 'Written by the guest to its serial port.' }),
       },
       closed,
     ),
+    translation: Type.Union([Translation, Type.Null()], { description: 'null with the interpreter alone.' }),
+    switches: Type.Union([Switches, Type.Null()], { description: 'null with the interpreter alone.' }),
     counters: Type.Object(
       {
         total: Counters,

@@ -6,17 +6,17 @@ import { describeHost } from '../host.js';
 import type { BuiltImage } from '../images/ensure.js';
 import { getLog } from '../log.js';
 import { checkHostMemory } from '../memory-size.js';
-import type { Addon, NativeMachineConfig, NativeStats, RawLoad, Tier } from '../native/addon.js';
+import type { Addon, NativeMachineConfig, RawLoad, Tier } from '../native/addon.js';
 import { loadAddon } from '../native/loader.js';
 import { onEndingSignal, signalStatus } from '../signals.js';
-import { version } from '../version.js';
 import type { Reply } from '../vm/matcher.js';
 import { describeOutcome, outcome } from '../vm/outcome.js';
 import { Session, type SessionResult } from '../vm/session.js';
 import { EscapeKeys, escapeHelp } from './escape-keys.js';
 import { checkDtb, checkInitrd, checkReadable, checkWritable } from './files.js';
+import { makeStats } from './make-stats.js';
 import { checkCpus, type SerialTarget } from './parse.js';
-import type { RunStats } from './run-stats.js';
+import { statsTable } from './stats-table.js';
 import { summaryLine } from './summary.js';
 import { Terminal } from './terminal.js';
 
@@ -154,62 +154,6 @@ function connectInput(addon: Addon, session: Session, terminal: Terminal, quiet:
   };
 }
 
-function sumCounters(stats: NativeStats): Record<string, number> {
-  const total: Record<string, number> = {};
-  for (const cpu of stats.cpus) {
-    for (const [name, value] of Object.entries(cpu)) total[name] = (total[name] ?? 0) + value;
-  }
-  return total;
-}
-
-function makeStats(
-  options: RunOptions,
-  image: string | null,
-  config: NativeMachineConfig,
-  startedAt: Date,
-  result: SessionResult,
-): RunStats {
-  const host = describeHost();
-  const total = result.stats === undefined ? {} : sumCounters(result.stats);
-  const instructions = total.instructions ?? 0;
-  return {
-    schema: 'beeline.run-stats.1',
-    version: version(),
-    host: { name: host.name, cpu: host.cpu, cores: host.cores },
-    machine: {
-      image,
-      kernel: config.kernel,
-      initrd: config.initrd === '' ? null : config.initrd,
-      dtb: config.dtb === '' ? null : config.dtb,
-      append: config.append,
-      memoryBytes: config.memoryBytes,
-      cpus: config.cpus,
-      cpu: options.cpu,
-      gic: options.gic,
-      tier: options.tier,
-      disabled: [...options.disable],
-    },
-    outcome: result.outcome,
-    time: {
-      startedAt: startedAt.toISOString(),
-      totalSeconds: result.totalSeconds,
-      firstOutputSeconds: result.firstOutputSeconds ?? null,
-      untilSeconds: result.untilSeconds ?? null,
-      createSeconds: result.stats?.createSeconds ?? null,
-    },
-    guest: {
-      instructions,
-      instructionsPerSecond: result.totalSeconds > 0 ? instructions / result.totalSeconds : 0,
-      consoleBytes: result.consoleBytes,
-    },
-    counters: {
-      total,
-      cpus: result.stats?.cpus.map((counters) => ({ ...counters })) ?? [],
-      board: { ...result.stats?.board },
-    },
-  };
-}
-
 /** Runs a guest to its end and returns the exit status. Throws BeelineError before the guest has started. */
 export async function run(imageName: string | undefined, options: RunOptions): Promise<number> {
   checkOptions(options);
@@ -270,9 +214,8 @@ export async function run(imageName: string | undefined, options: RunOptions): P
     say(summaryLine(stats, describeOutcome(result.outcome), options.until !== undefined));
   }
   if (options.stats !== undefined) {
-    const text = `${JSON.stringify(stats, null, 2)}\n`;
-    if (options.stats === '-') process.stdout.write(text);
-    else writeFileAtomically(options.stats, text);
+    if (options.stats === '-') process.stdout.write(statsTable(stats));
+    else writeFileAtomically(options.stats, `${JSON.stringify(stats, null, 2)}\n`);
   }
   return result.outcome.status;
 }

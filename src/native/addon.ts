@@ -54,6 +54,10 @@ export interface NativeStats {
   readonly createSeconds: number;
   /** Counters of each CPU; `instructions` is among them. */
   readonly cpus: readonly Counters[];
+  /** What the direct tier of each CPU did; empty with the interpreter alone. */
+  readonly direct: readonly Counters[];
+  /** Switches out of translated code by cause, likewise. */
+  readonly switches: readonly Counters[];
   /** Counters of the board. */
   readonly board: Counters;
 }

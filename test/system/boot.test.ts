@@ -45,6 +45,14 @@ describe('debian-busybox', function () {
     assert.equal(written.machine.image, 'debian-busybox');
     assert.ok(written.guest.instructions > 1e8);
     assert.equal(written.guest.consoleBytes, Buffer.byteLength(result.stdout));
+    const { interpreter, direct } = written.guest.instructionsByTier;
+    assert.equal(interpreter + direct, written.guest.instructions);
+    assert.ok(direct > interpreter);
+    assert.ok(written.translation !== null && written.switches !== null);
+    assert.ok(written.translation.instructions > written.translation.blocks);
+    assert.ok(written.translation.instructionsPerSecond > 0);
+    for (const cause of ['slowLoad', 'slowStore', 'system', 'vector', 'exception', 'interrupt', 'miss', 'indirectMiss'])
+      assert.ok((written.switches.causes[cause] ?? 0) > 0, cause);
   });
 
   it('ends when --until matches, with the machine of --cpu a57 and --gic 2', async () => {
