@@ -5,6 +5,7 @@
 #include "arm64/interpreter/dispatch.h"
 #include "arm64/vcpu.h"
 #include "translate/state.h"
+#include "translate/vector_emitter.h"
 
 #include <cstdio>
 #include <cstdlib>
@@ -49,6 +50,7 @@ BlockTranslator::BlockTranslator(host::Assembler& assembler, arm64::Vcpu& cpu, c
     : a_(assembler), e_(assembler, cpu, techniques, host), v_(e_), cpu_(cpu) {
     TranslatedState& state = translated_state(cpu);
     for (unsigned n = 0; n <= kMaxInstructions; n++) state.counts[n] = {n, 0};
+    state.vector_constants = kVectorConstantValues;
 }
 
 void BlockTranslator::generate_runtime(const uint8_t* executable_base, const uint8_t* writable_base) {
@@ -204,13 +206,20 @@ void BlockTranslator::emit_instruction(unsigned index) {
                 note_stack_change(insn);
                 return;
             }
-            if (emit_memory(instruction) || emit_vector_memory(instruction)) return;
+            if (emit_memory(instruction) || emit_vector_memory(instruction) || emit_vector(insn)) return;
             // What follows may call functions of the host.
             v_.forget();
             if (emit_system(instruction)) return;
         }
     }
     index_ = emit_helper_run(index);
+}
+
+bool BlockTranslator::emit_vector(const Insn& insn) {
+    const VectorFunction function = find_vector_function(insn.op);
+    if (function == nullptr) return false;
+    VectorEmitter w(e_, v_);
+    return function(w, insn);
 }
 
 /// Executes instructions from `index` on by the interpreter's handlers; returns the last of them.
@@ -221,7 +230,8 @@ unsigned BlockTranslator::emit_helper_run(unsigned index) {
         if (next.facts.flow != Flow::Next || next.insn.op >= arm64::kOpCount) return false;
         const arm64::Feature feature = arm64::row(static_cast<Op>(next.insn.op)).feature;
         VectorTransfer transfer;
-        if (describe_vector_transfer(next.insn.word, transfer)) return false;
+        if (describe_vector_transfer(next.insn.word, transfer) || find_vector_function(next.insn.op) != nullptr)
+            return false;
         return arm64::uses_vector_registers(feature) && (next.facts.helper == Helper::Light) == light;
     };
     if (block_[index].facts.flow == Flow::Next)

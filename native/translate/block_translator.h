@@ -109,6 +109,8 @@ public:
     void write_back(const arm64::Insn& insn);
 
     bool emit_vector_memory(const Instruction& instruction);
+    /// FP/SIMD data processing.
+    bool emit_vector(const arm64::Insn& insn);
     bool emit_memory(const Instruction& instruction);
     bool emit_control(const Instruction& instruction, unsigned index);
     bool emit_system(const Instruction& instruction);

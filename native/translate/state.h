@@ -3,6 +3,7 @@
 
 #include "arm64/vcpu.h"
 #include "translate/counters.h"
+#include "translate/vector_constants.h"
 
 #include <cstdint>
 
@@ -53,6 +54,7 @@ struct alignas(64) TranslatedState {
     struct alignas(16) Count {
         uint64_t value, zero;
     } counts[kMaxInstructions + 1]; ///< counts[n].value is n: what a block adds to the instruction count.
+    alignas(16) VectorConstants vector_constants;
 };
 static_assert(sizeof(TranslatedState) <= arm64::Vcpu::kTierAreaBytes);
 
