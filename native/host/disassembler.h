@@ -8,14 +8,34 @@
 
 namespace beeline::host {
 
+/// A name for places: `count` of them, `stride` bytes apart, each of `size` bytes. "{}" in it stands for the index.
+struct SymbolRange {
+    uint64_t begin = 0;
+    uint32_t size = 1;
+    uint32_t count = 1;
+    uint32_t stride = 1;
+    std::string name;
+};
+
+/// Names for what code refers to; of several that fit, the first is taken.
+struct Symbols {
+    std::vector<SymbolRange> frame;     ///< By displacement from rbp.
+    std::vector<SymbolRange> segment;   ///< By displacement from gs.
+    std::vector<SymbolRange> addresses; ///< Of code and data.
+};
+
 struct HostInstruction {
-    size_t offset;    ///< From the beginning of the code.
-    size_t length;    ///< Bytes.
-    std::string text; ///< Intel syntax; relative targets as addresses. "db 0x.." where nothing decodes.
+    size_t offset;      ///< From the beginning of the code.
+    size_t length;      ///< Bytes.
+    std::string text;   ///< Intel syntax; relative targets as addresses. "db 0x.." where nothing decodes.
+    unsigned label = 0; ///< Jumps of the same code lead here: they name it ".1", ".2" ...
 };
 
 /// Decodes `size` bytes at `code`, which are to run at `address`.
 std::vector<HostInstruction> disassemble(const uint8_t* code, size_t size, uint64_t address);
+
+/// The same with names for what is known, and labels.
+std::vector<HostInstruction> disassemble(const uint8_t* code, size_t size, uint64_t address, const Symbols& symbols);
 
 /// A line an instruction: offset, bytes, text.
 std::string format_listing(const uint8_t* code, const std::vector<HostInstruction>& instructions);

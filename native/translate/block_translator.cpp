@@ -157,11 +157,14 @@ std::unique_ptr<Translation> BlockTranslator::translate(arm64::GuestPa pa, uint8
     group_ = {};
     stack_aligned_ = false;
     cold_.clear();
+    cold_owners_.clear();
     v_.forget();
 
     uint8_t* const begin = translation_->writable = const_cast<uint8_t*>(a_.getCurr());
     e_.set_place(FlagPlace::Memory);
     for (index_ = 0; index_ < block_.size(); index_++) {
+        const unsigned begun = index_;
+        note_layout(begun, false);
         if (!group_.active) {
             group_ = find_group(index_);
             if (group_.active) emit_group_check(group_);
@@ -173,15 +176,22 @@ std::unique_ptr<Translation> BlockTranslator::translate(arm64::GuestPa pa, uint8
             group_end_->place = e_.place();
             group_end_->vectors = v_.contents();
         }
+        own_cold(begun);
     }
     const Instruction& last = block_.back();
     if (last.facts.flow == Flow::Next || last.facts.flow == Flow::Conditional) {
         index_ = static_cast<unsigned>(block_.size()) - 1;
         e_.set_needed(last.flags_live_after);
         emit_direct_exit(last.insn.page_offset + 4, false);
+        own_cold(index_);
     }
     // Cold code may ask for more of itself.
-    for (size_t i = 0; i < cold_.size(); i++) cold_[i]();
+    for (size_t i = 0; i < cold_.size(); i++) {
+        const unsigned owner = recording_layout_ ? cold_owners_[i] : 0;
+        note_layout(owner, true);
+        cold_[i]();
+        own_cold(owner);
+    }
     translation_->size = static_cast<uint32_t>(a_.getCurr() - begin);
     if (const int error = Xbyak::GetError(); error != 0) {
         // An emitter asked for an instruction that does not exist: our own mistake, never the guest's.
@@ -190,6 +200,16 @@ std::unique_ptr<Translation> BlockTranslator::translate(arm64::GuestPa pa, uint8
         std::abort();
     }
     return translation;
+}
+
+void BlockTranslator::note_layout(unsigned index, bool cold) {
+    if (!recording_layout_) return;
+    const auto begin = static_cast<uint32_t>(a_.getCurr() - translation_->writable);
+    translation_->layout.push_back({begin, static_cast<uint16_t>(index), cold});
+}
+
+void BlockTranslator::own_cold(unsigned index) {
+    if (recording_layout_) cold_owners_.resize(cold_.size(), static_cast<uint16_t>(index));
 }
 
 void BlockTranslator::emit_instruction(unsigned index) {

@@ -29,6 +29,9 @@ public:
     /// Emits the block at `pa` for `context` at the assembler's position. `host_page` is the guest page.
     std::unique_ptr<Translation> translate(arm64::GuestPa pa, uint8_t context, const uint8_t* host_page);
 
+    /// Translations tell which of their host code belongs to which guest instruction.
+    void set_recording_layout(bool recording) { recording_layout_ = recording; }
+
     /// No block is larger than this, in bytes of host code.
     static constexpr size_t kLargestBlock = size_t{96} << 10;
 
@@ -116,12 +119,16 @@ public:
     bool emit_system(const Instruction& instruction);
 
     Emitter& emitter() { return e_; }
+    const Emitter& emitter() const { return e_; }
 
 private:
     void decode(arm64::GuestPa pa, uint8_t context, const uint8_t* host_page);
     void find_live_flags();
     bool flags_live_at(int64_t offset, unsigned depth) const;
     void emit_instruction(unsigned index);
+    void note_layout(unsigned index, bool cold);
+    /// Code out of line that was put off since the last call belongs to instruction `index`.
+    void own_cold(unsigned index);
     unsigned emit_helper_run(unsigned index);
     /// A chain of `count` instructions from `index` on for the interpreter's handlers; it ends with the translation.
     arm64::Insn* helper_chain(unsigned index, unsigned count);
@@ -172,6 +179,8 @@ private:
     GroupEnd* group_end_ = nullptr;          ///< Of the active group; its twin deletes it.
     bool in_twin_ = false;                   ///< Emitting the ungrouped twin of a group.
     std::deque<std::function<void()>> cold_; ///< Code behind the block; may grow while it runs.
+    std::vector<uint16_t> cold_owners_;      ///< Instruction of each; kept when the layout is.
+    bool recording_layout_ = false;
 };
 
 } // namespace beeline::translate

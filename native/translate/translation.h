@@ -65,6 +65,13 @@ struct GuardedAccess {
     uint32_t recovery; ///< The miss path of the access.
 };
 
+/// Host code from `begin` up to the next range's belongs to the guest instruction of this index.
+struct CodeRange {
+    uint32_t begin;
+    uint16_t instruction;
+    bool cold; ///< Out of line.
+};
+
 struct Translation {
     arm64::GuestPa pa{};
     uint8_t context = 0;
@@ -86,7 +93,8 @@ struct Translation {
     std::vector<uint32_t> indirect_slots; ///< Of the table of indirect branches that have held it.
     /// Chains of instructions that the interpreter's handlers execute.
     std::vector<std::unique_ptr<arm64::Insn[]>> helper_chains;
-    std::vector<uint32_t> words; ///< Guest code as translated.
+    std::vector<uint32_t> words;   ///< Guest code as translated.
+    std::vector<CodeRange> layout; ///< When BlockTranslator::set_recording_layout() asks for it.
 };
 
 } // namespace beeline::translate
