@@ -1,4 +1,5 @@
-// The guest's RAM: one memfd, mapped once, whose pages come into being when they are touched.
+// The guest's RAM: anonymous memory, whose pages, huge ones where the host has them, come into being when they are
+// touched. (A memfd gets no huge pages on most hosts: their shmem_enabled is "never".)
 #pragma once
 
 #include "board/error.h"
