@@ -73,6 +73,7 @@ public:
     /// Until the first access to the location the code behind the check must leave `target.base` and all guest
     /// registers alone: when the host refuses that access (see GuardedAccess), it is the miss path that goes on.
     void emit_check(Access access);
+    void emit_table_probe(const Target& target, int size, bool write, const Xbyak::Label& miss);
     /// Who hears of sites that miss; set before the first translation.
     void set_miss_listener(MissListener* listener) { miss_listener_ = listener; }
     /// The access at this physical address is to look into the TLB without a site of its own.
@@ -89,6 +90,7 @@ public:
         int32_t low = 0, high = 0; ///< Bytes touched, relative to the base at `first`.
         bool write = false;
         bool active = false;
+        bool has_site = false; ///< Otherwise its check is the TLB's, and the addend is in TranslatedState.
         int site = 0;
     };
     struct Member {

@@ -2,6 +2,7 @@
 // that all of them lie in. Where they do not, the block goes on in an ungrouped twin of those instructions.
 #include "translate/block_translator.h"
 #include "translate/memory_site.h"
+#include "translate/state.h"
 
 #include <algorithm>
 #include <cstddef>
@@ -55,9 +56,7 @@ bool BlockTranslator::describe_member(const Instruction& instruction, Member& me
 
 BlockTranslator::Group BlockTranslator::find_group(unsigned first) const {
     Group group;
-    if (!e_.techniques.has(Technique::ProbeGrouping) || !e_.techniques.has(Technique::SiteCache) ||
-        !is_member(block_[first]) || !uses_site())
-        return group;
+    if (!e_.techniques.has(Technique::ProbeGrouping) || !is_member(block_[first])) return group;
     group.first = group.last = first;
     group.base = block_[first].insn.rn;
     group.low = INT32_MAX;
@@ -99,44 +98,53 @@ void BlockTranslator::emit_group_check(const Group& group) {
     e_.begin_instruction(first.flags_live_before, first.flags_live_after);
     check_stack_alignment(first.insn);
     e_.clobber_flags();
+    group_.has_site = uses_site();
     group_.site = site_offset(translation_->pa, first.insn.page_offset, group.write);
 
     const int span = group.high - group.low;
     const Reg64 base = e_.read(group.base, rdx);
-    a_.putSeg(gs);
-    a_.mov(rax, in_tlb(group_.site + static_cast<int>(offsetof(SiteEntry, negative_page))));
-    a_.lea(rax, ptr[rax + base + group.low]);
-    a_.cmp(rax, 4096 - span);
     auto* miss = new Xbyak::Label;
     auto* back = new Xbyak::Label;
-    a_.ja(*miss, Xbyak::CodeGenerator::T_NEAR);
-    a_.L(*back);
+    if (group_.has_site) {
+        a_.putSeg(gs);
+        a_.mov(rax, in_tlb(group_.site + static_cast<int>(offsetof(SiteEntry, negative_page))));
+        a_.lea(rax, ptr[rax + base + group.low]);
+        a_.cmp(rax, 4096 - span);
+        a_.ja(*miss, Xbyak::CodeGenerator::T_NEAR);
+        a_.L(*back);
+    } else {
+        emit_table_probe({base, group.low}, span, group.write, *miss);
+        a_.mov(e_.state(&translated_state(cpu_).group_addend), rcx);
+    }
 
     group_end_ = new GroupEnd;
     const FlagPlace place = e_.place();
     const bool aligned = stack_aligned_;
     const unsigned counted = counted_;
-    MissCounter* const counter = new_miss_counter();
-    cold_.push_back([this, counter, vectors = v_.contents(), group = group_, base, span, miss, back, end = group_end_, place, aligned, counted] {
+    MissCounter* const counter = group_.has_site ? new_miss_counter() : nullptr;
+    cold_.push_back([this, counter, vectors = v_.contents(), group = group_, base, span, miss, back, end = group_end_,
+                     place, aligned, counted] {
         a_.L(*miss);
-        e_.move_immediate(rcx, reinterpret_cast<uint64_t>(counter));
-        a_.dec(dword[rcx]);
-        Xbyak::Label few;
-        a_.jnz(few);
-        a_.call(runtime_.note_misses);
-        v_.restore(vectors);
-        a_.L(few);
-        a_.lea(rax, ptr[base + group.low]);
-        a_.mov(ecx, group.site);
-        a_.call((group.write ? runtime_.probe_write : runtime_.probe_read)[0]);
         Xbyak::Label twin;
-        a_.jnz(twin);
-        a_.lea(rax, ptr[base + group.low]);
-        a_.and_(eax, 4095);
-        a_.cmp(eax, 4096 - span);
-        a_.jbe(*back, Xbyak::CodeGenerator::T_NEAR);
-        // The first access of the group is the one that is refused: nothing has been done yet.
-        guard_accesses(back->getAddress(), end->done.getAddress());
+        if (counter != nullptr) {
+            e_.move_immediate(rcx, reinterpret_cast<uint64_t>(counter));
+            a_.dec(dword[rcx]);
+            Xbyak::Label few;
+            a_.jnz(few);
+            a_.call(runtime_.note_misses);
+            v_.restore(vectors);
+            a_.L(few);
+            a_.lea(rax, ptr[base + group.low]);
+            a_.mov(ecx, group.site);
+            a_.call((group.write ? runtime_.probe_write : runtime_.probe_read)[0]);
+            a_.jnz(twin);
+            a_.lea(rax, ptr[base + group.low]);
+            a_.and_(eax, 4095);
+            a_.cmp(eax, 4096 - span);
+            a_.jbe(*back, Xbyak::CodeGenerator::T_NEAR);
+            // The first access of the group is the one that is refused: nothing has been done yet.
+            guard_accesses(back->getAddress(), end->done.getAddress());
+        }
         a_.L(twin);
         e_.set_place(place);
         stack_aligned_ = aligned;

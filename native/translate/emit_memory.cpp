@@ -79,6 +79,30 @@ MissCounter* BlockTranslator::new_miss_counter() {
                                                                  .listener = miss_listener_});
 }
 
+/// Leaves the addend in rcx, or goes to `miss` with the flags changed. Changes rax.
+void BlockTranslator::emit_table_probe(const Target& target, int size, bool write, const Xbyak::Label& miss) {
+    const int page = static_cast<int>(write ? offsetof(TlbEntry, write_page) : offsetof(TlbEntry, read_page));
+    // The index is on the way from the address to the data: as few steps as can be.
+    constexpr unsigned kShift = arm64::kPageBits - Tlb::kEntryBits;
+    const Reg64 first = target.displacement == 0 ? target.base : rax;
+    if (target.displacement != 0) a_.lea(rax, ptr[target.base + target.displacement]);
+    if (e_.host.bmi2) {
+        a_.rorx(ecx, first.cvt32(), kShift);
+    } else {
+        a_.mov(ecx, first.cvt32());
+        a_.shr(ecx, kShift);
+    }
+    a_.putSeg(gs);
+    a_.and_(ecx, in_tlb(offsetof(Tlb, offset_mask), 32));
+    a_.putSeg(gs);
+    a_.add(rcx, in_tlb(offsetof(Tlb, table)));
+    if (size > 1 || target.displacement == 0) a_.lea(rax, ptr[first + (size - 1)]);
+    a_.and_(rax, -4096);
+    a_.cmp(rax, ptr[rcx + page]);
+    a_.jne(miss, Xbyak::CodeGenerator::T_NEAR);
+    a_.mov(rcx, ptr[rcx + static_cast<int>(offsetof(TlbEntry, addend))]);
+}
+
 void BlockTranslator::emit_check(Access access) {
     const int size = static_cast<int>(access.bytes());
     const Target target = access.target;
@@ -89,16 +113,19 @@ void BlockTranslator::emit_check(Access access) {
 
     if (group_.active && !in_twin_ && !access.unprivileged && !access.aligned &&
         block_[index_].insn.rn == group_.base && is_member(block_[index_])) {
-        // The group's check answers; whatever came since has left its site's addend alone.
-        a_.putSeg(gs);
-        a_.mov(rcx, in_tlb(group_.site + static_cast<int>(offsetof(SiteEntry, addend))));
+        // The group's check answers; whatever came since has left the addend alone.
+        if (group_.has_site) {
+            a_.putSeg(gs);
+            a_.mov(rcx, in_tlb(group_.site + static_cast<int>(offsetof(SiteEntry, addend))));
+        } else {
+            a_.mov(rcx, e_.state(&translated_state(cpu_).group_addend));
+        }
         delete miss;
         delete slow;
         delete back;
         cold_.push_back([after = access.after] { delete after; });
         return;
     }
-    const auto address = [&] { return ptr[target.base + target.displacement]; };
     if (access.aligned && size > 1) {
         e_.clobber_flags();
         a_.test(Xbyak::Reg8(target.base.getIdx(), true), size - 1);
@@ -110,27 +137,7 @@ void BlockTranslator::emit_check(Access access) {
         a_.L(*back);
     } else if (!uses_site()) {
         e_.clobber_flags();
-        const int page =
-            static_cast<int>(access.write ? offsetof(TlbEntry, write_page) : offsetof(TlbEntry, read_page));
-        // The index is on the way from the address to the data: as few steps as can be.
-        constexpr unsigned kShift = arm64::kPageBits - Tlb::kEntryBits;
-        const Reg64 first = target.displacement == 0 ? target.base : rax;
-        if (target.displacement != 0) a_.lea(rax, address());
-        if (e_.host.bmi2) {
-            a_.rorx(ecx, first.cvt32(), kShift);
-        } else {
-            a_.mov(ecx, first.cvt32());
-            a_.shr(ecx, kShift);
-        }
-        a_.putSeg(gs);
-        a_.and_(ecx, in_tlb(offsetof(Tlb, offset_mask), 32));
-        a_.putSeg(gs);
-        a_.add(rcx, in_tlb(offsetof(Tlb, table)));
-        if (size > 1 || target.displacement == 0) a_.lea(rax, ptr[first + (size - 1)]);
-        a_.and_(rax, -4096);
-        a_.cmp(rax, ptr[rcx + page]);
-        a_.jne(*slow, Xbyak::CodeGenerator::T_NEAR);
-        a_.mov(rcx, ptr[rcx + static_cast<int>(offsetof(TlbEntry, addend))]);
+        emit_table_probe(target, size, access.write, *slow);
         a_.L(*back);
     } else {
         const int site = site_offset(translation_->pa, block_[index_].insn.page_offset, access.write);
