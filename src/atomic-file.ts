@@ -1,16 +1,40 @@
 // Files that appear whole or not at all.
-import { existsSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
 import { BeelineError, messageOf, systemCode } from './errors.js';
 
+/** Gathers small pieces: a write for each would take long. */
+const pieceSize = 1 << 20;
+
+function write(path: string, pieces: Iterable<string>): void {
+  const file = openSync(path, 'w');
+  const flush = (text: string) => {
+    const bytes = Buffer.from(text);
+    for (let done = 0; done < bytes.length; ) done += writeSync(file, bytes, done);
+  };
+  try {
+    let gathered = '';
+    for (const piece of pieces) {
+      gathered += piece;
+      if (gathered.length < pieceSize) continue;
+      flush(gathered);
+      gathered = '';
+    }
+    flush(gathered);
+  } finally {
+    closeSync(file);
+  }
+}
+
 /** Writes beside `path`, then renames; a device or pipe is written in place. */
-export function writeFileAtomically(path: string, text: string): void {
+export function writeFileAtomically(path: string, content: string | Iterable<string>): void {
+  const pieces = typeof content === 'string' ? [content] : content;
   const temporary = `${path}.${process.pid}.part`;
   try {
     if (existsSync(path) && !statSync(path).isFile()) {
-      writeFileSync(path, text);
+      write(path, pieces);
       return;
     }
-    writeFileSync(temporary, text);
+    write(temporary, pieces);
     renameSync(temporary, path);
   } catch (error) {
     rmSync(temporary, { force: true });

@@ -49,6 +49,11 @@ export const errorTable = {
     remedy: 'give more with --memory',
     status: ExitStatus.usage,
   },
+  BEELINE_E_DUMP: {
+    cause: 'FILE: {path} cannot be inspected: {detail}',
+    remedy: 'write one with: beeline run --perf-dump FILE',
+    status: ExitStatus.usage,
+  },
   BEELINE_E_MEMORY: { cause: '--memory: {detail}', remedy: '{remedy}', status: ExitStatus.usage },
   BEELINE_E_CPUS: { cause: '--cpus: {detail}', remedy: '{remedy}', status: ExitStatus.usage },
   BEELINE_E_REGEX: {

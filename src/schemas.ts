@@ -1,5 +1,6 @@
 // The schemas that are published as JSON under schemas/, for editors and other programs. `npm run schemas` writes them.
 import { ResultsSchema } from './bench/results.js';
+import { PerfDumpLineSchema } from './cli/perf-dump.js';
 import { RunStatsSchema } from './cli/run-stats.js';
 import { ImageSchema } from './images/schema.js';
 
@@ -8,5 +9,6 @@ const draft = { $schema: 'https://json-schema.org/draft/2020-12/schema' };
 export const schemas = {
   'bench-results.schema.json': { ...draft, ...ResultsSchema },
   'image.schema.json': { ...draft, ...ImageSchema },
+  'perf-dump.schema.json': { ...draft, ...PerfDumpLineSchema },
   'run-stats.schema.json': { ...draft, ...RunStatsSchema },
 };

@@ -1,8 +1,9 @@
 // The surface that the control plane sees: one class, Machine, and a few free functions.
+#include "addon/code_views.h"
 #include "addon/machine_object.h"
 #include "host/features.h"
-#include "translate/techniques.h"
 #include "host/terminal_guard.h"
+#include "translate/techniques.h"
 
 #include <napi.h>
 
@@ -35,6 +36,7 @@ void guard_terminal(const Napi::CallbackInfo& info) { beeline::host::guard_termi
 Napi::Object initialise(Napi::Env env, Napi::Object exports) {
     exports.Set("hostFeatures", Napi::Function::New(env, host_features, "hostFeatures"));
     exports.Set("techniques", Napi::Function::New(env, techniques, "techniques"));
+    exports.Set("listBlock", Napi::Function::New(env, beeline::addon::list_block, "listBlock"));
     exports.Set("guardTerminal", Napi::Function::New(env, guard_terminal, "guardTerminal"));
     exports.Set("Machine", beeline::addon::MachineObject::define(env));
     return exports;

@@ -1,5 +1,6 @@
 #include "addon/machine_object.h"
 
+#include "addon/code_views.h"
 #include "arm64/counters.h"
 
 #include <string>
@@ -24,6 +25,10 @@ board::MachineConfig config_from(const Napi::Object& object) {
     config.append = text_of(object, "append");
     config.no_reboot = object.Get("noReboot").ToBoolean();
     config.direct = text_of(object, "tier") == "direct";
+    config.perf_map = object.Get("perfMap").ToBoolean();
+    config.direct_options.keep_details = object.Get("keepDetails").ToBoolean();
+    if (const Napi::Value visits = object.Get("translateAfter"); visits.IsNumber())
+        config.direct_options.visits_before_translation = visits.ToNumber().Uint32Value();
     config.direct_options.verify = object.Get("verify").ToBoolean();
     Napi::Array disabled = object.Get("disable").As<Napi::Array>();
     for (uint32_t i = 0; i < disabled.Length(); i++) {
@@ -102,6 +107,7 @@ Napi::Function MachineObject::define(Napi::Env env) {
                            InstanceMethod("stop", &MachineObject::stop),
                            InstanceMethod("serialWrite", &MachineObject::serial_write),
                            InstanceMethod("stats", &MachineObject::stats),
+                           InstanceMethod("translations", &MachineObject::translations),
                            InstanceMethod("dtb", &MachineObject::dtb),
                        });
 }
@@ -184,6 +190,13 @@ Napi::Value MachineObject::stats(const Napi::CallbackInfo& info) {
     result.Set("switches", switches);
     result.Set("board", board);
     return result;
+}
+
+Napi::Value MachineObject::translations(const Napi::CallbackInfo& info) {
+    if (machine_->exited()) return addon::translations(info.Env(), *machine_);
+    Napi::Error::New(info.Env(), "translations are to be had of a machine that has stopped")
+        .ThrowAsJavaScriptException();
+    return info.Env().Undefined();
 }
 
 Napi::Value MachineObject::dtb(const Napi::CallbackInfo& info) {

@@ -28,6 +28,7 @@ private:
     void stop(const Napi::CallbackInfo& info);
     Napi::Value serial_write(const Napi::CallbackInfo& info);
     Napi::Value stats(const Napi::CallbackInfo& info);
+    Napi::Value translations(const Napi::CallbackInfo& info);
     Napi::Value dtb(const Napi::CallbackInfo& info);
 
     /// The bridge outlives the machine, whose threads call it.

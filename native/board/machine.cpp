@@ -39,8 +39,10 @@ double seconds(Clock::duration duration) { return std::chrono::duration<double>(
 /// supervisor waits for). Events are delivered with none of them held.
 class Machine::Implementation final : public SystemControl {
 public:
-    Implementation(const MachineConfig& config, MachineEvents& events, std::unique_ptr<GuestMemory> memory)
-        : config_(config), events_(events), memory_(std::move(memory)),
+    Implementation(const MachineConfig& config, MachineEvents& events, std::unique_ptr<GuestMemory> memory,
+                   std::unique_ptr<translate::PerfMap> perf_map)
+        : config_(with_perf_map(config, perf_map.get())), events_(events), memory_(std::move(memory)),
+          perf_map_(std::move(perf_map)),
           serial_(
               kSerialQueueBytes, [this] { note_output(); },
               [this](unsigned cpu) { board_->hold_cpu(cpu, Hold::Serial); }),
@@ -49,6 +51,13 @@ public:
                                          serial_, *this)) {}
 
     ~Implementation() override { stop(); }
+
+    const Board& board() const { return *board_; }
+
+    static MachineConfig with_perf_map(MachineConfig config, translate::PerfMap* map) {
+        config.direct_options.perf_map = map;
+        return config;
+    }
 
     Status prepare() {
         if (const char* missing = board_->missing_device(); missing != nullptr)
@@ -278,6 +287,7 @@ private:
     const MachineConfig config_;
     MachineEvents& events_;
     std::unique_ptr<GuestMemory> memory_;
+    std::unique_ptr<translate::PerfMap> perf_map_; ///< nullptr: not wanted.
     SerialPort serial_;
     std::unique_ptr<Board> board_;
     std::vector<uint8_t> board_tree_;
@@ -325,10 +335,18 @@ Result<std::unique_ptr<Machine>> Machine::create(const MachineConfig& config, Ma
     if (config.direct_options.verify && config.cpus != 1)
         return value_error("--verify", fmt::format("it is for one CPU, and there are {}", config.cpus),
                            "give --cpus 1");
+    std::unique_ptr<translate::PerfMap> perf_map;
+    if (config.perf_map) {
+        const std::string path = translate::PerfMap::path_of_this_process();
+        perf_map = translate::PerfMap::create(path);
+        if (perf_map == nullptr)
+            return value_error("--perf-map", fmt::format("{} cannot be written ({})", path, std::strerror(errno)),
+                               "make it writable, or leave --perf-map out");
+    }
     Result<std::unique_ptr<GuestMemory>> memory =
         GuestMemory::create(config.memory_bytes, arm64::cpu_features(config.cpu_model).pa_bits);
     if (!memory) return std::move(memory.error());
-    auto implementation = std::make_unique<Implementation>(config, events, std::move(*memory));
+    auto implementation = std::make_unique<Implementation>(config, events, std::move(*memory), std::move(perf_map));
     if (Status prepared = implementation->prepare(); !prepared) return std::move(prepared.error());
     implementation->set_create_seconds(seconds(Clock::now() - begin));
     return std::unique_ptr<Machine>(new Machine(std::move(implementation)));
@@ -345,6 +363,9 @@ void Machine::powerdown() { implementation_->powerdown(); }
 void Machine::stop() { implementation_->stop(); }
 size_t Machine::serial_write(std::span<const uint8_t> bytes) { return implementation_->serial_write(bytes); }
 std::vector<uint8_t> Machine::dtb() const { return implementation_->dtb(); }
+const std::vector<const translate::DirectTier*>& Machine::direct_tiers() const {
+    return implementation_->board().direct_tiers();
+}
 MachineStats Machine::stats() const { return implementation_->stats(); }
 bool Machine::paused() const { return implementation_->paused(); }
 bool Machine::exited() const { return implementation_->exited(); }

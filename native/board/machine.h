@@ -34,6 +34,7 @@ struct MachineConfig {
     std::vector<RawLoad> raw_loads;
     bool direct = false; ///< Hot code runs in the direct tier; else everything in the interpreter.
     translate::DirectOptions direct_options;
+    bool perf_map = false;  ///< Name translated code for Linux perf.
     bool no_reboot = false; ///< A guest's reset ends the run with ExitCause::Reset.
 };
 
@@ -104,6 +105,8 @@ public:
     /// The device tree that the guest is given.
     std::vector<uint8_t> dtb() const;
     MachineStats stats() const;
+    /// One a CPU; none when the interpreter does all. Their translations may be looked at after stop() has returned.
+    const std::vector<const translate::DirectTier*>& direct_tiers() const;
     bool paused() const;
     bool exited() const;
 

@@ -16,7 +16,8 @@ std::string name_of(const std::vector<SymbolRange>& ranges, uint64_t place) {
         const uint64_t distance = place - range.begin;
         const uint64_t index = distance / range.stride, inside = distance % range.stride;
         if (index >= range.count || inside >= range.size) continue;
-        std::string name = fmt::format(fmt::runtime(range.name), index);
+        std::string name = range.name;
+        if (const size_t at = name.find("{}"); at != std::string::npos) name.replace(at, 2, std::to_string(index));
         if (inside != 0) name += fmt::format("+{}", inside);
         return name;
     }

@@ -162,6 +162,10 @@ std::unique_ptr<Translation> BlockTranslator::translate(arm64::GuestPa pa, uint8
 
     uint8_t* const begin = translation_->writable = const_cast<uint8_t*>(a_.getCurr());
     e_.set_place(FlagPlace::Memory);
+    if (counting_executions_) {
+        e_.move_immediate(rax, reinterpret_cast<uint64_t>(&translation_->executions));
+        a_.inc(qword[rax]);
+    }
     for (index_ = 0; index_ < block_.size(); index_++) {
         const unsigned begun = index_;
         note_layout(begun, false);

@@ -31,6 +31,8 @@ public:
 
     /// Translations tell which of their host code belongs to which guest instruction.
     void set_recording_layout(bool recording) { recording_layout_ = recording; }
+    /// Blocks count how often they are entered (Translation::executions).
+    void set_counting_executions(bool counting) { counting_executions_ = counting; }
 
     /// No block is larger than this, in bytes of host code.
     static constexpr size_t kLargestBlock = size_t{96} << 10;
@@ -183,6 +185,7 @@ private:
     std::deque<std::function<void()>> cold_; ///< Code behind the block; may grow while it runs.
     std::vector<uint16_t> cold_owners_;      ///< Instruction of each; kept when the layout is.
     bool recording_layout_ = false;
+    bool counting_executions_ = false;
 };
 
 } // namespace beeline::translate

@@ -3,6 +3,7 @@
 #include "arm64/vcpu.h"
 #include "translate/block_translator.h"
 #include "translate/listing.h"
+#include "translate/perf_map.h"
 #include "translate/state.h"
 
 #include <algorithm>
@@ -71,6 +72,7 @@ void add_tier_state(std::vector<SymbolRange>& frame, const Emitter& e) {
     add(&state.site_misses, sizeof state.site_misses, "site_misses");
     for (const auto& [cause, name] : kSwitchCauseNames)
         add(&state.switches[static_cast<unsigned>(cause)], sizeof(uint64_t), fmt::format("switches.{}", name));
+    add(&state.vector_constants, sizeof state.vector_constants, "constants");
     add(&state.counts[0], sizeof state.counts[0], "count({})", kMaxInstructions + 1);
 }
 
@@ -112,7 +114,7 @@ void add_core(std::vector<SymbolRange>& addresses) {
         [](dl_phdr_info* object, size_t, void* list) {
             const auto here = reinterpret_cast<uint64_t>(&add_core);
             uint64_t first = UINT64_MAX, end = 0;
-            for (const ElfW(Phdr)& header : std::span(object->dlpi_phdr, object->dlpi_phnum)) {
+            for (const ElfW(Phdr) & header : std::span(object->dlpi_phdr, object->dlpi_phnum)) {
                 if (header.p_type != PT_LOAD) continue;
                 first = std::min<uint64_t>(first, object->dlpi_addr + header.p_vaddr);
                 end = std::max<uint64_t>(end, object->dlpi_addr + header.p_vaddr + header.p_memsz);
@@ -137,6 +139,18 @@ host::Symbols common_symbols(const BlockTranslator& translator, int64_t code_off
     return symbols;
 }
 
+void name_runtime(PerfMap& map, const Runtime& runtime, int64_t code_offset, const uint8_t* end) {
+    std::vector<SymbolRange> routines;
+    add_runtime(routines, runtime, code_offset);
+    routines.push_back({.begin = reinterpret_cast<uint64_t>(runtime.enter), .name = "enter"});
+    std::sort(routines.begin(), routines.end(),
+              [](const SymbolRange& one, const SymbolRange& other) { return one.begin < other.begin; });
+    routines.push_back({.begin = reinterpret_cast<uint64_t>(end) + static_cast<uint64_t>(code_offset)});
+    for (size_t i = 0; i + 1 < routines.size(); i++)
+        map.add(reinterpret_cast<const void*>(routines[i].begin), routines[i + 1].begin - routines[i].begin,
+                "beeline " + routines[i].name);
+}
+
 std::vector<SymbolRange> block_symbols(const Translation& translation) {
     std::vector<SymbolRange> symbols;
     const auto add = [&](const void* place, size_t size, std::string name) {
@@ -144,6 +158,7 @@ std::vector<SymbolRange> block_symbols(const Translation& translation) {
             {.begin = reinterpret_cast<uint64_t>(place), .size = static_cast<uint32_t>(size), .name = std::move(name)});
         symbols.back().stride = symbols.back().size;
     };
+    add(&translation.executions, sizeof translation.executions, "executions");
     const auto first = static_cast<int64_t>(translation.pa.value & arm64::kPageMask);
     for (const Exit& exit : translation.exits) {
         const int64_t distance = exit.offset - first;

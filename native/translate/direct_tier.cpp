@@ -1,11 +1,13 @@
 #include "translate/direct_tier.h"
 
+#include "arm64/execution_context.h"
 #include "arm64/interpreter/block.h"
 #include "arm64/vcpu.h"
 
 #include <algorithm>
 #include <chrono>
 #include <cstring>
+#include <fmt/format.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 #include <utility>
@@ -70,6 +72,10 @@ DirectTier::DirectTier(arm64::Vcpu& cpu, const DirectOptions& options, std::uniq
     translator_.generate_runtime(cache_->executable(), cache_->writable());
     translated_state(cpu).indirect_table = indirect_.data();
     translator_.set_miss_listener(this);
+    translator_.set_recording_layout(options_.keep_details);
+    translator_.set_counting_executions(options_.keep_details);
+    if (options_.perf_map != nullptr)
+        name_runtime(*options_.perf_map, translator_.runtime(), code_offset(), assembler_.getCurr());
 }
 
 void DirectTier::enter(const Translation& translation) {
@@ -115,6 +121,19 @@ DirectCounters DirectTier::counters() const {
     counters.site_misses = state.site_misses;
     std::copy(std::begin(state.switches), std::end(state.switches), counters.switches.begin());
     return counters;
+}
+
+void DirectTier::for_each_translation(const std::function<void(const Translation&)>& visit) const {
+    for (const auto& segment : segments_)
+        for (const Translation* translation : segment) visit(*translation);
+    for (const auto& segment : discarded_)
+        for (const auto& translation : segment) visit(*translation);
+}
+
+void DirectTier::add_to_perf_map(const Translation& translation) const {
+    options_.perf_map->add(
+        translation.code, translation.size,
+        fmt::format("guest EL{} {:#x}", arm64::unpack_context(translation.context).el, translation.pc));
 }
 
 /// Translated code is executing: nothing else is at work on the lists.
@@ -181,6 +200,8 @@ Translation* DirectTier::translate(GuestPa pa, uint8_t context) {
     cache_->advance(start + translation->size);
     translation->code = cache_->to_executable(translation->writable);
     translation->segment = cache_->segment();
+    translation->pc = cpu_.state.pc;
+    if (options_.perf_map != nullptr) add_to_perf_map(*translation);
 
     counters_.blocks++;
     counters_.instructions += translation->instructions;

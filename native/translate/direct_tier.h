@@ -6,9 +6,12 @@
 #include "host/fault_handler.h"
 #include "translate/block_translator.h"
 #include "translate/counters.h"
+#include "translate/listing.h"
+#include "translate/perf_map.h"
 #include "translate/state.h"
 #include "translate/verifier.h"
 
+#include <functional>
 #include <memory>
 #include <unordered_map>
 #include <vector>
@@ -23,6 +26,10 @@ struct DirectOptions {
     bool verify = false;
     /// With verify: how often a block is checked before it is trusted; 0: always.
     uint32_t checks_a_block = 0;
+    /// Keep with each block what for_each_translation() is to tell of it: its layout, and how often it was executed.
+    bool keep_details = false;
+    /// Hears of every piece of code; outlives the tier. May be nullptr.
+    PerfMap* perf_map = nullptr;
 };
 
 class DirectTier final : public arm64::ExecutionTier, private MissListener, private host::FaultRecovery {
@@ -39,6 +46,10 @@ public:
 
     /// May be called by any thread; the numbers are then not all of the same moment.
     DirectCounters counters() const;
+    /// Every block whose code is still in the cache, be it in use or not. While the vCPU does not run.
+    void for_each_translation(const std::function<void(const Translation&)>& visit) const;
+    /// What their code refers to.
+    host::Symbols symbols() const { return common_symbols(translator_, code_offset()); }
 
 private:
     DirectTier(arm64::Vcpu& cpu, const DirectOptions& options, std::unique_ptr<host::CodeCache> cache);
@@ -47,6 +58,9 @@ private:
     IndirectEntry& indirect_entry(uint64_t pc) { return indirect_[indirect_index(pc)]; }
     void on_misses(arm64::Vcpu& cpu, MissCounter& counter) override;
     void remember_at_pc(Translation& translation);
+    /// From where code is written to where it runs.
+    int64_t code_offset() const { return cache_->executable() - cache_->writable(); }
+    void add_to_perf_map(const Translation& translation) const;
 
     Translation* find(arm64::GuestPa pa, uint8_t context);
     Translation* translate(arm64::GuestPa pa, uint8_t context);

@@ -38,6 +38,7 @@ std::string list_block(const ListedBlock& block, const host::Symbols& symbols) {
     for (const host::HostInstruction& instruction : host) {
         std::string beside;
         for (; range != block.layout.end() && range->begin <= instruction.offset; ++range) {
+            if (range->instruction >= block.words.size()) continue; // A dump may say anything.
             if (range->cold && !cold) {
                 // Instructions that the one before them took along.
                 for (; next_guest < block.words.size(); next_guest++) rows.push_back({guest(next_guest), {}});

@@ -23,9 +23,13 @@ struct ListedBlock {
 std::string list_block(const ListedBlock& block, const host::Symbols& symbols);
 
 class BlockTranslator;
+class PerfMap;
+struct Runtime;
 
 /// Names for what the code of all blocks refers to. `code_offset` leads from where code is written to where it runs.
 host::Symbols common_symbols(const BlockTranslator& translator, int64_t code_offset);
+/// Tells of the shared routines, the last of which ends at `end` (where code is written).
+void name_runtime(PerfMap& map, const Runtime& runtime, int64_t code_offset, const uint8_t* end);
 /// Names for what one block's code refers to besides.
 std::vector<host::SymbolRange> block_symbols(const Translation& translation);
 

@@ -58,6 +58,8 @@ export function startBeeline({ tier, disable, cpuModel }: BeelineVariant, files:
     tier: tier === 'direct' ? 'direct' : 'interpreter',
     disable,
     verify: false,
+    perfMap: false,
+    keepDetails: false,
   };
   const child = fork(worker, [], { stdio: ['pipe', 'pipe', 'pipe', 'ipc'], detached: true });
   child.send({ kind: 'start', config } satisfies Request);

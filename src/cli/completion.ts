@@ -17,12 +17,15 @@ interface Context {
   readonly options: readonly Option[];
   /** Whether names of images may follow. */
   readonly images: boolean;
+  /** Whether names of files may follow. */
+  readonly files: boolean;
 }
 
 function contexts(command: Command, path: string[] = []): Context[] {
   const visible = command.createHelp().visibleCommands(command);
   const options = command.createHelp().visibleOptions(command);
   const images = command.registeredArguments.some((argument) => /^(image|name)/i.test(argument.name()));
+  const files = command.registeredArguments.some((argument) => argument.name() === 'FILE');
   const own: Context = {
     path: path.join(' '),
     words: [
@@ -34,6 +37,7 @@ function contexts(command: Command, path: string[] = []): Context[] {
     ],
     options,
     images,
+    files,
   };
   return [
     own,
@@ -58,13 +62,13 @@ const listNames = 'beeline image list --names 2>/dev/null';
 function bash(all: readonly Context[]): string {
   const files = [...optionsOf(all, isFileOption).keys()];
   const choices = [...optionsOf(all, (option) => option.argChoices !== undefined)];
-  const cases = all.map(({ path, words, images }) => {
+  const cases = all.map(({ path, words, images, files }) => {
     const list = words.map((word) => word.text).join(' ');
-    return `    '${path}') words='${list}'${images ? `; words+=" $(${listNames})"` : ''} ;;`;
+    return `    '${path}') words='${list}'${images ? `; words+=" $(${listNames})"` : ''}${files ? '; files=yes' : ''} ;;`;
   });
   return `# bash completion for beeline: source <(beeline completion bash)
 _beeline() {
-  local current="\${COMP_WORDS[COMP_CWORD]}" previous="\${COMP_WORDS[COMP_CWORD-1]}" path='' word words=''
+  local current="\${COMP_WORDS[COMP_CWORD]}" previous="\${COMP_WORDS[COMP_CWORD-1]}" path='' word words='' files=''
   COMPREPLY=()
   case "$previous" in
     ${files.join('|')}) COMPREPLY=($(compgen -f -- "$current")); return ;;
@@ -82,6 +86,7 @@ ${all
 ${cases.join('\n')}
   esac
   COMPREPLY=($(compgen -W "$words" -- "$current"))
+  [ -z "$files" ] || COMPREPLY+=($(compgen -f -- "$current"))
 }
 complete -o filenames -F _beeline beeline
 `;
@@ -94,15 +99,15 @@ function quoted(text: string): string {
 function zsh(all: readonly Context[]): string {
   const files = [...optionsOf(all, isFileOption).keys()];
   const choices = [...optionsOf(all, (option) => option.argChoices !== undefined)];
-  const cases = all.map(({ path, words, images }) => {
+  const cases = all.map(({ path, words, images, files }) => {
     const list = words.map((word) => `'${quoted(`${word.text.replaceAll(':', '\\:')}:${word.description}`)}'`);
-    return `    '${path}')\n      words_=(${list.join('\n        ')})${images ? `\n      images_=(\${(f)"$(${listNames})"})` : ''} ;;`;
+    return `    '${path}')\n      words_=(${list.join('\n        ')})${images ? `\n      images_=(\${(f)"$(${listNames})"})` : ''}${files ? '\n      files_=yes' : ''} ;;`;
   });
   return `#compdef beeline
 # zsh completion for beeline: source <(beeline completion zsh)
 _beeline() {
   local -a words_ images_
-  local path_='' word_
+  local path_='' word_ files_=''
   case "\${words[CURRENT-1]}" in
     ${files.join('|')}) _files; return ;;
 ${choices.map(([long, option]) => `    ${long}) compadd -- ${option.argChoices?.join(' ')}; return ;;`).join('\n')}
@@ -120,6 +125,7 @@ ${cases.join('\n')}
   esac
   _describe 'beeline' words_
   (( \${#images_} )) && compadd -- "\${images_[@]}"
+  [[ -z "$files_" ]] || _files
 }
 (( $+functions[compdef] )) && compdef _beeline beeline
 `;
@@ -127,7 +133,7 @@ ${cases.join('\n')}
 
 function fish(all: readonly Context[]): string {
   const lines = ['# fish completion for beeline: beeline completion fish | source', 'complete -c beeline -f'];
-  for (const { path, words, options, images } of all) {
+  for (const { path, words, options, images, files } of all) {
     const steps = path === '' ? [] : path.split(' ');
     const deeper = all
       .filter((other) => other.path.startsWith(path === '' ? '' : `${path} `) && other.path !== path)
@@ -145,6 +151,7 @@ function fish(all: readonly Context[]): string {
       const argument = values || (isFileOption(option) ? ' -r -F' : option.required ? ' -x' : '');
       lines.push(`complete -c beeline${when} -l ${option.long.slice(2)}${argument} -d '${quoted(option.description)}'`);
     }
+    if (files) lines.push(`complete -c beeline${when} -F`);
     if (images) lines.push(`complete -c beeline${when} -a '(${listNames})'`);
   }
   return `${lines.join('\n')}\n`;

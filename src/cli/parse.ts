@@ -106,6 +106,28 @@ export function parseTimeout(text: string): number {
   });
 }
 
+/** Entries of a block; the core counts them in 32 bits. */
+export function parseTranslateAfter(text: string): number {
+  const entries = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+  if (entries <= 0xffff_ffff) return entries;
+  throw new BeelineError('BEELINE_E_OPTION_VALUE', {
+    option: '--translate-after',
+    detail: `${text === '' ? 'an empty value' : text} is not a number of entries`,
+    remedy: 'give a whole number; 0 translates everything at once',
+  });
+}
+
+/** How many lines to print. */
+export function parseTop(text: string): number {
+  const lines = /^\d+$/.test(text) ? Number(text) : 0;
+  if (lines > 0 && Number.isSafeInteger(lines)) return lines;
+  throw new BeelineError('BEELINE_E_OPTION_VALUE', {
+    option: '--top',
+    detail: `${text === '' ? 'an empty value' : text} is not a number of blocks`,
+    remedy: 'give 1 or more',
+  });
+}
+
 export type SerialTarget = { readonly kind: 'stdio' | 'none' } | { readonly kind: 'file'; readonly path: string };
 
 export function parseSerial(text: string): SerialTarget {

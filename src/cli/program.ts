@@ -15,6 +15,8 @@ import {
   parseSend,
   parseSerial,
   parseTimeout,
+  parseTop,
+  parseTranslateAfter,
 } from './parse.js';
 import { defaultImage, type RunOptions, run } from './run.js';
 import { techniqueNames } from './techniques.js';
@@ -42,12 +44,13 @@ Exit status: 0 guest powered off or --until matched, 1 failure of Beeline, 2 bad
 --no-reboot, 4 timeout, 5 guest kernel panicked, 130 quit by Ctrl-A x or Ctrl-C, 128 + N ended by signal N.`;
 
 /** As commander leaves them: what was not given is absent. */
-interface RawRunOptions extends Omit<RunOptions, 'gic' | 'load' | 'send' | 'disable' | 'verify' | 'quiet'> {
+interface RawRunOptions extends Omit<RunOptions, 'gic' | 'load' | 'send' | 'disable' | 'verify' | 'perfMap' | 'quiet'> {
   readonly gic: '2' | '3';
   readonly load?: readonly RawLoad[];
   readonly send?: readonly Reply[];
   readonly disable?: readonly string[];
   readonly verify?: boolean;
+  readonly perfMap?: boolean;
   readonly quiet?: boolean;
 }
 
@@ -84,6 +87,13 @@ function addRun(program: Command, done: (status: number) => void): void {
         .argParser(append<string>((text: string) => parseChoice('--disable', techniqueNames, text))),
     )
     .option('--verify', 'check translated code against the interpreter: one CPU, slow')
+    .option(
+      '--translate-after <N>',
+      'interpret a block N times before it is translated (default: as measured best)',
+      parseTranslateAfter,
+    )
+    .option('--perf-map', 'name translated code for Linux perf in /tmp/perf-PID.map')
+    .option('--perf-dump <FILE>', 'write translated code and count its executions, for beeline inspect')
     .addOption(
       new Option('--serial <TARGET>', 'where the serial port goes: stdio, file:PATH or none')
         .argParser(parseSerial)
@@ -99,8 +109,39 @@ function addRun(program: Command, done: (status: number) => void): void {
     .option('--no-reboot', 'end with status 3 when the guest resets')
     .addHelpText('after', runNotes)
     .action(async (image: string | undefined, options: RawRunOptions) => {
-      const { load = [], send = [], disable = [], verify = false, quiet = false } = options;
-      done(await run(image, { ...options, load, send, disable, verify, quiet, gic: options.gic === '2' ? 2 : 3 }));
+      const { load = [], send = [], disable = [], verify = false, perfMap = false, quiet = false } = options;
+      done(
+        await run(image, { ...options, load, send, disable, verify, perfMap, quiet, gic: options.gic === '2' ? 2 : 3 }),
+      );
+    });
+}
+
+/** Loaded when needed, as it takes the same large module as images do. */
+const inspection = () => import('./inspect.js');
+
+function addInspect(program: Command, done: (status: number) => void): void {
+  const inspect = program
+    .command('inspect')
+    .summary('look at translated code')
+    .description('Looks at translated code, as `beeline run --perf-dump FILE` has written it.');
+  inspect
+    .command('blocks')
+    .description('Lists every block by its guest address.')
+    .argument('<FILE>', 'the dump')
+    .action(async (file: string) => done(await (await inspection()).inspectBlocks(file)));
+  inspect
+    .command('block')
+    .description('Shows guest and host code of the blocks that hold a guest address, side by side.')
+    .argument('<ADDR>', 'virtual or physical, in hexadecimal')
+    .argument('<FILE>', 'the dump')
+    .action(async (address: string, file: string) => done(await (await inspection()).inspectBlock(address, file)));
+  inspect
+    .command('hot')
+    .description('Lists the blocks in which most guest instructions were executed.')
+    .argument('<FILE>', 'the dump')
+    .option('--top <N>', 'how many (default: 20)', parseTop)
+    .action(async (file: string, options: { top?: number }) => {
+      done(await (await inspection()).inspectHot(file, options.top ?? 20));
     });
 }
 
@@ -162,6 +203,7 @@ export function createProgram(done: (status: number) => void): Command {
     .configureOutput({ outputError: () => undefined });
   addRun(program, done);
   addImage(program, done);
+  addInspect(program, done);
   program
     .command('doctor')
     .summary('say what this host offers and lacks')

@@ -16,6 +16,7 @@ import { EscapeKeys, escapeHelp } from './escape-keys.js';
 import { checkDtb, checkInitrd, checkReadable, checkWritable } from './files.js';
 import { makeStats } from './make-stats.js';
 import { checkCpus, type SerialTarget } from './parse.js';
+import { writePerfDump } from './perf-dump.js';
 import { statsTable } from './stats-table.js';
 import { summaryLine } from './summary.js';
 import { Terminal } from './terminal.js';
@@ -33,6 +34,10 @@ export interface RunOptions {
   readonly tier: Tier;
   readonly disable: readonly string[];
   readonly verify: boolean;
+  /** Entries of a block by the interpreter before it is translated. */
+  readonly translateAfter?: number;
+  readonly perfMap: boolean;
+  readonly perfDump?: string;
   readonly serial: SerialTarget;
   readonly until?: RegExp;
   readonly load: readonly RawLoad[];
@@ -50,8 +55,28 @@ export const defaultImage = 'debian-busybox';
 const backlogInterval = 50;
 const defaultMemory = 1024 * 1024 * 1024;
 
+/** What is about translated code needs some. */
+function checkTier(options: RunOptions): void {
+  if (options.tier === 'direct') return;
+  const given = [
+    ['--disable', options.disable.length > 0],
+    ['--verify', options.verify],
+    ['--translate-after', options.translateAfter !== undefined],
+    ['--perf-map', options.perfMap],
+    ['--perf-dump', options.perfDump !== undefined],
+  ] as const;
+  const option = given.find(([, isGiven]) => isGiven)?.[0];
+  if (option === undefined) return;
+  throw new BeelineError('BEELINE_E_OPTION_VALUE', {
+    option,
+    detail: `it is about translated code, and --tier ${options.tier} makes none`,
+    remedy: 'leave one of the two out',
+  });
+}
+
 /** Checks everything that can be checked before anything is built or started. */
 function checkOptions(options: RunOptions): void {
+  checkTier(options);
   if (options.cpus !== undefined) checkCpus(options.cpus, options.gic);
   if (options.memory !== undefined) checkHostMemory(options.memory, describeHost().memory);
   if (options.kernel !== undefined) checkReadable('--kernel', options.kernel);
@@ -59,6 +84,7 @@ function checkOptions(options: RunOptions): void {
   if (options.dtb !== undefined) checkDtb('--dtb', options.dtb);
   for (const load of options.load) checkReadable('--load', load.path);
   if (options.stats !== undefined && options.stats !== '-') checkWritable('--stats', options.stats);
+  if (options.perfDump !== undefined) checkWritable('--perf-dump', options.perfDump);
   if (options.serial.kind === 'file') checkWritable('--serial', options.serial.path);
 }
 
@@ -77,6 +103,9 @@ function machineConfig(options: RunOptions, image: BuiltImage | undefined): Nati
     tier: options.tier,
     disable: options.disable,
     verify: options.verify,
+    ...(options.translateAfter !== undefined && { translateAfter: options.translateAfter }),
+    perfMap: options.perfMap,
+    keepDetails: options.perfDump !== undefined,
   };
 }
 
@@ -216,6 +245,12 @@ export async function run(imageName: string | undefined, options: RunOptions): P
   if (options.stats !== undefined) {
     if (options.stats === '-') process.stdout.write(statsTable(stats));
     else writeFileAtomically(options.stats, `${JSON.stringify(stats, null, 2)}\n`);
+  }
+  if (options.perfDump !== undefined && result.stats !== undefined) {
+    writePerfDump(options.perfDump, session.translations(), {
+      disabled: options.disable,
+      evicted: stats.translation?.evicted ?? 0,
+    });
   }
   return result.outcome.status;
 }

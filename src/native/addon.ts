@@ -29,6 +29,12 @@ export interface NativeMachineConfig {
   readonly disable: readonly string[];
   /** Check translated code against the interpreter. */
   readonly verify: boolean;
+  /** Entries of a block by the interpreter before it is translated; absent: as the core chooses. */
+  readonly translateAfter?: number;
+  /** Name translated code for Linux perf. */
+  readonly perfMap: boolean;
+  /** Keep with each block what translations() tells. */
+  readonly keepDetails: boolean;
 }
 
 export type Tier = 'interpreter' | 'direct';
@@ -62,6 +68,40 @@ export interface NativeStats {
   readonly board: Counters;
 }
 
+/** A name for places; 64-bit numbers are hexadecimal here and below. */
+export interface NativeSymbolRange {
+  readonly begin: string;
+  readonly size: number;
+  readonly count: number;
+  readonly stride: number;
+  readonly name: string;
+}
+
+export interface NativeSymbols {
+  readonly frame: readonly NativeSymbolRange[];
+  readonly segment: readonly NativeSymbolRange[];
+  readonly addresses: readonly NativeSymbolRange[];
+}
+
+export interface NativeBlock {
+  readonly pc: string;
+  readonly pa: string;
+  readonly el: number;
+  readonly inUse: boolean;
+  readonly executions: number;
+  readonly words: string;
+  readonly address: string;
+  readonly code: string;
+  readonly layout: readonly { readonly begin: number; readonly instruction: number; readonly cold: boolean }[];
+  readonly symbols: readonly NativeSymbolRange[];
+}
+
+/** Translated code of one CPU. */
+export interface NativeCode {
+  readonly symbols: NativeSymbols;
+  readonly blocks: readonly NativeBlock[];
+}
+
 export interface NativeMachine {
   start(): void;
   pause(): void;
@@ -74,6 +114,8 @@ export interface NativeMachine {
   /** Returns how many bytes were taken; the rest has to be offered again later. */
   serialWrite(data: Uint8Array): number;
   stats(): NativeStats;
+  /** By CPU; empty with the interpreter alone. Only when the machine has stopped. */
+  translations(): NativeCode[];
   dtb(): Buffer;
 }
 
@@ -81,6 +123,8 @@ export interface Addon {
   /** Names of the direct tier's techniques. */
   techniques(): string[];
   hostFeatures(): HostFeature[];
+  /** Guest and host code side by side. */
+  listBlock(block: NativeBlock, symbols: NativeSymbols): string;
   /** Puts the descriptor's terminal settings back should the process crash. */
   guardTerminal(descriptor: number): void;
   readonly Machine: new (config: NativeMachineConfig, events: NativeMachineEvents) => NativeMachine;

@@ -1,6 +1,13 @@
 // One run of one machine in this process, from start to its outcome.
 import { performance } from 'node:perf_hooks';
-import type { Addon, ExitReason, NativeMachine, NativeMachineConfig, NativeStats } from '../native/addon.js';
+import type {
+  Addon,
+  ExitReason,
+  NativeCode,
+  NativeMachine,
+  NativeMachineConfig,
+  NativeStats,
+} from '../native/addon.js';
 import { createMachine } from './machine.js';
 import { ConsoleWatcher, type Reply } from './matcher.js';
 import { type Outcome, outcome } from './outcome.js';
@@ -111,6 +118,11 @@ export class Session {
 
   stats(): NativeStats {
     return this.#machine.stats();
+  }
+
+  /** After run(), when its result has statistics. */
+  translations(): NativeCode[] {
+    return this.#machine.translations();
   }
 
   /** Ends the run; the first outcome given stands. */

@@ -54,6 +54,17 @@ describe('bad input on the command line', function () {
     await refuses(['run', '--serial', 'tcp'], 2, /--serial: tcp is not known/);
   });
 
+  it('options about translated code where there is none, or with values that are none', async () => {
+    for (const option of [['--disable', 'site-cache'], ['--verify'], ['--perf-map'], ['--translate-after', '0']]) {
+      const message = new RegExp(
+        `${option[0]}: it is about translated code, and --tier interpreter makes none; leave one`,
+      );
+      await refuses(['run', '--tier', 'interpreter', ...option], 2, message);
+    }
+    await refuses(['run', '--translate-after', 'soon'], 2, /--translate-after: soon is not a number of entries/);
+    await refuses(['run', '--perf-dump', '/nowhere/dump'], 2, /--perf-dump: .* cannot be written/);
+  });
+
   it('regular expressions and times that are none', async () => {
     await refuses(['run', '--until', '('], 2, /--until: \( is not a regular expression/);
     await refuses(['run', '--send', '(=x'], 2, /--send: \( is not a regular expression/);

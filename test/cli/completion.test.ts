@@ -24,6 +24,9 @@ _beeline; printf '%s\\n' "\${COMPREPLY[@]}"`;
     assert.deepEqual(offered('run', '--cpu', ''), ['n1', 'a57']);
     assert.deepEqual(offered('image', 'b'), ['build']);
     assert.deepEqual(offered('image', 'build', '--f'), ['--force']);
+    assert.deepEqual(offered('inspect', 'bl'), ['blocks', 'block']);
+    assert.deepEqual(offered('inspect', 'hot', '--t'), ['--top']);
+    assert.ok(offered('inspect', 'blocks', 'package').includes('package.json'));
     assert.deepEqual(offered('completion', ''), ['bash', 'zsh', 'fish', '--help']);
   });
 
