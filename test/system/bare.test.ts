@@ -9,9 +9,14 @@ describe('bare-metal guests', function () {
   this.timeout((limit + 30) * 1000);
 
   for (const guest of findImage('bare').definition.guests ?? []) {
-    for (const machine of [[], ['--cpu', 'a57', '--gic', '2']]) {
-      it(`${guest.name} ${machine.join(' ')}`.trim(), async () => {
-        const args = ['run', `bare/${guest.name}`, ...machine, '--timeout', String(limit)];
+    for (const options of [
+      ['--tier', 'interpreter'],
+      ['--tier', 'interpreter', '--cpu', 'a57', '--gic', '2'],
+      ['--tier', 'direct', '--translate-after', '0'],
+      ['--tier', 'direct', '--cpu', 'a57', '--gic', '2'],
+    ]) {
+      it(`${guest.name} ${options.join(' ')}`, async () => {
+        const args = ['run', `bare/${guest.name}`, ...options, '--timeout', String(limit)];
         const result = await beeline(args, { limit: limit + 20 });
         const output = result.stdout + result.stderr;
         assert.match(result.stdout, /^PASS/m, output);
