@@ -119,6 +119,8 @@ int main(int argc, char** argv) {
         } else if (option == "--tier") {
             good = value == "interpreter" || value == "direct";
             options.direct = value == "direct";
+            // A sequence runs once or twice.
+            options.direct_options.visits_before_translation = 0;
         } else if (option == "--disable") {
             const auto technique = beeline::translate::find_technique(value);
             good = technique.has_value();
