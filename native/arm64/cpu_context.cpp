@@ -28,6 +28,7 @@ ExecutionContext execution_context(const Vcpu& cpu) {
             .mmu = (cpu.state.sys.sctlr_el1 & kSctlrM) != 0,
             .fp_trapped = fp_access_trapped(cpu),
             .big_endian = big_endian_data(cpu),
+            .fp_flushes = (cpu.state.fpcr & fpcr::kFz) != 0,
             .debug = debug_active(cpu)};
 }
 

@@ -12,6 +12,7 @@ struct ExecutionContext {
     bool mmu = false;        ///< SCTLR_EL1.M
     bool fp_trapped = false; ///< CPACR_EL1.FPEN traps FP/SIMD at this exception level.
     bool big_endian = false; ///< Data accesses: SCTLR_EL1.EE at EL1, E0E at EL0.
+    bool fp_flushes = false; ///< FPCR.FZ
     bool debug = false;      ///< Software step or breakpoints are active: a block is one instruction long.
 
     friend constexpr bool operator==(const ExecutionContext&, const ExecutionContext&) = default;
@@ -19,7 +20,7 @@ struct ExecutionContext {
 
 constexpr uint8_t pack_context(const ExecutionContext& context) {
     return static_cast<uint8_t>(context.el | context.mmu << 1 | context.fp_trapped << 2 | context.big_endian << 3 |
-                                context.debug << 4);
+                                context.debug << 4 | context.fp_flushes << 5);
 }
 
 constexpr ExecutionContext unpack_context(uint8_t bits) {
@@ -27,6 +28,7 @@ constexpr ExecutionContext unpack_context(uint8_t bits) {
             .mmu = (bits & 2) != 0,
             .fp_trapped = (bits & 4) != 0,
             .big_endian = (bits & 8) != 0,
+            .fp_flushes = (bits & 32) != 0,
             .debug = (bits & 16) != 0};
 }
 

@@ -438,7 +438,11 @@ constexpr RegisterRow kRows[] = {
         .at_el0(ReadWrite, El0Trap::Uma)
         .by(read_daif, write_daif)
         .with(Effect::Interrupts),
-    RegisterRow("fpcr", key(3, 3, 4, 4, 0), ReadWrite).at_el0(ReadWrite).by(read_fpcr, write_fpcr).needs(Feature::Fp),
+    RegisterRow("fpcr", key(3, 3, 4, 4, 0), ReadWrite)
+        .at_el0(ReadWrite)
+        .by(read_fpcr, write_fpcr)
+        .with(Effect::Context)
+        .needs(Feature::Fp),
     RegisterRow("fpsr", key(3, 3, 4, 4, 1), ReadWrite).at_el0(ReadWrite).by(read_fpsr, write_fpsr).needs(Feature::Fp),
     RegisterRow("tpidr_el1", key(3, 0, 13, 0, 4), ReadWrite).in(SYS(tpidr_el1)),
     RegisterRow("tpidr_el0", key(3, 3, 13, 0, 2), ReadWrite).in(SYS(tpidr_el0)).at_el0(ReadWrite),

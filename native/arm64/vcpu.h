@@ -102,7 +102,7 @@ public:
     /// What jump cache entries must carry: the half of the address space (VA[55] of the pc), its translation generation,
     /// for the lower half the ASID, and the execution context.
     uint64_t lookup_tag = 0;
-    static constexpr uint64_t kTagUpperHalf = 0x80, kTagContext = 0x1F;
+    static constexpr uint64_t kTagUpperHalf = 0x80, kTagContext = 0x3F;
     Fault fault{};             ///< Set by a failed access; consumed by take_fault().
     uint64_t transfer[2]{};    ///< Result of a slow-path load, source of a slow-path store.
     Counters counters{};

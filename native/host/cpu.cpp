@@ -16,6 +16,7 @@ constexpr NamedFlag kNames[] = {
     {"popcnt", &CpuFlags::popcnt}, {"movbe", &CpuFlags::movbe},       {"avx", &CpuFlags::avx},
     {"avx2", &CpuFlags::avx2},     {"avx512", &CpuFlags::avx512},     {"sse4.2", &CpuFlags::sse42},
     {"pclmul", &CpuFlags::pclmul}, {"fsgsbase", &CpuFlags::fsgsbase},
+    {"fma", &CpuFlags::fma},
 };
 
 CpuFlags detect() {
@@ -31,6 +32,7 @@ CpuFlags detect() {
         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq");
     flags.sse42 = __builtin_cpu_supports("sse4.2");
     flags.pclmul = __builtin_cpu_supports("pclmul");
+    flags.fma = __builtin_cpu_supports("fma");
     flags.fsgsbase = __builtin_cpu_supports("fsgsbase");
     return flags;
 }

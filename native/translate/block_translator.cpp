@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <fmt/format.h>
+#include <optional>
 
 namespace beeline::translate {
 
@@ -51,6 +52,8 @@ BlockTranslator::BlockTranslator(host::Assembler& assembler, arm64::Vcpu& cpu, c
     TranslatedState& state = translated_state(cpu);
     for (unsigned n = 0; n <= kMaxInstructions; n++) state.counts[n] = {n, 0};
     state.vector_constants = kVectorConstantValues;
+    state.float_flags = kFloatFlags;
+    for (uint32_t mode = 0; mode < 4; mode++) state.guest_mxcsr[mode] = mxcsr_of(mode);
 }
 
 void BlockTranslator::generate_runtime(const uint8_t* executable_base, const uint8_t* writable_base) {
@@ -176,6 +179,7 @@ std::unique_ptr<Translation> BlockTranslator::translate(arm64::GuestPa pa, uint8
         emit_instruction(index_);
         if (group_.active && index_ >= group_.last) {
             group_.active = false;
+            e_.leave_float_form();
             a_.L(group_end_->done);
             group_end_->place = e_.place();
             group_end_->vectors = v_.contents();
@@ -242,8 +246,27 @@ void BlockTranslator::emit_instruction(unsigned index) {
 bool BlockTranslator::emit_vector(const Insn& insn) {
     const VectorFunction function = find_vector_function(insn.op);
     if (function == nullptr) return false;
-    VectorEmitter w(e_, v_);
-    return function(w, insn);
+    VectorEmitter w(e_, v_, arm64::unpack_context(context_).fp_flushes);
+    if (!function(w, insn)) return false;
+    if (w.fix_up_label() != nullptr) emit_fix_up(w.fix_up_label());
+    return true;
+}
+
+void BlockTranslator::emit_fix_up(std::shared_ptr<Xbyak::Label> fix_up) {
+    auto after = std::make_shared<Xbyak::Label>();
+    a_.L(*after);
+    const Insn& insn = block_[index_].insn;
+    const bool general = block_[index_].facts.helper == Helper::Full;
+    Insn* const chain = helper_chain(index_, 1);
+    const unsigned rd = insn.rd;
+    const std::optional<Xmm> result = !general && v_.holds(rd) ? std::optional(v_.use(rd)) : std::nullopt;
+    cold_.push_back([=, this] {
+        a_.L(*fix_up);
+        e_.move_immediate(rax, reinterpret_cast<uint64_t>(chain));
+        a_.call(general ? runtime_.fix_up_full : runtime_.fix_up_light);
+        if (result) a_.movaps(*result, v_.memory(rd));
+        a_.jmp(*after, Xbyak::CodeGenerator::T_NEAR);
+    });
 }
 
 /// Executes instructions from `index` on by the interpreter's handlers; returns the last of them.

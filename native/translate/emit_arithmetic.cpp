@@ -277,6 +277,7 @@ void emit_add_extended(Emitter& e, const Insn& insn, AddSubtract kind) {
 }
 
 FlagPlace emit_carry(Emitter& e) {
+    e.leave_float_form();
     if (e.place() != FlagPlace::Memory) return e.place();
     static_assert(kHostNotC == 1u << 8);
     e.a.bt(e.state(&translated_state(e.cpu).host_flags, 32), 8);
@@ -297,6 +298,7 @@ void emit_add_carry(Emitter& e, const Insn& insn, AddSubtract kind) {
     unsigned rn = insn.rn, rm = insn.rm;
     if (!flags && is_discarded(rd)) return;
 
+    e.leave_float_form();
     if (!kind.set_flags && e.result_flags_needed() && e.place() != FlagPlace::Memory) {
         // EFLAGS stay.
         e.a.mov(eax, 0);

@@ -9,7 +9,7 @@ using namespace Xbyak::util;
 namespace {
 
 // x86 condition codes, as in jcc.
-constexpr uint8_t kO = 0, kB = 2, kE = 4, kBe = 6, kS = 8, kL = 12, kLe = 14;
+constexpr uint8_t kO = 0, kB = 2, kAe = 3, kE = 4, kBe = 6, kA = 7, kS = 8, kP = 10, kL = 12, kLe = 14;
 
 } // namespace
 
@@ -94,6 +94,13 @@ void Emitter::set_immediate(unsigned number, uint64_t value) {
 // ---- flags ----
 
 void Emitter::store_flags(FlagPlace form) {
+    if (form == FlagPlace::Float || form == FlagPlace::FloatSettled) {
+        a.lahf();
+        a.movzx(eax, ah);
+        a.movzx(eax, word[rbp + rax * 2 + state_offset(&translated_state(cpu).float_flags)]);
+        a.mov(state(&translated_state(cpu).host_flags, 32), eax);
+        return;
+    }
     if (form == FlagPlace::Add) a.cmc();
     a.lahf();
     a.seto(al);
@@ -113,7 +120,31 @@ void Emitter::clobber_flags() {
     place_ = FlagPlace::Memory;
 }
 
+void Emitter::leave_float_form() {
+    if (!float_form()) return;
+    store_flags(place_);
+    place_ = FlagPlace::Memory;
+}
+
+uint8_t Emitter::use_float_condition(unsigned condition) {
+    // As jcc for each pair of conditions: EQ, CS, MI, VS, HI, GE, GT. The last two want unordered as the host has it,
+    // VS takes either form.
+    static constexpr uint8_t kCodes[7] = {kE, kAe, kB, kP, kA, kAe, kA};
+    const unsigned kind = condition >> 1;
+    if (kind != 3 && kind < 5 && place_ == FlagPlace::Float) {
+        Xbyak::Label ordered;
+        a.jnp(ordered);
+        a.mov(eax, 3);
+        a.cmp(al, 0);
+        a.L(ordered);
+        place_ = FlagPlace::FloatSettled;
+    }
+    return static_cast<uint8_t>(kCodes[kind] ^ (condition & 1));
+}
+
 uint8_t Emitter::use_condition(unsigned condition) {
+    if (place_ == FlagPlace::FloatSettled && condition >> 1 >= 5) leave_float_form();
+    if (float_form()) return use_float_condition(condition);
     if (place_ == FlagPlace::Memory) {
         load_flags();
         place_ = FlagPlace::Subtract;
@@ -139,6 +170,7 @@ uint8_t Emitter::use_condition(unsigned condition) {
 }
 
 void Emitter::use_carry(FlagPlace form) {
+    leave_float_form();
     if (place_ == FlagPlace::Memory) {
         load_flags();
         place_ = FlagPlace::Subtract;

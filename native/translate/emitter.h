@@ -36,6 +36,8 @@ enum class FlagPlace : uint8_t {
     Memory,   ///< In HostFlags, subtract form.
     Subtract, ///< In EFLAGS; CF is the inverse of C, as after sub and cmp.
     Add,      ///< In EFLAGS; CF equals C, as after add, and after test and and (C = V = 0).
+    Float,    ///< In EFLAGS as ucomisd leaves them: less CF, equal ZF, greater none, unordered CF, ZF and PF.
+    FloatSettled, ///< The same, but unordered is PF alone, so that ZF is Z, and CF is N and the inverse of C.
 };
 
 /// What one guest instruction does to NZCV.
@@ -108,6 +110,9 @@ public:
     void define_flags_in_memory();
     /// Both arms of a conditional compare end with flags in EFLAGS in this form.
     FlagPlace place() const { return place_; }
+    bool float_form() const { return place_ == FlagPlace::Float || place_ == FlagPlace::FloatSettled; }
+    /// Stores the guest's flags if they are in a form of floating-point comparisons. May change rax.
+    void leave_float_form();
     /// HostFlags from EFLAGS, which hold the guest's flags in `form`; changes rax and, for Add, EFLAGS.CF.
     void store_flags(FlagPlace form);
     /// EFLAGS from HostFlags (subtract form); changes rax.
@@ -123,6 +128,8 @@ public:
     arm64::Vcpu& cpu;
 
 private:
+    uint8_t use_float_condition(unsigned condition);
+
     int8_t home_[34];
     Xbyak::Reg64 register_operands64_[34];
     Xbyak::Reg32 register_operands32_[34];

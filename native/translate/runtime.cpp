@@ -5,6 +5,7 @@
 #include "translate/memory_site.h"
 #include "translate/state.h"
 #include "translate/translation.h"
+#include "translate/vector_registers.h"
 
 #include <cstddef>
 #include <cstring>
@@ -135,6 +136,28 @@ public:
         a_.mov(e_.state(&state_.host_flags, 32), eax);
     }
 
+    // MXCSR is the guest's in translated code: its rounding mode, and what was raised since state.fpsr was last true.
+    // Denormal operands are no business of FPSR's while FZ is clear.
+
+    /// state.fpsr |= what MXCSR has raised. Changes r10, r11, EFLAGS.
+    void collect_exceptions() {
+        a_.stmxcsr(e_.state(&state_.mxcsr, 32));
+        a_.mov(r10d, e_.state(&state_.mxcsr, 32));
+        a_.mov(r11d, r10d);
+        a_.and_(r10d, 1);
+        a_.shr(r11d, 1);
+        a_.and_(r11d, 0x1E);
+        a_.or_(r10d, r11d);
+        a_.or_(e_.state(&cpu_.state.fpsr, 32), r10d);
+    }
+    /// MXCSR from FPCR. Changes r10, EFLAGS.
+    void load_rounding() {
+        a_.mov(r10d, e_.state(&cpu_.state.fpcr, 32));
+        a_.shr(r10d, arm64::fpcr::kRmodeShift);
+        a_.and_(r10d, 3);
+        a_.ldmxcsr(dword[rbp + r10 * 4 + e_.state_offset(&state_.guest_mxcsr)]);
+    }
+
     void call(const void* function) {
         a_.mov(rax, reinterpret_cast<uint64_t>(function));
         a_.call(rax);
@@ -149,6 +172,7 @@ public:
     }
 
     void pop_and_return() {
+        a_.ldmxcsr(e_.state(&state_.guest_mxcsr[0], 32));
         a_.mov(rsp, e_.state(&state_.host_stack));
         a_.mov(qword[rbp + e_.state_offset(&state_.host_stack)], 0);
         a_.pop(r15);
@@ -253,6 +277,7 @@ Runtime generate_runtime(Emitter& emitter, const uint8_t* executable_base, const
     a.pop(rax);
     a.mov(ptr[rsp], rax); // keeps the boundary: one slot was reserved above
     g.load_count();
+    g.load_rounding();
     g.load_homes(true, true);
     a.jmp(ptr[rsp]);
     runtime.enter = reinterpret_cast<Runtime::Enter>(executable_base + (enter - writable_base));
@@ -261,6 +286,7 @@ Runtime generate_runtime(Emitter& emitter, const uint8_t* executable_base, const
     runtime.leave = g.here();
     g.store_homes(true, true);
     g.store_count();
+    g.collect_exceptions();
     a.mov(r8, rax);
     g.flags_to_guest();
     a.mov(rax, r8);
@@ -283,6 +309,7 @@ Runtime generate_runtime(Emitter& emitter, const uint8_t* executable_base, const
         const uint8_t* const start = g.here();
         g.store_homes(false, true);
         g.store_count();
+        g.collect_exceptions();
         a.push(rcx); // the AccessSite; with the return address this is a 16-byte boundary again
         if (!load) a.mov(r8, rdx);
         a.mov(rsi, rax);
@@ -298,6 +325,7 @@ Runtime generate_runtime(Emitter& emitter, const uint8_t* executable_base, const
         a.pop(rcx);
         if (load) a.mov(rdx, emitter.state(&cpu.transfer[1]));
         g.load_count();
+        g.load_rounding();
         g.load_homes(false, true);
         a.ret();
         return start;
@@ -324,6 +352,7 @@ Runtime generate_runtime(Emitter& emitter, const uint8_t* executable_base, const
     runtime.note_misses = g.here();
     g.store_homes(false, true);
     g.store_count();
+    g.collect_exceptions();
     a.push(rdx);
     a.mov(rsi, rcx);
     // The data of a store may be in these; guest registers in others are loaded again by the caller.
@@ -335,6 +364,7 @@ Runtime generate_runtime(Emitter& emitter, const uint8_t* executable_base, const
     a.add(rsp, 48);
     a.pop(rdx);
     g.load_count();
+    g.load_rounding();
     g.load_homes(false, true);
     a.ret();
 
@@ -342,6 +372,7 @@ Runtime generate_runtime(Emitter& emitter, const uint8_t* executable_base, const
     Xbyak::Label left;
     g.store_homes(true, true);
     g.store_count();
+    g.collect_exceptions();
     a.mov(rsi, rax);
     g.flags_to_guest();
     g.pass_cpu();
@@ -352,6 +383,7 @@ Runtime generate_runtime(Emitter& emitter, const uint8_t* executable_base, const
     a.jz(left, Xbyak::CodeGenerator::T_NEAR);
     g.flags_to_host();
     g.load_count();
+    g.load_rounding();
     g.load_homes(true, true);
     a.ret();
     // The handler left all state as it is to be.
@@ -359,6 +391,7 @@ Runtime generate_runtime(Emitter& emitter, const uint8_t* executable_base, const
     a.mov(eax, kContinue);
     g.pop_and_return();
 
+    // With the guest's MXCSR: what the handlers let the host compute raises nothing that the instruction does not raise.
     runtime.interpret_light = g.here();
     g.store_homes(false, true);
     a.mov(rsi, rax);
@@ -370,6 +403,25 @@ Runtime generate_runtime(Emitter& emitter, const uint8_t* executable_base, const
     g.load_count();
     g.load_homes(false, true);
     a.ret();
+
+    const auto fix_up = [&](const uint8_t* interpret) {
+        const uint8_t* const start = g.here();
+        constexpr int kBytes = 16 * static_cast<int>(VectorRegisters::kCount);
+        const auto saved = [](unsigned i) { return ptr[rsp + 16 * static_cast<int>(i)]; };
+        a.pushfq();
+        a.sub(rsp, kBytes);
+        for (unsigned i = 0; i < VectorRegisters::kCount; i++)
+            a.movaps(saved(i), Xbyak::Xmm(static_cast<int>(VectorRegisters::kFirst + i)));
+        a.call(interpret);
+        for (unsigned i = 0; i < VectorRegisters::kCount; i++)
+            a.movaps(Xbyak::Xmm(static_cast<int>(VectorRegisters::kFirst + i)), saved(i));
+        a.add(rsp, kBytes);
+        a.popfq();
+        a.ret();
+        return start;
+    };
+    runtime.fix_up_full = fix_up(runtime.interpret_full);
+    runtime.fix_up_light = fix_up(runtime.interpret_light);
     return runtime;
 }
 

@@ -76,6 +76,10 @@ struct Runtime {
     /// and cannot fail.
     const uint8_t* interpret_full = nullptr;
     const uint8_t* interpret_light = nullptr;
+    /// call: the same for one instruction whose inline code found operands that it is not for. Changes no EFLAGS, and
+    /// of the host's vector registers xmm0-2 only.
+    const uint8_t* fix_up_full = nullptr;
+    const uint8_t* fix_up_light = nullptr;
 };
 
 /// Generates the routines at the assembler's position.

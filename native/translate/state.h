@@ -5,6 +5,7 @@
 #include "translate/counters.h"
 #include "translate/vector_constants.h"
 
+#include <array>
 #include <cstdint>
 
 namespace beeline::translate {
@@ -24,6 +25,23 @@ constexpr uint32_t guest_flags(uint32_t host) {
     using namespace arm64;
     return ((host & kHostN) != 0 ? nzcv::N : 0) | ((host & kHostZ) != 0 ? nzcv::Z : 0) |
            ((host & kHostNotC) == 0 ? nzcv::C : 0) | ((host & kHostV) != 0 ? nzcv::V : 0);
+}
+
+/// HostFlags by what `lahf` leaves in ah behind ucomiss and ucomisd, and in the form FlagPlace::FloatSettled.
+inline constexpr std::array<uint16_t, 0x48> kFloatFlags = [] {
+    std::array<uint16_t, 0x48> flags{};
+    flags[0x03] = kHostN | kHostNotC; // Less
+    flags[0x42] = kHostZ;             // Equal
+    flags[0x02] = 0;                  // Greater
+    flags[0x47] = kHostV;             // Unordered
+    flags[0x06] = kHostV;             // The same, settled.
+    return flags;
+}();
+
+/// MXCSR for FPCR.RMode, nothing raised, all exceptions masked.
+constexpr uint32_t mxcsr_of(uint32_t rmode) {
+    // To nearest, up, down, to zero; the host has up and down the other way round.
+    return 0x1F80 | ((rmode & 1) << 1 | rmode >> 1) << 13;
 }
 
 /// Most guest instructions of one block.
@@ -56,6 +74,9 @@ struct alignas(64) TranslatedState {
         uint64_t value, zero;
     } counts[kMaxInstructions + 1]; ///< counts[n].value is n: what a block adds to the instruction count.
     alignas(16) VectorConstants vector_constants;
+    std::array<uint16_t, kFloatFlags.size()> float_flags;
+    uint32_t guest_mxcsr[4]; ///< By FPCR.RMode; the first one is the host's as well.
+    uint32_t mxcsr;          ///< On its way to FPSR.
 };
 static_assert(sizeof(TranslatedState) <= arm64::Vcpu::kTierAreaBytes);
 

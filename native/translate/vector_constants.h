@@ -29,6 +29,10 @@ enum class VectorConstant : uint8_t {
     ValueD,
     ValuesS,
     ValuesD,
+    LeastNormalS, ///< The smallest normal number of the formats: in the lowest element alone, and in each.
+    LeastNormalD,
+    LeastNormalsS,
+    LeastNormalsD,
     kCount,
 };
 inline constexpr unsigned kVectorConstants = static_cast<unsigned>(VectorConstant::kCount);
@@ -58,6 +62,10 @@ inline constexpr VectorConstants kVectorConstantValues{{
     {0x7FFFFFFFFFFFFFFF, 0},
     {0x7FFFFFFF7FFFFFFF, 0x7FFFFFFF7FFFFFFF},
     {0x7FFFFFFFFFFFFFFF, 0x7FFFFFFFFFFFFFFF},
+    {0x0000000000800000, 0},
+    {0x0010000000000000, 0},
+    {0x0080000000800000, 0x0080000000800000},
+    {0x0010000000000000, 0x0010000000000000},
 }};
 
 } // namespace beeline::translate

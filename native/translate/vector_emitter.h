@@ -9,18 +9,29 @@
 #include "translate/vector_registers.h"
 
 #include <array>
+#include <memory>
 
 namespace beeline::translate {
 
 class VectorEmitter {
 public:
-    VectorEmitter(Emitter& emitter, VectorRegisters& registers)
-        : e(emitter), v(registers), a(emitter.a), avx(emitter.host.avx) {}
+    VectorEmitter(Emitter& emitter, VectorRegisters& registers, bool flushes_denormals)
+        : e(emitter), v(registers), a(emitter.a), avx(emitter.host.avx), flushes(flushes_denormals) {}
 
     Emitter& e;
     VectorRegisters& v;
     host::Assembler& a;
     const bool avx;
+    const bool flushes; ///< FPCR.FZ: floating-point arithmetic is for the interpreter's handlers.
+
+    /// Where the interpreter's handler does the instruction over, from its operands in CpuState. Jump there before
+    /// anything that the instruction changes has been written; what has been raised in MXCSR stays.
+    Xbyak::Label& fix_up() {
+        if (!fix_up_) fix_up_ = std::make_shared<Xbyak::Label>();
+        return *fix_up_;
+    }
+    /// Null if nothing jumps there.
+    const std::shared_ptr<Xbyak::Label>& fix_up_label() const { return fix_up_; }
 
     Xmm use(unsigned guest) { return v.use(guest); }
     Xmm define(unsigned guest) { return v.define(guest); }
@@ -59,6 +70,9 @@ public:
     void extend(const Xmm& to, const Xmm& from, unsigned size, bool is_signed, bool upper);
     /// The lower halves of elements of 2 << size bytes, in the lower half of x.
     void narrow(const Xmm& x, unsigned size);
+
+private:
+    std::shared_ptr<Xbyak::Label> fix_up_;
 };
 
 /// d = n op m; d may be n or m. One host instruction, but for copies.
@@ -100,6 +114,9 @@ void add_vector_integer(VectorTable& table);
 void add_vector_wide(VectorTable& table);
 void add_vector_shifts(VectorTable& table);
 void add_vector_permutes(VectorTable& table);
+void add_scalar_float(VectorTable& table);
+void add_packed_float(VectorTable& table);
+void add_float_conversions(VectorTable& table);
 
 /// The emitter of FP/SIMD data processing `op`, or nullptr.
 VectorFunction find_vector_function(unsigned op);

@@ -82,6 +82,12 @@ uint64_t random_float(Rng& rng, unsigned width) {
                                : rng.next() % (exponent_max + 1);
         break;
     case 11: exponent = rng.next() % (exponent_max + 1); break;
+    case 12: // factors of a product just below the smallest normal number, to which it is rounded
+        if (rng.one_in(2))
+            exponent = fraction = 1;
+        else
+            exponent = bias - 1, fraction = fraction_mask - 1;
+        break;
     default: exponent = bias - 2 + rng.below(5); break; // about one
     }
     return (rng.next() & 1) << (width - 1) | exponent << fraction_bits | fraction;

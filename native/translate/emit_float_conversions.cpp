@@ -1,0 +1,304 @@
+// Conversions between floating-point formats, and between floating point and integers.
+#include "arm64/state.h"
+#include "translate/float_checks.h"
+
+namespace beeline::translate {
+
+using namespace Xbyak::util;
+using arm64::Insn;
+using arm64::Op;
+using Generator = Xbyak::CodeGenerator;
+
+namespace {
+
+/// The host's rounding modes, as ROUNDSD encodes them.
+enum class HostRounding : uint8_t { Nearest = 0, Down = 1, Up = 2, Zero = 3 };
+constexpr uint8_t kQuietly = 8; ///< Does not raise inexact.
+
+void round_element(VectorEmitter& w, Precision precision, const Xmm& to, const Xmm& from, unsigned mode) {
+    const auto imm = static_cast<uint8_t>(mode);
+    precision == Precision::Double ? w.a.roundsd(to, from, imm) : w.a.roundss(to, from, imm);
+}
+
+void convert_to_signed(VectorEmitter& w, Precision precision, const Xbyak::Reg& to, const Xmm& from) {
+    precision == Precision::Double ? w.a.cvttsd2si(to, from) : w.a.cvttss2si(to, from);
+}
+
+/// `to` = the integer. Saturating conversions and NaNs go to the fix-up before anything is raised that the instruction
+/// does not raise: rounding is done quietly, and again to raise inexact once the integer is known to be in range.
+void to_integer(VectorEmitter& w, Precision precision, HostRounding rounding, bool is_signed, bool wide,
+                const Reg64& to, const Xmm& n) {
+    Xmm from = n;
+    w.e.clobber_flags();
+    if (rounding != HostRounding::Zero) {
+        w.a.movaps(xmm0, n);
+        round_element(w, precision, xmm0, n, static_cast<unsigned>(rounding) | kQuietly);
+        from = xmm0;
+    }
+    if (is_signed) {
+        const Xbyak::Reg result = Emitter::sized(to, wide);
+        convert_to_signed(w, precision, result, from);
+        // What the host gives for all that is out of range is the one number that overflows here.
+        w.a.cmp(result, 1);
+        w.a.jo(w.fix_up(), Generator::T_NEAR);
+    } else {
+        // As integers, the formats of numbers from +0 on are in order, and all others are above.
+        if (precision == Precision::Double) {
+            w.a.movq(rax, from);
+            w.a.mov(rcx, wide ? uint64_t{0x43E0000000000000} : uint64_t{0x41F0000000000000}); // 2^63, 2^32
+            w.a.cmp(rax, rcx);
+        } else {
+            w.a.movd(eax, from);
+            w.a.cmp(eax, wide ? 0x5F000000 : 0x4F800000);
+        }
+        w.a.jae(w.fix_up(), Generator::T_NEAR);
+        convert_to_signed(w, precision, to, from);
+    }
+    if (rounding != HostRounding::Zero) round_element(w, precision, xmm0, n, static_cast<unsigned>(rounding));
+}
+
+template <HostRounding rounding, bool is_signed> bool to_general(VectorEmitter& w, const Insn& insn) {
+    if (w.flushes || insn.aux[0] != 0) return false;
+    const Xmm n = w.use(insn.rn);
+    const Reg64 to = w.e.target(insn.rd, rdx);
+    to_integer(w, precision_of(insn), rounding, is_signed, (insn.word >> 31) != 0, to, n);
+    w.e.commit(insn.rd, to);
+    return true;
+}
+
+/// Between elements of the same size.
+template <HostRounding rounding, bool is_signed> bool to_element(VectorEmitter& w, const Insn& insn) {
+    if (w.flushes) return false;
+    const Precision precision = precision_of(insn);
+    const bool wide = precision == Precision::Double;
+    to_integer(w, precision, rounding, is_signed, wide, rdx, w.use(insn.rn));
+    const Xmm d = w.define(insn.rd);
+    wide ? w.a.movq(d, rdx) : w.a.movd(d, edx);
+    w.finish(insn.rd, true);
+    return true;
+}
+
+// ---- from integers --------------------------------------------------------------------------------------------------
+
+/// Before the integer is loaded, which may be into rax.
+void prepare_from_integer(VectorEmitter& w, bool is_signed, bool wide) {
+    if (!is_signed && wide) w.e.clobber_flags();
+}
+
+/// xmm0 = the integer in `from`.
+void from_integer(VectorEmitter& w, Precision precision, bool is_signed, bool wide, const Reg64& from) {
+    const bool to_double = precision == Precision::Double;
+    const auto convert = [&](const Xbyak::Reg& integer) {
+        to_double ? w.a.cvtsi2sd(xmm0, integer) : w.a.cvtsi2ss(xmm0, integer);
+    };
+    w.zero(xmm0);
+    if (is_signed) {
+        convert(Emitter::sized(from, wide));
+    } else if (!wide) {
+        w.a.mov(eax, from.cvt32());
+        convert(rax);
+    } else {
+        Xbyak::Label large, done;
+        w.a.test(from, from);
+        w.a.js(large);
+        convert(from);
+        w.a.jmp(done);
+        w.a.L(large);
+        // Half of it, its last bit kept for rounding, is a signed number; doubling is exact.
+        w.a.mov(rcx, from);
+        w.a.mov(edx, from.cvt32());
+        w.a.shr(rcx, 1);
+        w.a.and_(edx, 1);
+        w.a.or_(rcx, rdx);
+        convert(rcx);
+        to_double ? w.a.addsd(xmm0, xmm0) : w.a.addss(xmm0, xmm0);
+        w.a.L(done);
+    }
+}
+
+/// xmm0 *= 2^-bits, which is exact: no integer but 0 is that small.
+void scale_down(VectorEmitter& w, Precision precision, unsigned bits) {
+    if (bits == 0) return;
+    if (precision == Precision::Double) {
+        w.a.mov(rax, uint64_t{1023 - bits} << 52);
+        w.a.movq(xmm1, rax);
+        w.a.mulsd(xmm0, xmm1);
+    } else {
+        w.a.mov(eax, (127 - bits) << 23);
+        w.a.movd(xmm1, eax);
+        w.a.mulss(xmm0, xmm1);
+    }
+}
+
+template <bool is_signed> bool from_general(VectorEmitter& w, const Insn& insn) {
+    const Precision precision = precision_of(insn);
+    const bool wide = (insn.word >> 31) != 0;
+    prepare_from_integer(w, is_signed, wide);
+    from_integer(w, precision, is_signed, wide, w.e.read(insn.rn, rax));
+    scale_down(w, precision, insn.aux[0]);
+    w.finish(insn.rd, true, xmm0);
+    return true;
+}
+
+template <bool is_signed> bool from_element(VectorEmitter& w, const Insn& insn) {
+    const Precision precision = precision_of(insn);
+    const bool wide = precision == Precision::Double;
+    prepare_from_integer(w, is_signed, wide);
+    if (!w.v.holds(insn.rn))
+        w.a.mov(Emitter::sized(rax, wide), w.v.memory(insn.rn, wide ? 64 : 32));
+    else if (wide)
+        w.a.movq(rax, w.use(insn.rn));
+    else
+        w.a.movd(eax, w.use(insn.rn));
+    from_integer(w, precision, is_signed, wide, rax);
+    w.finish(insn.rd, true, xmm0);
+    return true;
+}
+
+// ---- between formats ------------------------------------------------------------------------------------------------
+
+bool single_to_double(VectorEmitter& w, const Insn& insn) {
+    if (w.flushes) return false;
+    const Xmm n = w.use(insn.rn);
+    w.zero(xmm0);
+    w.a.cvtss2sd(xmm0, n);
+    check_ordered(w, Precision::Double, xmm0, xmm0);
+    w.finish(insn.rd, true, xmm0);
+    return true;
+}
+
+bool double_to_single(VectorEmitter& w, const Insn& insn) {
+    if (w.flushes) return false;
+    const Xmm n = w.use(insn.rn);
+    w.zero(xmm0);
+    w.a.cvtsd2ss(xmm0, n);
+    check_product(w, Precision::Single, xmm0);
+    w.finish(insn.rd, true, xmm0);
+    return true;
+}
+
+bool lengthen(VectorEmitter& w, const Insn& insn) {
+    if (w.flushes) return false;
+    Xmm n = w.use(insn.rn);
+    if (is_full(insn)) {
+        w.a.pshufd(xmm0, n, 0xEE);
+        n = xmm0;
+    }
+    w.a.cvtps2pd(xmm0, n);
+    check_all_ordered(w, Precision::Double, xmm0, xmm0);
+    w.finish(insn.rd, true, xmm0);
+    return true;
+}
+
+bool narrow(VectorEmitter& w, const Insn& insn) {
+    if (w.flushes) return false;
+    w.a.cvtpd2ps(xmm0, w.use(insn.rn));
+    check_all_products(w, Precision::Single, xmm0);
+    if (is_full(insn)) {
+        w.use(insn.rd);
+        w.a.punpcklqdq(w.define(insn.rd), xmm0);
+        w.finish(insn.rd, true);
+    } else {
+        w.finish(insn.rd, true, xmm0);
+    }
+    return true;
+}
+
+// ---- vectors --------------------------------------------------------------------------------------------------------
+
+/// The elements of rn; those of a 64-bit vector twice, since nothing else may raise anything. Changes xmm0.
+Xmm elements(VectorEmitter& w, const Insn& insn) {
+    const Xmm n = w.use(insn.rn);
+    if (is_full(insn)) return n;
+    w.a.movddup(xmm0, n);
+    return xmm0;
+}
+
+void round_elements(VectorEmitter& w, Precision precision, const Xmm& to, const Xmm& from, unsigned mode) {
+    const auto imm = static_cast<uint8_t>(mode);
+    precision == Precision::Double ? w.a.roundpd(to, from, imm) : w.a.roundps(to, from, imm);
+}
+
+/// To signed integers. What the host gives for all that is out of range is the smallest one.
+template <HostRounding rounding> bool to_elements(VectorEmitter& w, const Insn& insn) {
+    if (w.flushes) return false;
+    const Precision precision = precision_of(insn);
+    const Xmm n = elements(w, insn);
+    Xmm from = n;
+    if (rounding != HostRounding::Zero) {
+        round_elements(w, precision, xmm1, n, static_cast<unsigned>(rounding) | kQuietly);
+        from = xmm1;
+    }
+    if (precision == Precision::Double) {
+        w.a.cvttsd2si(rax, from);
+        w.a.pshufd(xmm1, from, 0xEE);
+        w.a.cvttsd2si(rcx, xmm1);
+        w.a.movq(xmm2, rax);
+        w.a.pinsrq(xmm2, rcx, 1);
+        w.a.movaps(xmm1, w.constant(VectorConstant::SignsD));
+        w.a.pcmpeqq(xmm1, xmm2);
+    } else {
+        w.a.cvttps2dq(xmm2, from);
+        w.a.movaps(xmm1, w.constant(VectorConstant::SignsS));
+        w.a.pcmpeqd(xmm1, xmm2);
+    }
+    check_mask(w, xmm1);
+    if (rounding != HostRounding::Zero) round_elements(w, precision, xmm1, n, static_cast<unsigned>(rounding));
+    w.finish(insn.rd, is_full(insn), xmm2);
+    return true;
+}
+
+bool from_elements(VectorEmitter& w, const Insn& insn) {
+    const Xmm n = elements(w, insn);
+    if (precision_of(insn) == Precision::Double) {
+        w.a.movq(rax, n);
+        w.a.pextrq(rcx, n, 1);
+        w.zero(xmm0);
+        w.a.cvtsi2sd(xmm0, rax);
+        w.zero(xmm1);
+        w.a.cvtsi2sd(xmm1, rcx);
+        w.a.unpcklpd(xmm0, xmm1);
+    } else {
+        w.a.cvtdq2ps(xmm0, n);
+    }
+    w.finish(insn.rd, is_full(insn), xmm0);
+    return true;
+}
+
+} // namespace
+
+void add_float_conversions(VectorTable& t) {
+    t[Op::FCVTNS_integer_scalar] = to_general<HostRounding::Nearest, true>;
+    t[Op::FCVTNU_integer_scalar] = to_general<HostRounding::Nearest, false>;
+    t[Op::FCVTPS_integer_scalar] = to_general<HostRounding::Up, true>;
+    t[Op::FCVTPU_integer_scalar] = to_general<HostRounding::Up, false>;
+    t[Op::FCVTMS_integer_scalar] = to_general<HostRounding::Down, true>;
+    t[Op::FCVTMU_integer_scalar] = to_general<HostRounding::Down, false>;
+    t[Op::FCVTZS_integer_scalar] = to_general<HostRounding::Zero, true>;
+    t[Op::FCVTZU_integer_scalar] = to_general<HostRounding::Zero, false>;
+    t[Op::FCVTNS_simd_scalar] = to_element<HostRounding::Nearest, true>;
+    t[Op::FCVTNU_simd_scalar] = to_element<HostRounding::Nearest, false>;
+    t[Op::FCVTPS_simd_scalar] = to_element<HostRounding::Up, true>;
+    t[Op::FCVTPU_simd_scalar] = to_element<HostRounding::Up, false>;
+    t[Op::FCVTMS_simd_scalar] = to_element<HostRounding::Down, true>;
+    t[Op::FCVTMU_simd_scalar] = to_element<HostRounding::Down, false>;
+    t[Op::FCVTZS_simd_scalar] = to_element<HostRounding::Zero, true>;
+    t[Op::FCVTZU_simd_scalar] = to_element<HostRounding::Zero, false>;
+    t[Op::FCVTNS_vector] = to_elements<HostRounding::Nearest>;
+    t[Op::FCVTPS_vector] = to_elements<HostRounding::Up>;
+    t[Op::FCVTMS_vector] = to_elements<HostRounding::Down>;
+    t[Op::FCVTZS_vector] = to_elements<HostRounding::Zero>;
+
+    t[Op::SCVTF_integer_scalar] = t[Op::SCVTF_fixed_scalar] = from_general<true>;
+    t[Op::UCVTF_integer_scalar] = t[Op::UCVTF_fixed_scalar] = from_general<false>;
+    t[Op::SCVTF_simd_scalar] = from_element<true>;
+    t[Op::UCVTF_simd_scalar] = from_element<false>;
+    t[Op::SCVTF_vector] = from_elements;
+
+    t[Op::FCVT_s_to_d] = single_to_double;
+    t[Op::FCVT_d_to_s] = double_to_single;
+    t[Op::FCVTL_d_from_s] = lengthen;
+    t[Op::FCVTN_s_from_d] = narrow;
+}
+
+} // namespace beeline::translate

@@ -1,0 +1,218 @@
+// Scalar floating-point arithmetic, comparisons and selection, single and double precision (Arm ARM C4.1.90).
+#include "arm64/state.h"
+#include "translate/emit_data_processing.h"
+#include "translate/float_checks.h"
+#include "translate/state.h"
+
+namespace beeline::translate {
+
+using namespace Xbyak::util;
+using arm64::Insn;
+using arm64::Op;
+using Generator = Xbyak::CodeGenerator;
+
+namespace {
+
+constexpr FloatBinary kAdd{{&Generator::addss, &Generator::addsd}, {&Generator::vaddss, &Generator::vaddsd}};
+constexpr FloatBinary kSub{{&Generator::subss, &Generator::subsd}, {&Generator::vsubss, &Generator::vsubsd}};
+constexpr FloatBinary kMul{{&Generator::mulss, &Generator::mulsd}, {&Generator::vmulss, &Generator::vmulsd}};
+constexpr FloatBinary kDiv{{&Generator::divss, &Generator::divsd}, {&Generator::vdivss, &Generator::vdivsd}};
+constexpr FloatBinary kMax{{&Generator::maxss, &Generator::maxsd}, {&Generator::vmaxss, &Generator::vmaxsd}};
+constexpr FloatBinary kMin{{&Generator::minss, &Generator::minsd}, {&Generator::vminss, &Generator::vminsd}};
+
+void finish(VectorEmitter& w, const Insn& insn, Precision precision) {
+    w.finish_scalar(insn.rd, size_log2_of(precision), xmm0);
+}
+
+template <const FloatBinary& op> bool binary(VectorEmitter& w, const Insn& insn) {
+    if (w.flushes) return false;
+    const Precision precision = precision_of(insn);
+    op.emit(w, precision, xmm0, w.use(insn.rn), w.use(insn.rm));
+    check_ordered(w, precision, xmm0, xmm0);
+    finish(w, insn, precision);
+    return true;
+}
+
+template <bool negated> bool multiply(VectorEmitter& w, const Insn& insn) {
+    if (w.flushes) return false;
+    const Precision precision = precision_of(insn);
+    kMul.emit(w, precision, xmm0, w.use(insn.rn), w.use(insn.rm));
+    check_product(w, precision, xmm0);
+    if (negated)
+        w.a.xorps(xmm0, w.constant(precision == Precision::Double ? VectorConstant::SignD : VectorConstant::SignS));
+    finish(w, insn, precision);
+    return true;
+}
+
+/// a + n * m with signs, rounded once.
+template <ThreeOperands single_op, ThreeOperands double_op> bool fused(VectorEmitter& w, const Insn& insn) {
+    if (w.flushes || !w.e.host.fma) return false;
+    const Precision precision = precision_of(insn);
+    const Xmm n = w.use(insn.rn), m = w.use(insn.rm);
+    w.a.movaps(xmm0, w.use(insn.ra));
+    (w.a.*(precision == Precision::Double ? double_op : single_op))(xmm0, n, m);
+    check_product(w, precision, xmm0);
+    finish(w, insn, precision);
+    return true;
+}
+
+/// The host's take the second operand when both are zero: the other way round gives the other zero, and of -0 and +0
+/// together the greater is their conjunction, the smaller their disjunction. NaNs are looked for first, because
+/// quiet ones raise invalid operation on the host.
+template <bool maximum> bool extreme(VectorEmitter& w, const Insn& insn) {
+    if (w.flushes) return false;
+    const Precision precision = precision_of(insn);
+    const Xmm n = w.use(insn.rn), m = w.use(insn.rm);
+    check_ordered(w, precision, n, m);
+    const FloatBinary& op = maximum ? kMax : kMin;
+    op.emit(w, precision, xmm0, n, m);
+    op.emit(w, precision, xmm1, m, n);
+    maximum ? w.a.andps(xmm0, xmm1) : w.a.orps(xmm0, xmm1);
+    finish(w, insn, precision);
+    return true;
+}
+
+bool square_root(VectorEmitter& w, const Insn& insn) {
+    if (w.flushes) return false;
+    const Precision precision = precision_of(insn);
+    const Xmm n = w.use(insn.rn);
+    w.a.movaps(xmm0, n);
+    precision == Precision::Double ? w.a.sqrtsd(xmm0, n) : w.a.sqrtss(xmm0, n);
+    check_ordered(w, precision, xmm0, xmm0);
+    finish(w, insn, precision);
+    return true;
+}
+
+bool absolute(VectorEmitter& w, const Insn& insn) {
+    w.a.movaps(xmm0, w.use(insn.rn));
+    w.a.andps(xmm0,
+              w.constant(precision_of(insn) == Precision::Double ? VectorConstant::ValueD : VectorConstant::ValueS));
+    w.finish(insn.rd, true, xmm0);
+    return true;
+}
+
+bool negate(VectorEmitter& w, const Insn& insn) {
+    const Precision precision = precision_of(insn);
+    w.a.movaps(xmm0, w.use(insn.rn));
+    w.a.xorps(xmm0, w.constant(precision == Precision::Double ? VectorConstant::SignD : VectorConstant::SignS));
+    finish(w, insn, precision);
+    return true;
+}
+
+/// As the host's ROUNDSD: 0 to 3 nearest, down, up, to zero, 4 as MXCSR says; 8 more: inexact is not raised.
+template <uint8_t mode> bool round(VectorEmitter& w, const Insn& insn) {
+    if (w.flushes) return false;
+    const Precision precision = precision_of(insn);
+    const Xmm n = w.use(insn.rn);
+    w.a.movaps(xmm0, n);
+    precision == Precision::Double ? w.a.roundsd(xmm0, n, mode) : w.a.roundss(xmm0, n, mode);
+    check_ordered(w, precision, xmm0, xmm0);
+    finish(w, insn, precision);
+    return true;
+}
+
+// ---- comparisons ----------------------------------------------------------------------------------------------------
+
+/// Comparing signals like the guest's: ucomisd for signalling NaNs, comisd for all.
+void compare_elements(VectorEmitter& w, Precision precision, bool signalling, const Xmm& n, const Xmm& m) {
+    if (precision == Precision::Double)
+        signalling ? w.a.comisd(n, m) : w.a.ucomisd(n, m);
+    else
+        signalling ? w.a.comiss(n, m) : w.a.ucomiss(n, m);
+}
+
+template <bool signalling, bool with_zero> bool compare(VectorEmitter& w, const Insn& insn) {
+    if (w.flushes) return false;
+    const Xmm n = w.use(insn.rn);
+    if (with_zero) w.zero(xmm0);
+    const Xmm m = with_zero ? xmm0 : w.use(insn.rm);
+    compare_elements(w, precision_of(insn), signalling, n, m);
+    w.e.define_flags(FlagPlace::Float);
+    return true;
+}
+
+template <bool signalling> bool conditional_compare(VectorEmitter& w, const Insn& insn) {
+    if (w.flushes) return false;
+    const Precision precision = precision_of(insn);
+    const unsigned condition = insn.aux[0];
+    const Xmm n = w.use(insn.rn), m = w.use(insn.rm);
+    if (condition >= 14) {
+        compare_elements(w, precision, signalling, n, m);
+        w.e.define_flags(FlagPlace::Float);
+        return true;
+    }
+    const uint8_t code = emit_condition(w.e, condition);
+    Xbyak::Label holds, done;
+    emit_jump_if(w.e, code, holds);
+    w.a.mov(w.e.state(&translated_state(w.e.cpu).host_flags, 32), host_flags(static_cast<uint32_t>(insn.imm)));
+    w.a.jmp(done);
+    w.a.L(holds);
+    compare_elements(w, precision, signalling, n, m);
+    w.e.store_flags(FlagPlace::Float);
+    w.a.L(done);
+    w.e.define_flags_in_memory();
+    return true;
+}
+
+bool select(VectorEmitter& w, const Insn& insn) {
+    const Precision precision = precision_of(insn);
+    const bool wide = precision == Precision::Double;
+    const unsigned condition = insn.aux[0];
+    if (condition >= 14) {
+        w.finish_scalar(insn.rd, size_log2_of(precision), w.use(insn.rn));
+        return true;
+    }
+    const auto load = [&](const Reg64& to, unsigned v) {
+        if (!w.v.holds(v))
+            w.a.mov(Emitter::sized(to, wide), w.v.memory(v, wide ? 64 : 32));
+        else if (wide)
+            w.a.movq(to, w.use(v));
+        else
+            w.a.movd(to.cvt32(), w.use(v));
+    };
+    const uint8_t code = emit_condition(w.e, condition);
+    load(rcx, insn.rm);
+    load(rdx, insn.rn);
+    emit_move_if(w.e, code, rcx, rdx);
+    const Xmm d = w.define(insn.rd);
+    wide ? w.a.movq(d, rcx) : w.a.movd(d, ecx);
+    w.finish(insn.rd, true);
+    return true;
+}
+
+} // namespace
+
+void add_scalar_float(VectorTable& t) {
+    t[Op::FADD_scalar] = binary<kAdd>;
+    t[Op::FSUB_scalar] = binary<kSub>;
+    t[Op::FDIV_scalar] = binary<kDiv>;
+    t[Op::FMUL_scalar] = multiply<false>;
+    t[Op::FNMUL_scalar] = multiply<true>;
+    t[Op::FMADD_scalar] = fused<&Generator::vfmadd231ss, &Generator::vfmadd231sd>;
+    t[Op::FMSUB_scalar] = fused<&Generator::vfnmadd231ss, &Generator::vfnmadd231sd>;
+    t[Op::FNMADD_scalar] = fused<&Generator::vfnmsub231ss, &Generator::vfnmsub231sd>;
+    t[Op::FNMSUB_scalar] = fused<&Generator::vfmsub231ss, &Generator::vfmsub231sd>;
+    // The flavours differ for NaNs alone.
+    t[Op::FMAX_scalar] = t[Op::FMAXNM_scalar] = extreme<true>;
+    t[Op::FMIN_scalar] = t[Op::FMINNM_scalar] = extreme<false>;
+    t[Op::FSQRT_scalar] = square_root;
+    t[Op::FABS_scalar] = absolute;
+    t[Op::FNEG_scalar] = negate;
+
+    t[Op::FRINTN_scalar] = round<8 + 0>;
+    t[Op::FRINTM_scalar] = round<8 + 1>;
+    t[Op::FRINTP_scalar] = round<8 + 2>;
+    t[Op::FRINTZ_scalar] = round<8 + 3>;
+    t[Op::FRINTI_scalar] = round<8 + 4>;
+    t[Op::FRINTX_scalar] = round<4>;
+
+    t[Op::FCMP_scalar] = compare<false, false>;
+    t[Op::FCMPE_scalar] = compare<true, false>;
+    t[Op::FCMP_zero_scalar] = compare<false, true>;
+    t[Op::FCMPE_zero_scalar] = compare<true, true>;
+    t[Op::FCCMP_scalar] = conditional_compare<false>;
+    t[Op::FCCMPE_scalar] = conditional_compare<true>;
+    t[Op::FCSEL_scalar] = select;
+}
+
+} // namespace beeline::translate
