@@ -72,13 +72,19 @@ void BlockTranslator::decode(arm64::GuestPa pa, uint8_t context, const uint8_t* 
         instruction.insn.page_offset = static_cast<uint16_t>(offset);
         instruction.facts = facts_of(instruction.insn);
         translation_->lines |= uint64_t{1} << (offset >> 6);
-        translation_->words.push_back(instruction.insn.word);
         const Flow flow = instruction.facts.flow;
         if (flow == Flow::Next || (flow == Flow::Conditional && superblocks)) continue;
         break;
     }
     translation_->pa = pa;
     translation_->context = context;
+    translation_->words.reserve(block_.size());
+    size_t exits = 2; // Of a last instruction that branches, and of one that does not.
+    for (const Instruction& instruction : block_) {
+        translation_->words.push_back(instruction.insn.word);
+        exits += instruction.facts.flow == Flow::Conditional;
+    }
+    translation_->exits.reserve(exits);
     translation_->instructions = static_cast<uint16_t>(block_.size());
 }
 
@@ -160,6 +166,9 @@ std::unique_ptr<Translation> BlockTranslator::translate(arm64::GuestPa pa, uint8
     group_ = {};
     stack_aligned_ = false;
     cold_.clear();
+    labels_.clear();
+    accesses_.clear();
+    group_ends_.clear();
     cold_owners_.clear();
     v_.forget();
 
@@ -197,10 +206,11 @@ std::unique_ptr<Translation> BlockTranslator::translate(arm64::GuestPa pa, uint8
     for (size_t i = 0; i < cold_.size(); i++) {
         const unsigned owner = recording_layout_ ? cold_owners_[i] : 0;
         note_layout(owner, true);
-        cold_[i]();
+        cold_.emit(i);
         own_cold(owner);
     }
     translation_->size = static_cast<uint32_t>(a_.getCurr() - begin);
+    translation_->accesses.assign(accesses_.begin(), accesses_.end());
     if (const int error = Xbyak::GetError(); error != 0) {
         // An emitter asked for an instruction that does not exist: our own mistake, never the guest's.
         fmt::print(stderr, "beeline: cannot encode the host code for the block at physical {:#x}: {}\n", pa.value,
@@ -331,13 +341,12 @@ void BlockTranslator::check_stack_alignment(const Insn& insn) {
         a_.test(Xbyak::Reg8(e_.home(arm64::kStackPointer).getIdx(), true), 15);
     else
         a_.test(e_.slot(arm64::kStackPointer, 8), 15);
-    auto* misaligned = new Xbyak::Label;
+    host::Label* const misaligned = new_label();
     a_.jnz(*misaligned, Xbyak::CodeGenerator::T_NEAR);
     const int64_t offset = insn.page_offset;
     const unsigned counted = counted_, index = index_;
-    cold_.push_back([this, misaligned, offset, counted, index] {
+    cold_.add([this, misaligned, offset, counted, index] {
         a_.L(*misaligned);
-        delete misaligned;
         counted_ = counted;
         if (index != 0) flush_count(index - 1);
         leave_at(offset, kInterpret);
@@ -380,7 +389,7 @@ void BlockTranslator::store_live_flags(bool live) {
 
 /// A patchable jump; its stub comes behind the block.
 void BlockTranslator::emit_jump_to_exit(Exit& exit) {
-    auto* stub = new Xbyak::Label;
+    host::Label* const stub = new_label();
     if (PageLink* const link = exit.page_link; link != nullptr && e_.techniques.has(Technique::CrossPageLinking)) {
         e_.move_immediate(rcx, reinterpret_cast<uint64_t>(link));
         a_.mov(rax, e_.state(&cpu_.page_va));
@@ -394,11 +403,10 @@ void BlockTranslator::emit_jump_to_exit(Exit& exit) {
     }
     a_.jmp(*stub, Xbyak::CodeGenerator::T_NEAR);
     exit.displacement = const_cast<uint8_t*>(a_.getCurr()) - 4;
-    cold_.push_back([this, stub, &exit] {
+    cold_.add([this, stub, &exit] {
         a_.align(4);
         exit.stub = a_.getCurr();
         a_.L(*stub);
-        delete stub;
         e_.move_immediate(rax, reinterpret_cast<uint64_t>(&exit));
         a_.jmp(runtime_.leave, Xbyak::CodeGenerator::T_NEAR);
     });
@@ -413,12 +421,11 @@ void BlockTranslator::emit_direct_exit(int64_t offset, bool poll) {
         return;
     }
     a_.cmp(e_.state(&cpu_.poll, 32), 0);
-    auto* polled = new Xbyak::Label;
+    host::Label* const polled = new_label();
     a_.jne(*polled, Xbyak::CodeGenerator::T_NEAR);
     emit_jump_to_exit(exit);
-    cold_.push_back([this, polled, offset] {
+    cold_.add([this, polled, offset] {
         a_.L(*polled);
-        delete polled;
         leave_at(offset, kPolled);
     });
 }
@@ -452,37 +459,16 @@ void BlockTranslator::emit_indirect_exit() {
 void BlockTranslator::emit_conditional_exit(uint8_t condition, int64_t offset, bool live, bool backward) {
     const bool near = offset >= 0 && offset < static_cast<int64_t>(kPageSize);
     const bool store = live && e_.place() != FlagPlace::Memory;
-    const auto jcc = [this](uint8_t code, Xbyak::Label& label) {
-        switch (code) {
-        case 0: a_.jo(label, Xbyak::CodeGenerator::T_NEAR); break;
-        case 1: a_.jno(label, Xbyak::CodeGenerator::T_NEAR); break;
-        case 2: a_.jb(label, Xbyak::CodeGenerator::T_NEAR); break;
-        case 3: a_.jae(label, Xbyak::CodeGenerator::T_NEAR); break;
-        case 4: a_.je(label, Xbyak::CodeGenerator::T_NEAR); break;
-        case 5: a_.jne(label, Xbyak::CodeGenerator::T_NEAR); break;
-        case 6: a_.jbe(label, Xbyak::CodeGenerator::T_NEAR); break;
-        case 7: a_.ja(label, Xbyak::CodeGenerator::T_NEAR); break;
-        case 8: a_.js(label, Xbyak::CodeGenerator::T_NEAR); break;
-        case 9: a_.jns(label, Xbyak::CodeGenerator::T_NEAR); break;
-        case 10: a_.jp(label, Xbyak::CodeGenerator::T_NEAR); break;
-        case 11: a_.jnp(label, Xbyak::CodeGenerator::T_NEAR); break;
-        case 12: a_.jl(label, Xbyak::CodeGenerator::T_NEAR); break;
-        case 13: a_.jge(label, Xbyak::CodeGenerator::T_NEAR); break;
-        case 14: a_.jle(label, Xbyak::CodeGenerator::T_NEAR); break;
-        default: a_.jg(label, Xbyak::CodeGenerator::T_NEAR); break;
-        }
-    };
     Exit& exit = new_exit(offset);
-    auto* label = new Xbyak::Label;
+    host::Label* const label = new_label();
     if (near && !store && !backward) {
         // The jcc itself is patched.
-        jcc(condition, *label);
+        a_.jcc(condition, *label, host::Assembler::T_NEAR);
         exit.displacement = const_cast<uint8_t*>(a_.getCurr()) - 4;
-        cold_.push_back([this, label, &exit] {
+        cold_.add([this, label, &exit] {
             a_.align(4);
             exit.stub = a_.getCurr();
             a_.L(*label);
-            delete label;
             e_.move_immediate(rax, reinterpret_cast<uint64_t>(&exit));
             a_.jmp(runtime_.leave, Xbyak::CodeGenerator::T_NEAR);
         });
@@ -491,36 +477,32 @@ void BlockTranslator::emit_conditional_exit(uint8_t condition, int64_t offset, b
     const FlagPlace place = e_.place();
     if (near && backward && !store) {
         // A loop: its test of the poll word is fused with the link.
-        jcc(condition ^ 1u, *label);
+        a_.jcc(condition ^ 1u, *label, host::Assembler::T_NEAR);
         a_.cmp(e_.state(&cpu_.poll, 32), 0);
-        auto* out = new Xbyak::Label;
-        jcc(4, *out);
+        host::Label* const out = new_label();
+        a_.je(*out, host::Assembler::T_NEAR);
         exit.displacement = const_cast<uint8_t*>(a_.getCurr()) - 4;
         leave_at(offset, kPolled);
         a_.L(*label);
-        delete label;
-        cold_.push_back([this, out, &exit] {
+        cold_.add([this, out, &exit] {
             a_.align(4);
             exit.stub = a_.getCurr();
             a_.L(*out);
-            delete out;
             e_.move_immediate(rax, reinterpret_cast<uint64_t>(&exit));
             a_.jmp(runtime_.leave, Xbyak::CodeGenerator::T_NEAR);
         });
         return;
     }
-    jcc(condition, *label);
-    cold_.push_back([this, label, &exit, place, store, backward, offset] {
+    a_.jcc(condition, *label, host::Assembler::T_NEAR);
+    cold_.add([this, label, &exit, place, store, backward, offset] {
         a_.L(*label);
-        delete label;
         if (store) e_.store_flags(place);
         if (backward) {
             a_.cmp(e_.state(&cpu_.poll, 32), 0);
-            auto* polled = new Xbyak::Label;
+            host::Label* const polled = new_label();
             a_.jne(*polled, Xbyak::CodeGenerator::T_NEAR);
-            cold_.push_back([this, polled, offset] {
+            cold_.add([this, polled, offset] {
                 a_.L(*polled);
-                delete polled;
                 leave_at(offset, kPolled);
             });
         }

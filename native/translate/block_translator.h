@@ -1,6 +1,7 @@
 // Translates one block: a pass that decodes, a backward pass over the flags, a forward pass that emits.
 #pragma once
 
+#include "translate/cold_code.h"
 #include "translate/counters.h"
 #include "translate/emitter.h"
 #include "translate/instruction_facts.h"
@@ -9,7 +10,6 @@
 #include "translate/translation.h"
 #include "translate/vector_registers.h"
 
-#include <deque>
 #include <functional>
 #include <memory>
 #include <unordered_set>
@@ -66,7 +66,7 @@ public:
         bool store_exchanges = false;      ///< A store with sequential consistency.
         std::function<void()> stage_data;  ///< Stores: loads the data into rdx (second of a pair: transfer[1]).
         std::function<void()> finish_load; ///< Loads: puts rax (and rdx) where the results belong.
-        Xbyak::Label* after = nullptr;     ///< FP/SIMD registers: behind the whole instruction.
+        host::Label* after = nullptr;      ///< FP/SIMD registers: behind the whole instruction.
         /// What the host's vector registers hold at `after`; empty: what they hold at the check.
         std::shared_ptr<VectorRegisters::Contents> vectors_after;
 
@@ -75,7 +75,7 @@ public:
     /// Until the first access to the location the code behind the check must leave `target.base` and all guest
     /// registers alone: when the host refuses that access (see GuardedAccess), it is the miss path that goes on.
     void emit_check(Access access);
-    void emit_table_probe(const Target& target, int size, bool write, const Xbyak::Label& miss);
+    void emit_table_probe(const Target& target, int size, bool write, host::Label& miss);
     /// Who hears of sites that miss; set before the first translation.
     void set_miss_listener(MissListener* listener) { miss_listener_ = listener; }
     /// The access at this physical address is to look into the TLB without a site of its own.
@@ -108,8 +108,7 @@ public:
     Group find_group(unsigned first) const;
     void emit_group_check(const Group& group);
 
-    void emit_slow_path(const Access& access, Xbyak::Label* miss, Xbyak::Label* slow, Xbyak::Label* back,
-                        FlagPlace restored);
+    void emit_slow_path(Access access, host::Label* miss, host::Label* slow, host::Label* back, FlagPlace restored);
     /// The address of a load or store with base and, perhaps, index register.
     Target address_of(const arm64::Insn& insn, int64_t displacement);
     Target address_of_register_offset(const arm64::Insn& insn);
@@ -153,6 +152,8 @@ private:
     void emit_jump_to_exit(Exit& exit);
     void emit_indirect_exit();
     Exit& new_exit(int64_t offset);
+    /// Good until the block is complete.
+    host::Label* new_label() { return &labels_.take(); }
     void emit_conditional_exit(uint8_t condition, int64_t offset, bool live, bool backward);
     void store_live_flags(bool live);
     void leave_at(int64_t offset, uint64_t code);
@@ -178,14 +179,17 @@ private:
     Group group_;
     /// Where the straight path goes on behind a group, and where it has the flags there.
     struct GroupEnd {
-        Xbyak::Label done;
+        host::Label done;
         FlagPlace place = FlagPlace::Memory;
         VectorRegisters::Contents vectors;
     };
-    GroupEnd* group_end_ = nullptr;          ///< Of the active group; its twin deletes it.
-    bool in_twin_ = false;                   ///< Emitting the ungrouped twin of a group.
-    std::deque<std::function<void()>> cold_; ///< Code behind the block; may grow while it runs.
-    std::vector<uint16_t> cold_owners_;      ///< Instruction of each; kept when the layout is.
+    Pool<GroupEnd> group_ends_;
+    GroupEnd* group_end_ = nullptr; ///< Of the active group.
+    bool in_twin_ = false;          ///< Emitting the ungrouped twin of a group.
+    ColdCode cold_;                 ///< Code behind the block.
+    Pool<host::Label> labels_;
+    std::vector<GuardedAccess> accesses_;
+    std::vector<uint16_t> cold_owners_; ///< Instruction of each; kept when the layout is.
     bool recording_layout_ = false;
     bool counting_executions_ = false;
 };

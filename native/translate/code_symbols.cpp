@@ -166,8 +166,9 @@ std::vector<SymbolRange> block_symbols(const Translation& translation) {
         add(&exit, sizeof exit, fmt::format("exit({})", name));
         if (exit.page_link != nullptr) add(exit.page_link, sizeof *exit.page_link, fmt::format("page_link({})", name));
     }
-    for (size_t i = 0; i < translation.miss_counters.size(); i++)
-        add(&translation.miss_counters[i], sizeof translation.miss_counters[i], fmt::format("misses({})", i));
+    size_t n = 0;
+    for (const MissCounter& counter : translation.miss_counters)
+        add(&counter, sizeof counter, fmt::format("misses({})", n++));
     for (size_t i = 0; i < translation.helper_chains.size(); i++)
         add(translation.helper_chains[i].get(), sizeof(arm64::Insn), fmt::format("handlers({})", i));
     return symbols;

@@ -103,8 +103,8 @@ void BlockTranslator::emit_group_check(const Group& group) {
 
     const int span = group.high - group.low;
     const Reg64 base = e_.read(group.base, rdx);
-    auto* miss = new Xbyak::Label;
-    auto* back = new Xbyak::Label;
+    host::Label* const miss = new_label();
+    host::Label* const back = new_label();
     if (group_.has_site) {
         a_.putSeg(gs);
         a_.mov(rax, in_tlb(group_.site + static_cast<int>(offsetof(SiteEntry, negative_page))));
@@ -117,19 +117,19 @@ void BlockTranslator::emit_group_check(const Group& group) {
         a_.mov(e_.state(&translated_state(cpu_).group_addend), rcx);
     }
 
-    group_end_ = new GroupEnd;
+    group_end_ = &group_ends_.take();
     const FlagPlace place = e_.place();
     const bool aligned = stack_aligned_;
     const unsigned counted = counted_;
     MissCounter* const counter = group_.has_site ? new_miss_counter() : nullptr;
-    cold_.push_back([this, counter, vectors = v_.contents(), group = group_, base, span, miss, back, end = group_end_,
-                     place, aligned, counted] {
+    cold_.add([this, counter, vectors = v_.contents(), group = group_, base, span, miss, back, end = group_end_, place,
+               aligned, counted] {
         a_.L(*miss);
-        Xbyak::Label twin;
+        host::Label twin;
         if (counter != nullptr) {
             e_.move_immediate(rcx, reinterpret_cast<uint64_t>(counter));
             a_.dec(dword[rcx]);
-            Xbyak::Label few;
+            host::Label few;
             a_.jnz(few);
             a_.call(runtime_.note_misses);
             v_.restore(vectors);
@@ -143,7 +143,7 @@ void BlockTranslator::emit_group_check(const Group& group) {
             a_.cmp(eax, 4096 - span);
             a_.jbe(*back, Xbyak::CodeGenerator::T_NEAR);
             // The first access of the group is the one that is refused: nothing has been done yet.
-            guard_accesses(back->getAddress(), end->done.getAddress());
+            guard_accesses(back->address(), end->done.address());
         }
         a_.L(twin);
         e_.set_place(place);
@@ -167,9 +167,6 @@ void BlockTranslator::emit_group_check(const Group& group) {
             }
         }
         a_.jmp(end->done, Xbyak::CodeGenerator::T_NEAR);
-        delete miss;
-        delete back;
-        delete end;
     });
 }
 

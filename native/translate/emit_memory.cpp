@@ -80,7 +80,7 @@ MissCounter* BlockTranslator::new_miss_counter() {
 }
 
 /// Leaves the addend in rcx, or goes to `miss` with the flags changed. Changes rax.
-void BlockTranslator::emit_table_probe(const Target& target, int size, bool write, const Xbyak::Label& miss) {
+void BlockTranslator::emit_table_probe(const Target& target, int size, bool write, host::Label& miss) {
     const int page = static_cast<int>(write ? offsetof(TlbEntry, write_page) : offsetof(TlbEntry, read_page));
     // The index is on the way from the address to the data: as few steps as can be.
     constexpr unsigned kShift = arm64::kPageBits - Tlb::kEntryBits;
@@ -106,9 +106,9 @@ void BlockTranslator::emit_table_probe(const Target& target, int size, bool writ
 void BlockTranslator::emit_check(Access access) {
     const int size = static_cast<int>(access.bytes());
     const Target target = access.target;
-    auto* miss = new Xbyak::Label;
-    auto* slow = new Xbyak::Label;
-    auto* back = new Xbyak::Label;
+    host::Label* const miss = new_label();
+    host::Label* const slow = new_label();
+    host::Label* const back = new_label();
     FlagPlace restored = FlagPlace::Memory;
 
     if (group_.active && !in_twin_ && !access.unprivileged && !access.aligned &&
@@ -120,10 +120,6 @@ void BlockTranslator::emit_check(Access access) {
         } else {
             a_.mov(rcx, e_.state(&translated_state(cpu_).group_addend));
         }
-        delete miss;
-        delete slow;
-        delete back;
-        cold_.push_back([after = access.after] { delete after; });
         return;
     }
     if (access.aligned && size > 1) {
@@ -156,7 +152,7 @@ void BlockTranslator::emit_check(Access access) {
             if (total_log2 != 0) a_.rorx(rax, rax, static_cast<uint8_t>(total_log2));
             a_.mov(ecx, 12 - total_log2);
             a_.shrx(rcx, rax, rcx);
-            Xbyak::Label hit;
+            host::Label hit;
             a_.jrcxz(hit);
             a_.jmp(*miss, Xbyak::CodeGenerator::T_NEAR);
             a_.L(hit);
@@ -174,15 +170,15 @@ void BlockTranslator::emit_check(Access access) {
         }
         a_.L(*back);
     }
-    emit_slow_path(access, miss, slow, back, restored);
+    emit_slow_path(std::move(access), miss, slow, back, restored);
 }
 
 void BlockTranslator::guard_accesses(const uint8_t* begin, const uint8_t* end) {
     const auto offset = [this](const uint8_t* p) { return static_cast<uint32_t>(p - translation_->writable); };
-    translation_->accesses.push_back({offset(begin), offset(end), offset(a_.getCurr())});
+    accesses_.push_back({offset(begin), offset(end), offset(a_.getCurr())});
 }
 
-void BlockTranslator::emit_slow_path(const Access& access, Xbyak::Label* miss, Xbyak::Label* slow, Xbyak::Label* back,
+void BlockTranslator::emit_slow_path(Access access, host::Label* miss, host::Label* slow, host::Label* back,
                                      FlagPlace restored) {
     const unsigned probe_size = probe_index(access.bytes());
     const Insn& insn = block_[index_].insn;
@@ -200,19 +196,17 @@ void BlockTranslator::emit_slow_path(const Access& access, Xbyak::Label* miss, X
     const bool needs_probe = access.unprivileged || uses_site();
     Insn* const chain = access.vectors != 0 ? helper_chain(index_, 1) : nullptr;
     const Address retired = e_.state(&translated_state(cpu_).counts[index_ + 1 - counted_], 128);
-    const auto vectors =
-        access.vectors_after ? access.vectors_after : std::make_shared<VectorRegisters::Contents>(v_.contents());
     MissCounter* const counter = !access.unprivileged && needs_probe ? new_miss_counter() : nullptr;
-    const auto vectors_before = std::make_shared<VectorRegisters::Contents>(v_.contents());
-    auto* many = new Xbyak::Label;
-    auto* counted = new Xbyak::Label;
-    cold_.push_back([=, this] {
+    const VectorRegisters::Contents vectors_before = v_.contents();
+    host::Label* const many = new_label();
+    host::Label* const counted = new_label();
+    cold_.add([=, this, access = std::move(access)] {
         const auto restore = [&] {
             if (restored == FlagPlace::Memory) return;
             e_.load_flags();
             if (restored == FlagPlace::Add) a_.cmc();
         };
-        guard_accesses(back->getAddress(), access.after->getAddress());
+        guard_accesses(back->address(), access.after->address());
         a_.L(*miss);
         if (restored != FlagPlace::Memory) e_.store_flags(restored);
         if (counter != nullptr) {
@@ -228,7 +222,7 @@ void BlockTranslator::emit_slow_path(const Access& access, Xbyak::Label* miss, X
             if (restored == FlagPlace::Memory) {
                 a_.jz(*back, Xbyak::CodeGenerator::T_NEAR);
             } else {
-                Xbyak::Label failed;
+                host::Label failed;
                 a_.jnz(failed);
                 restore();
                 a_.jmp(*back, Xbyak::CodeGenerator::T_NEAR);
@@ -249,21 +243,15 @@ void BlockTranslator::emit_slow_path(const Access& access, Xbyak::Label* miss, X
             a_.call(access.write ? runtime_.slow_store : runtime_.slow_load);
             if (!access.write) access.finish_load();
         }
-        v_.restore(*vectors);
+        v_.restore(access.vectors_after ? *access.vectors_after : vectors_before);
         restore();
         a_.jmp(*access.after, Xbyak::CodeGenerator::T_NEAR);
         if (counter != nullptr) {
             a_.L(*many);
             a_.call(runtime_.note_misses);
-            v_.restore(*vectors_before);
+            v_.restore(vectors_before);
             a_.jmp(*counted, Xbyak::CodeGenerator::T_NEAR);
         }
-        delete many;
-        delete counted;
-        delete miss;
-        delete slow;
-        delete back;
-        delete access.after;
     });
 }
 
@@ -285,7 +273,7 @@ bool BlockTranslator::emit_memory(const Instruction& instruction) {
         target = address_of(insn, t.index == Index::Post || t.ordered ? 0 : static_cast<int64_t>(insn.imm));
     }
 
-    auto* after = new Xbyak::Label;
+    host::Label* const after = new_label();
     Access access{.target = target,
                   .size_log2 = t.size_log2,
                   .pair = t.pair,

@@ -151,7 +151,7 @@ namespace {
 
 /// rax = rn / rm; where asked for, rdx = rn - rax * rm. Flags. Neither register is 31.
 void divide(Emitter& e, unsigned rn, unsigned rm, bool is_signed, bool wide, bool remainder) {
-    Xbyak::Label done, special, narrow;
+    host::Label done, special, narrow;
     const Reg64 divisor = e.read(rm, rcx);
     const Reg32e quotient = sized(rax, wide), rest = sized(rdx, wide), by = sized(divisor, wide);
     const auto test_halves = [&] {

@@ -31,12 +31,6 @@ constexpr std::array<SetByte, 16> kSets{&Generator::seto, &Generator::setno, &Ge
                                         &Generator::sets, &Generator::setns, &Generator::setp,  &Generator::setnp,
                                         &Generator::setl, &Generator::setge, &Generator::setle, &Generator::setg};
 
-using Jump = void (Generator::*)(const Xbyak::Label&, Generator::LabelType);
-constexpr std::array<Jump, 16> kJumps{&Generator::jo, &Generator::jno, &Generator::jb,  &Generator::jae,
-                                      &Generator::je, &Generator::jne, &Generator::jbe, &Generator::ja,
-                                      &Generator::js, &Generator::jns, &Generator::jp,  &Generator::jnp,
-                                      &Generator::jl, &Generator::jge, &Generator::jle, &Generator::jg};
-
 /// to = from where the x86 condition holds; `from` is not 31.
 void move_if(Emitter& e, uint8_t code, const Reg64& to, unsigned from, bool wide) {
     (e.a.*kMoves[code])(sized(to, wide), e.operand(from, wide));
@@ -290,8 +284,8 @@ void emit_conditional_compare(Emitter& e, const Insn& insn, ConditionalCompare k
             return;
         }
     }
-    Xbyak::Label holds, done;
-    (e.a.*kJumps[code])(holds, Generator::T_AUTO);
+    host::Label holds, done;
+    e.a.jcc(code, holds);
     emit_constant_flags(e, nzcv, form);
     e.a.jmp(done);
     e.a.L(holds);

@@ -29,7 +29,7 @@ bool BlockTranslator::emit_vector_memory(const Instruction& instruction) {
         target = address_of(insn, t.index == Index::Post ? 0 : static_cast<int64_t>(insn.imm));
     }
 
-    auto* after = new Xbyak::Label;
+    host::Label* const after = new_label();
     const auto vectors_after = std::make_shared<VectorRegisters::Contents>();
     emit_check({.target = target,
                 .size_log2 = t.size_log2,

@@ -203,7 +203,7 @@ static_assert(arm64::Tlb::kSiteGroup * sizeof(arm64::SiteEntry) == 256 &&
 const uint8_t* generate_probe(Generator& g, unsigned size, bool write, bool unprivileged) {
     host::Assembler& a = g.a_;
     const uint8_t* const start = g.here();
-    Xbyak::Label miss;
+    host::Label miss;
     a.push(rdx);
     a.push(rsi);
     if (!unprivileged) a.inc(g.e_.state(&g.state_.site_misses));
@@ -304,7 +304,7 @@ Runtime generate_runtime(Emitter& emitter, const uint8_t* executable_base, const
         runtime.probe_write_unprivileged[i] = generate_probe(g, kProbeSizes[i], true, true);
     }
 
-    Xbyak::Label fault;
+    host::Label fault;
     const auto slow_access = [&](const void* function, bool load) {
         const uint8_t* const start = g.here();
         g.store_homes(false, true);
@@ -369,7 +369,7 @@ Runtime generate_runtime(Emitter& emitter, const uint8_t* executable_base, const
     a.ret();
 
     runtime.interpret_full = g.here();
-    Xbyak::Label left;
+    host::Label left;
     g.store_homes(true, true);
     g.store_count();
     g.collect_exceptions();

@@ -5,7 +5,7 @@
 #include "arm64/types.h"
 
 #include <cstdint>
-#include <deque>
+#include <list>
 #include <memory>
 #include <vector>
 
@@ -75,10 +75,8 @@ struct CodeRange {
 struct Translation {
     arm64::GuestPa pa{};
     uint8_t context = 0;
-    uint16_t instructions = 0; ///< Guest instructions.
-    uint64_t lines = 0;        ///< Bit n: uses bytes of 64-byte line n of its page.
-    uint64_t generation = 0;   ///< Of all code, when translated or last checked.
-    uint32_t checksum_words = 0;
+    uint16_t instructions = 0;     ///< Guest instructions.
+    uint64_t lines = 0;            ///< Bit n: uses bytes of 64-byte line n of its page.
     uint8_t* writable = nullptr;   ///< Code, in the writable mapping.
     const uint8_t* code = nullptr; ///< The same, executable.
     uint32_t size = 0;             ///< Bytes of host code.
@@ -88,10 +86,10 @@ struct Translation {
     mutable uint32_t checks = 0; ///< Times that a Verifier has looked at the block.
     bool discarded = false;      ///< Out of use; its code may still be executing.
     Exit* incoming = nullptr;
-    std::deque<Exit> exits;
+    std::vector<Exit> exits; ///< Never more than were reserved: others point to them.
     std::vector<GuardedAccess> accesses;
-    std::deque<PageLink> page_links;
-    std::deque<MissCounter> miss_counters;
+    std::list<PageLink> page_links;
+    std::list<MissCounter> miss_counters;
     std::vector<uint32_t> indirect_slots; ///< Of the table of indirect branches that have held it.
     /// Chains of instructions that the interpreter's handlers execute.
     std::vector<std::unique_ptr<arm64::Insn[]>> helper_chains;
