@@ -58,9 +58,13 @@ public:
     using CodeGenerator::jbe;
     using CodeGenerator::je;
     using CodeGenerator::jne;
+    using CodeGenerator::jno;
     using CodeGenerator::jnp;
+    using CodeGenerator::jns;
     using CodeGenerator::jnz;
+    using CodeGenerator::jo;
     using CodeGenerator::jp;
+    using CodeGenerator::js;
     using CodeGenerator::jz;
     void jb(Label& label, LabelType type = T_AUTO) { jcc(2, label, type); }
     void jae(Label& label, LabelType type = T_AUTO) { jcc(3, label, type); }
@@ -70,6 +74,10 @@ public:
     void jnz(Label& label, LabelType type = T_AUTO) { jcc(5, label, type); }
     void jbe(Label& label, LabelType type = T_AUTO) { jcc(6, label, type); }
     void ja(Label& label, LabelType type = T_AUTO) { jcc(7, label, type); }
+    void jo(Label& label, LabelType type = T_AUTO) { jcc(0, label, type); }
+    void jno(Label& label, LabelType type = T_AUTO) { jcc(1, label, type); }
+    void js(Label& label, LabelType type = T_AUTO) { jcc(8, label, type); }
+    void jns(Label& label, LabelType type = T_AUTO) { jcc(9, label, type); }
     void jp(Label& label, LabelType type = T_AUTO) { jcc(10, label, type); }
     void jnp(Label& label, LabelType type = T_AUTO) { jcc(11, label, type); }
 

@@ -262,15 +262,15 @@ bool BlockTranslator::emit_vector(const Insn& insn) {
     return true;
 }
 
-void BlockTranslator::emit_fix_up(std::shared_ptr<Xbyak::Label> fix_up) {
-    auto after = std::make_shared<Xbyak::Label>();
+void BlockTranslator::emit_fix_up(std::shared_ptr<host::Label> fix_up) {
+    auto after = std::make_shared<host::Label>();
     a_.L(*after);
     const Insn& insn = block_[index_].insn;
     const bool general = block_[index_].facts.helper == Helper::Full;
     Insn* const chain = helper_chain(index_, 1);
     const unsigned rd = insn.rd;
     const std::optional<Xmm> result = !general && v_.holds(rd) ? std::optional(v_.use(rd)) : std::nullopt;
-    cold_.push_back([=, this] {
+    cold_.add([=, this] {
         a_.L(*fix_up);
         e_.move_immediate(rax, reinterpret_cast<uint64_t>(chain));
         a_.call(general ? runtime_.fix_up_full : runtime_.fix_up_light);

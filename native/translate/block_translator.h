@@ -118,7 +118,7 @@ public:
     /// FP/SIMD data processing.
     bool emit_vector(const arm64::Insn& insn);
     /// The instruction under way ends here; the code at `fix_up` does it over and goes on here.
-    void emit_fix_up(std::shared_ptr<Xbyak::Label> fix_up);
+    void emit_fix_up(std::shared_ptr<host::Label> fix_up);
     bool emit_memory(const Instruction& instruction);
     bool emit_control(const Instruction& instruction, unsigned index);
     bool emit_system(const Instruction& instruction);

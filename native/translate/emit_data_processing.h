@@ -115,7 +115,6 @@ void emit_and_constant(Emitter& e, unsigned rd, unsigned rn, uint64_t value, boo
 uint8_t emit_condition(Emitter& e, unsigned condition);
 /// `to` = `from` where the x86 condition holds.
 void emit_move_if(Emitter& e, uint8_t code, const Reg64& to, const Reg64& from);
-void emit_jump_if(Emitter& e, uint8_t code, const Xbyak::Label& label);
 /// EFLAGS.CF from the guest's C, without regard to place(); returns what CF then means. May change rax.
 FlagPlace emit_carry(Emitter& e);
 

@@ -98,7 +98,7 @@ void from_integer(VectorEmitter& w, Precision precision, bool is_signed, bool wi
         w.a.mov(eax, from.cvt32());
         convert(rax);
     } else {
-        Xbyak::Label large, done;
+        host::Label large, done;
         w.a.test(from, from);
         w.a.js(large);
         convert(from);

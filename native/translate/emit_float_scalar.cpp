@@ -142,8 +142,8 @@ template <bool signalling> bool conditional_compare(VectorEmitter& w, const Insn
         return true;
     }
     const uint8_t code = emit_condition(w.e, condition);
-    Xbyak::Label holds, done;
-    emit_jump_if(w.e, code, holds);
+    host::Label holds, done;
+    w.a.jcc(code, holds);
     w.a.mov(w.e.state(&translated_state(w.e.cpu).host_flags, 32), host_flags(static_cast<uint32_t>(insn.imm)));
     w.a.jmp(done);
     w.a.L(holds);

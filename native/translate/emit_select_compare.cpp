@@ -104,10 +104,6 @@ uint8_t emit_condition(Emitter& e, unsigned condition) {
 
 void emit_move_if(Emitter& e, uint8_t code, const Reg64& to, const Reg64& from) { (e.a.*kMoves[code])(to, from); }
 
-void emit_jump_if(Emitter& e, uint8_t code, const Xbyak::Label& label) {
-    (e.a.*kJumps[code])(label, Generator::T_AUTO);
-}
-
 void emit_select(Emitter& e, const Insn& insn, Select kind) {
     const bool wide = is_wide(insn);
     const unsigned rd = insn.rd, rn = insn.rn, rm = insn.rm, condition = insn.aux[0];

@@ -49,9 +49,7 @@ bool BlockTranslator::emit_system(const Instruction& instruction) {
         a_.or_(dword[rsp], 0);
         return true;
     }
-    case Op::CLREX:
-        a_.mov(e_.state(&cpu_.state.exclusive.size, 8), 0);
-        return true;
+    case Op::CLREX: a_.mov(e_.state(&cpu_.state.exclusive.size, 8), 0); return true;
     case Op::MSR_daifset:
         if (el0) return false;
         // PSTATE.D matters to debugging, which translated code knows nothing of: the handler looks after it.

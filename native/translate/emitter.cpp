@@ -132,7 +132,7 @@ uint8_t Emitter::use_float_condition(unsigned condition) {
     static constexpr uint8_t kCodes[7] = {kE, kAe, kB, kP, kA, kAe, kA};
     const unsigned kind = condition >> 1;
     if (kind != 3 && kind < 5 && place_ == FlagPlace::Float) {
-        Xbyak::Label ordered;
+        host::Label ordered;
         a.jnp(ordered);
         a.mov(eax, 3);
         a.cmp(al, 0);

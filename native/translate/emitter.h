@@ -33,10 +33,10 @@ using Xbyak::Reg64;
 
 /// Where the guest's flags are, and what EFLAGS.CF means when they are there.
 enum class FlagPlace : uint8_t {
-    Memory,   ///< In HostFlags, subtract form.
-    Subtract, ///< In EFLAGS; CF is the inverse of C, as after sub and cmp.
-    Add,      ///< In EFLAGS; CF equals C, as after add, and after test and and (C = V = 0).
-    Float,    ///< In EFLAGS as ucomisd leaves them: less CF, equal ZF, greater none, unordered CF, ZF and PF.
+    Memory,       ///< In HostFlags, subtract form.
+    Subtract,     ///< In EFLAGS; CF is the inverse of C, as after sub and cmp.
+    Add,          ///< In EFLAGS; CF equals C, as after add, and after test and and (C = V = 0).
+    Float,        ///< In EFLAGS as ucomisd leaves them: less CF, equal ZF, greater none, unordered CF, ZF and PF.
     FloatSettled, ///< The same, but unordered is PF alone, so that ZF is Z, and CF is N and the inverse of C.
 };
 

@@ -9,7 +9,7 @@ namespace {
 
 /// Fix-up if rcx is not zero; leaves EFLAGS alone.
 void check_rcx(VectorEmitter& w) {
-    Xbyak::Label fine;
+    host::Label fine;
     w.a.jrcxz(fine);
     w.a.jmp(w.fix_up(), Generator::T_NEAR);
     w.a.L(fine);

@@ -391,7 +391,8 @@ Runtime generate_runtime(Emitter& emitter, const uint8_t* executable_base, const
     a.mov(eax, kContinue);
     g.pop_and_return();
 
-    // With the guest's MXCSR: what the handlers let the host compute raises nothing that the instruction does not raise.
+    // With the guest's MXCSR: what the handlers let the host compute raises nothing that the instruction does not
+    // raise.
     runtime.interpret_light = g.here();
     g.store_homes(false, true);
     a.mov(rsi, rax);

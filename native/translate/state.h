@@ -67,7 +67,7 @@ struct alignas(64) TranslatedState {
     uint64_t host_flags;
     uint64_t host_stack; ///< rsp on entry to translated code; 0: not in translated code.
     IndirectEntry* indirect_table;
-    uint64_t group_addend; ///< Of the group under way (Group::has_site).
+    uint64_t group_addend;            ///< Of the group under way (Group::has_site).
     uint64_t site_misses;             ///< See DirectCounters.
     uint64_t switches[kSwitchCauses]; ///< By cause.
     struct alignas(16) Count {

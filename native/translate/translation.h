@@ -81,8 +81,8 @@ struct Translation {
     const uint8_t* code = nullptr; ///< The same, executable.
     uint32_t size = 0;             ///< Bytes of host code.
     unsigned segment = 0;
-    uint64_t pc = 0;         ///< Virtual address that it was translated for; it may be executed at others.
-    uint64_t executions = 0; ///< When BlockTranslator::set_counting_executions() asks for it.
+    uint64_t pc = 0;             ///< Virtual address that it was translated for; it may be executed at others.
+    uint64_t executions = 0;     ///< When BlockTranslator::set_counting_executions() asks for it.
     mutable uint32_t checks = 0; ///< Times that a Verifier has looked at the block.
     bool discarded = false;      ///< Out of use; its code may still be executing.
     Exit* incoming = nullptr;

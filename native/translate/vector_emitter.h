@@ -26,12 +26,12 @@ public:
 
     /// Where the interpreter's handler does the instruction over, from its operands in CpuState. Jump there before
     /// anything that the instruction changes has been written; what has been raised in MXCSR stays.
-    Xbyak::Label& fix_up() {
-        if (!fix_up_) fix_up_ = std::make_shared<Xbyak::Label>();
+    host::Label& fix_up() {
+        if (!fix_up_) fix_up_ = std::make_shared<host::Label>();
         return *fix_up_;
     }
     /// Null if nothing jumps there.
-    const std::shared_ptr<Xbyak::Label>& fix_up_label() const { return fix_up_; }
+    const std::shared_ptr<host::Label>& fix_up_label() const { return fix_up_; }
 
     Xmm use(unsigned guest) { return v.use(guest); }
     Xmm define(unsigned guest) { return v.define(guest); }
@@ -72,7 +72,7 @@ public:
     void narrow(const Xmm& x, unsigned size);
 
 private:
-    std::shared_ptr<Xbyak::Label> fix_up_;
+    std::shared_ptr<host::Label> fix_up_;
 };
 
 /// d = n op m; d may be n or m. One host instruction, but for copies.
