@@ -106,6 +106,8 @@ void add_runtime(std::vector<SymbolRange>& addresses, const Runtime& runtime, in
     add(runtime.note_misses, "note_misses");
     add(runtime.interpret_full, "interpret_full");
     add(runtime.interpret_light, "interpret_light");
+    add(runtime.fix_up_full, "fix_up_full");
+    add(runtime.fix_up_light, "fix_up_light");
 }
 
 /// The tables and functions of the program, or of the addon, that this is part of.
