@@ -4,6 +4,7 @@
 #include "arm64/features.h"
 #include "arm64/interpreter/dispatch.h"
 #include "arm64/vcpu.h"
+#include "translate/emit_data_processing.h"
 #include "translate/state.h"
 #include "translate/vector_emitter.h"
 
@@ -240,6 +241,10 @@ void BlockTranslator::emit_instruction(unsigned index) {
     if (insn.op < arm64::kOpCount) {
         if (emit_control(instruction, index)) return;
         if (instruction.facts.flow == Flow::Next) {
+            if (const unsigned last = emit_idiom(index); last != index) {
+                index_ = last;
+                return;
+            }
             if (emit_data_processing(e_, insn)) {
                 note_stack_change(insn);
                 return;
@@ -251,6 +256,27 @@ void BlockTranslator::emit_instruction(unsigned index) {
         }
     }
     index_ = emit_helper_run(index);
+}
+
+/// Emits instructions from `index` on as one, where the host has one for them; returns the last of them, or `index`.
+/// None of them touches the flags or SP.
+unsigned BlockTranslator::emit_idiom(unsigned index) {
+    const auto next = [this](unsigned at) {
+        return at + 1 < block_.size() && block_[at + 1].facts.flow == Flow::Next &&
+                       block_[at + 1].insn.op < arm64::kOpCount
+                   ? &block_[at + 1].insn
+                   : nullptr;
+    };
+    const Insn& first = block_[index].insn;
+    const Insn* second = next(index);
+    if (second == nullptr) return index;
+    if (uint64_t value; begins_constant(first, value)) {
+        unsigned last = index;
+        for (; second != nullptr && continues_constant(*second, first.rd, value); second = next(last)) last++;
+        if (last != index) e_.set_immediate(first.rd, value);
+        return last;
+    }
+    return emit_data_processing_pair(e_, first, *second) ? index + 1 : index;
 }
 
 bool BlockTranslator::emit_vector(const Insn& insn) {
@@ -551,7 +577,7 @@ bool BlockTranslator::emit_control(const Instruction& instruction, unsigned inde
             return true;
         }
         flush_count(index);
-        const uint8_t code = e_.use_condition(condition);
+        const uint8_t code = emit_condition(e_, condition);
         e_.set_needed(instruction.flags_live_after);
         const int64_t target = offset + branch_distance(insn);
         emit_conditional_exit(code, target, flags_live_at(target, kLookAheadBranches), branch_distance(insn) <= 0);

@@ -135,6 +135,7 @@ private:
     /// Code out of line that was put off since the last call belongs to instruction `index`.
     void own_cold(unsigned index);
     unsigned emit_helper_run(unsigned index);
+    unsigned emit_idiom(unsigned index);
     /// A chain of `count` instructions from `index` on for the interpreter's handlers; it ends with the translation.
     arm64::Insn* helper_chain(unsigned index, unsigned count);
     /// Host code in [begin, end), positions of the assembler, recovers from refused accesses here.
