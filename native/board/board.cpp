@@ -48,9 +48,10 @@ Board::Board(const BoardConfig& config, GuestMemory& memory, SerialPort& serial,
     for (unsigned index = 0; index < config.cpus; index++) {
         cpus_.push_back(std::make_unique<arm64::Vcpu>(config.cpu_model, index, *this));
         if (config.direct != nullptr) {
-            auto tier = translate::DirectTier::create(*cpus_.back(), *config.direct, [this](std::string detail) {
-                system_.internal_error(std::move(detail));
-            });
+            translate::DirectOptions options = *config.direct;
+            options.alone = config.cpus == 1;
+            auto tier = translate::DirectTier::create(
+                *cpus_.back(), options, [this](std::string detail) { system_.internal_error(std::move(detail)); });
             if (tier == nullptr)
                 missing_tier_ = true;
             else

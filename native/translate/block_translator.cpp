@@ -249,7 +249,9 @@ void BlockTranslator::emit_instruction(unsigned index) {
                 note_stack_change(insn);
                 return;
             }
-            if (emit_memory(instruction) || emit_vector_memory(instruction) || emit_vector(insn)) return;
+            if (emit_memory(instruction) || emit_atomic(instruction) || emit_vector_memory(instruction) ||
+                emit_vector(insn))
+                return;
             // What follows may call functions of the host.
             v_.forget();
             if (emit_system(instruction)) return;

@@ -59,7 +59,8 @@ public:
         Target target;
         unsigned size_log2 = 3;
         bool pair = false;
-        unsigned vectors = 0; ///< FP/SIMD registers, if it is theirs: the interpreter's handler is the slow path.
+        unsigned vectors = 0;    ///< FP/SIMD registers, if it is theirs.
+        bool by_handler = false; ///< The slow path is the interpreter's handler.
         bool write = false;
         bool aligned = false;
         bool unprivileged = false;
@@ -74,10 +75,13 @@ public:
     };
     /// Until the first access to the location the code behind the check must leave `target.base` and all guest
     /// registers alone: when the host refuses that access (see GuardedAccess), it is the miss path that goes on.
-    void emit_check(Access access);
+    /// Returns where the slow path begins, for those who find more reasons to take it; until the block is complete.
+    host::Label* emit_check(Access access);
     void emit_table_probe(const Target& target, int size, bool write, host::Label& miss);
     /// Who hears of sites that miss; set before the first translation.
     void set_miss_listener(MissListener* listener) { miss_listener_ = listener; }
+    /// No other CPU accesses the guest's memory.
+    void set_alone(bool alone) { alone_ = alone; }
     /// The access at this physical address is to look into the TLB without a site of its own.
     void give_up_site(uint64_t instruction) { missing_sites_.insert(instruction); }
     bool uses_site() const;
@@ -120,6 +124,7 @@ public:
     /// The instruction under way ends here; the code at `fix_up` does it over and goes on here.
     void emit_fix_up(std::shared_ptr<host::Label> fix_up);
     bool emit_memory(const Instruction& instruction);
+    bool emit_atomic(const Instruction& instruction);
     bool emit_control(const Instruction& instruction, unsigned index);
     bool emit_system(const Instruction& instruction);
 
@@ -166,6 +171,7 @@ private:
     Runtime runtime_;
 
     MissListener* miss_listener_ = nullptr;
+    bool alone_ = false;
     std::unordered_set<uint64_t> missing_sites_;
 
     // ---- of the block under way ----

@@ -72,6 +72,7 @@ DirectTier::DirectTier(arm64::Vcpu& cpu, const DirectOptions& options, std::uniq
     translator_.generate_runtime(cache_->executable(), cache_->writable());
     translated_state(cpu).indirect_table = indirect_.data();
     translator_.set_miss_listener(this);
+    translator_.set_alone(options_.alone);
     translator_.set_recording_layout(options_.keep_details);
     translator_.set_counting_executions(options_.keep_details);
     if (options_.perf_map != nullptr)

@@ -24,6 +24,8 @@ struct DirectOptions {
     uint32_t visits_before_translation = 64;
     /// Check every execution of a block against the interpreter (verifier.h). Blocks are then not linked.
     bool verify = false;
+    /// There is one CPU: atomic instructions need not lock the others out.
+    bool alone = false;
     /// With verify: how often a block is checked before it is trusted; 0: always.
     uint32_t checks_a_block = 0;
     /// Keep with each block what for_each_translation() is to tell of it: its layout, and how often it was executed.

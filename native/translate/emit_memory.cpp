@@ -103,7 +103,7 @@ void BlockTranslator::emit_table_probe(const Target& target, int size, bool writ
     a_.mov(rcx, ptr[rcx + static_cast<int>(offsetof(TlbEntry, addend))]);
 }
 
-void BlockTranslator::emit_check(Access access) {
+host::Label* BlockTranslator::emit_check(Access access) {
     const int size = static_cast<int>(access.bytes());
     const Target target = access.target;
     host::Label* const miss = new_label();
@@ -120,7 +120,7 @@ void BlockTranslator::emit_check(Access access) {
         } else {
             a_.mov(rcx, e_.state(&translated_state(cpu_).group_addend));
         }
-        return;
+        return slow;
     }
     if (access.aligned && size > 1) {
         e_.clobber_flags();
@@ -172,6 +172,7 @@ void BlockTranslator::emit_check(Access access) {
         a_.L(*back);
     }
     emit_slow_path(std::move(access), miss, slow, back, restored);
+    return slow;
 }
 
 void BlockTranslator::guard_accesses(const uint8_t* begin, const uint8_t* end) {
@@ -195,7 +196,7 @@ void BlockTranslator::emit_slow_path(Access access, host::Label* miss, host::Lab
             ? (access.write ? runtime_.probe_write_unprivileged : runtime_.probe_read_unprivileged)[probe_size]
             : (access.write ? runtime_.probe_write : runtime_.probe_read)[probe_size];
     const bool needs_probe = access.unprivileged || uses_site();
-    Insn* const chain = access.vectors != 0 ? helper_chain(index_, 1) : nullptr;
+    Insn* const chain = access.by_handler ? helper_chain(index_, 1) : nullptr;
     const Address retired = e_.state(&translated_state(cpu_).counts[index_ + 1 - counted_], 128);
     MissCounter* const counter = !access.unprivileged && needs_probe ? new_miss_counter() : nullptr;
     const VectorRegisters::Contents vectors_before = v_.contents();

@@ -34,6 +34,7 @@ bool BlockTranslator::emit_vector_memory(const Instruction& instruction) {
     emit_check({.target = target,
                 .size_log2 = t.size_log2,
                 .vectors = t.registers,
+                .by_handler = true,
                 .write = !t.load,
                 .after = after,
                 .vectors_after = vectors_after});
