@@ -10,94 +10,29 @@
 #include "../runtime/page_table.h"
 #include "../runtime/probe.h"
 #include "../runtime/psci.h"
+#include "../runtime/second_cpu.h"
 
 const char guest_name[] = "smp";
 
 enum { SPI_A = 100, RET = 0xd65f03c0 };
 
-static inline u64 load_acquire(const volatile u64* p) {
-    u64 value;
-    __asm__ volatile("ldar %0, [%1]" : "=r"(value) : "r"(p) : "memory");
-    return value;
-}
-
-static inline void store_release(volatile u64* p, u64 value) {
-    __asm__ volatile("stlr %0, [%1]" ::"r"(value), "r"(p) : "memory");
-}
-
-static void wait_until(const volatile u64* p, u64 value) {
-    while (load_acquire(p) != value) __asm__ volatile("yield");
-}
-
-// ---- The second CPU runs what the mailbox says ---------------------------------------------------------------------
-
-typedef void (*task)(void);
-static struct {
-    volatile u64 posted, done;
-    volatile task run;
-} mailbox;
-static volatile u64 online, entry_state[4];
-
-static void post(task run) {
-    mailbox.run = run;
-    store_release(&mailbox.posted, mailbox.posted + 1);
-}
-
-static void join(void) { wait_until(&mailbox.done, mailbox.posted); }
-
-static void second_cpu(struct cpu* cpu) {
-    gic_init_cpu();
-    store_release(&online, cpu->mpidr + 1);
-    for (u64 number = mailbox.posted + 1;; number++) {
-        wait_until(&mailbox.posted, number);
-        mailbox.run();
-        store_release(&mailbox.done, number);
-    }
-}
-
-// PSCI enters here with the MMU off; what the specification promises is kept for later.
-__asm__(".text\n.global smp_entry\nsmp_entry:\n"
-        "adrp x1, entry_state\nadd x1, x1, :lo12:entry_state\n"
-        "mrs x2, currentel\nmrs x3, daif\nstp x2, x3, [x1]\nmrs x2, sctlr_el1\nmrs x3, spsel\nstp x2, x3, [x1, #16]\n"
-        "b secondary_start\n");
-void smp_entry(void);
-
-static s64 start_second(u64 mpidr) {
-    struct cpu* cpu = &cpus[1];
-    cpu->mpidr = mpidr;
-    cpu->entry = second_cpu;
-    cpu->landing = 0;
-    cpu->boot_ttbr[0] = READ_SYSREG(ttbr0_el1);
-    cpu->boot_ttbr[1] = READ_SYSREG(ttbr1_el1);
-    cpu->boot_tcr = READ_SYSREG(tcr_el1);
-    cpu->boot_mair = READ_SYSREG(mair_el1);
-    cpu->boot_sctlr = READ_SYSREG(sctlr_el1);
-    // The new CPU reads these with its caches off.
-    for (u64 a = (u64)cpu & ~63ull; a < (u64)(cpu + 1); a += 64) __asm__ volatile("dc civac, %0" ::"r"(a) : "memory");
-    __asm__ volatile("dc civac, %0" ::"r"(entry_state) : "memory");
-    dsb_sy();
-    online = 0;
-    mailbox.done = mailbox.posted;
-    return psci_call(PSCI_CPU_ON64, mpidr, (u64)smp_entry, (u64)cpu);
-}
-
 static void check_start(u64 mpidr) {
     check_equal((u64)psci_call(PSCI_AFFINITY_INFO64, mpidr, 0, 0), 1, "second-cpu-off-at-first");
-    check_equal((u64)psci_call(PSCI_CPU_ON64, 0x00FFFF00, (u64)smp_entry, 0), (u64)PSCI_INVALID_PARAMETERS,
+    check_equal((u64)psci_call(PSCI_CPU_ON64, 0x00FFFF00, (u64)second_cpu_entry, 0), (u64)PSCI_INVALID_PARAMETERS,
                 "cpu-on-unknown-cpu");
     check_equal((u64)psci_call(PSCI_AFFINITY_INFO64, 0x00FFFF00, 0, 0), (u64)PSCI_INVALID_PARAMETERS,
                 "affinity-info-unknown-cpu");
-    check_equal((u64)psci_call(PSCI_CPU_ON64, 0, (u64)smp_entry, 0), (u64)PSCI_ALREADY_ON, "cpu-on-self-already-on");
-    check_equal((u64)start_second(mpidr), PSCI_SUCCESS, "cpu-on");
-    wait_until(&online, mpidr + 1);
+    check_equal((u64)psci_call(PSCI_CPU_ON64, 0, (u64)second_cpu_entry, 0), (u64)PSCI_ALREADY_ON, "cpu-on-self-already-on");
+    check_equal((u64)second_cpu_start(mpidr), PSCI_SUCCESS, "cpu-on");
+    wait_until(&second_cpu_online, mpidr + 1);
     check_true(true, "second-cpu-runs");
     check_equal((u64)psci_call(PSCI_AFFINITY_INFO64, mpidr, 0, 0), 0, "second-cpu-on");
-    check_equal((u64)psci_call(PSCI_CPU_ON64, mpidr, (u64)smp_entry, 0), (u64)PSCI_ALREADY_ON,
+    check_equal((u64)psci_call(PSCI_CPU_ON64, mpidr, (u64)second_cpu_entry, 0), (u64)PSCI_ALREADY_ON,
                 "cpu-on-again-already-on");
-    check_equal(entry_state[0], 4, "second-cpu-enters-at-el1");
-    check_equal(entry_state[1], PSR_DAIF, "second-cpu-interrupts-masked");
-    check_equal(entry_state[2] & (SCTLR_M | SCTLR_C), 0, "second-cpu-mmu-and-cache-off");
-    check_equal(entry_state[3], 1, "second-cpu-spsel");
+    check_equal(second_cpu_entry_state[0], 4, "second-cpu-enters-at-el1");
+    check_equal(second_cpu_entry_state[1], PSR_DAIF, "second-cpu-interrupts-masked");
+    check_equal(second_cpu_entry_state[2] & (SCTLR_M | SCTLR_C), 0, "second-cpu-mmu-and-cache-off");
+    check_equal(second_cpu_entry_state[3], 1, "second-cpu-spsel");
 }
 
 static volatile u64 answer;
@@ -529,8 +464,8 @@ static void check_off(u64 mpidr) {
         while (psci_call(PSCI_AFFINITY_INFO64, mpidr, 0, 0) != 1 && spins < 20000000) spins++;
         check_equal((u64)psci_call(PSCI_AFFINITY_INFO64, mpidr, 0, 0), 1, "cpu-off-%u", round);
         check_equal(answer, 0, "cpu-off-does-not-return-%u", round);
-        check_equal((u64)start_second(mpidr), PSCI_SUCCESS, "cpu-on-after-off-%u", round);
-        wait_until(&online, mpidr + 1);
+        check_equal((u64)second_cpu_start(mpidr), PSCI_SUCCESS, "cpu-on-after-off-%u", round);
+        wait_until(&second_cpu_online, mpidr + 1);
         post(answer_mpidr);
         join();
         check_equal(answer, mpidr, "second-cpu-runs-again-%u", round);
@@ -542,7 +477,7 @@ void guest_main(void) {
     unsigned count = fdt_cpus(device_tree, mpidrs, MAX_CPUS);
     if (count < 2) {
         note("one CPU in the device tree");
-        check_equal((u64)psci_call(PSCI_CPU_ON64, 1, (u64)smp_entry, 0), (u64)PSCI_INVALID_PARAMETERS,
+        check_equal((u64)psci_call(PSCI_CPU_ON64, 1, (u64)second_cpu_entry, 0), (u64)PSCI_INVALID_PARAMETERS,
                     "cpu-on-absent-cpu");
         return;
     }

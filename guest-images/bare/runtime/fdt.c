@@ -79,3 +79,20 @@ unsigned fdt_cpus(u64 fdt, u64* mpidrs, unsigned max) {
     }
     return count;
 }
+
+u64 fdt_boot_argument(u64 fdt, const char* name, u64 fallback) {
+    u64 position = fdt + be32(fdt + 8);
+    for (struct token token; next(fdt, &position, &token);) {
+        if (token.kind != PROPERTY || !same(token.name, "bootargs")) continue;
+        for (const char* word = token.data; *word != '\0'; word++) {
+            u64 matched = 0;
+            while (name[matched] != '\0' && word[matched] == name[matched]) matched++;
+            if (name[matched] != '\0' || word[matched] != '=' || (word != token.data && word[-1] != ' ')) continue;
+            u64 number = 0;
+            for (const char* digit = word + matched + 1; *digit >= '0' && *digit <= '9'; digit++)
+                number = number * 10 + (u64)(*digit - '0');
+            return number;
+        }
+    }
+    return fallback;
+}
