@@ -116,17 +116,6 @@ template <typename Visit> void for_each_instruction(const uint8_t* code, size_t 
 
 } // namespace
 
-std::vector<HostInstruction> disassemble(const uint8_t* code, size_t size, uint64_t address) {
-    std::vector<HostInstruction> result;
-    for_each_instruction(code, size, address, [&](size_t offset, const ZydisDisassembledInstruction* decoded) {
-        if (decoded != nullptr)
-            result.push_back({offset, decoded->info.length, decoded->text});
-        else
-            result.push_back({offset, 1, fmt::format("db {:#04x}", code[offset])});
-    });
-    return result;
-}
-
 std::vector<HostInstruction> disassemble(const uint8_t* code, size_t size, uint64_t address, const Symbols& symbols) {
     Names names{symbols, address, {}};
     for_each_instruction(code, size, address, [&](size_t offset, const ZydisDisassembledInstruction* decoded) {
@@ -156,16 +145,6 @@ std::vector<HostInstruction> disassemble(const uint8_t* code, size_t size, uint6
             result.push_back({offset, 1, fmt::format("db {:#04x}", code[offset]), number});
     });
     return result;
-}
-
-std::string format_listing(const uint8_t* code, const std::vector<HostInstruction>& instructions) {
-    std::string text;
-    for (const HostInstruction& instruction : instructions) {
-        std::string bytes;
-        for (size_t i = 0; i < instruction.length; i++) bytes += fmt::format("{:02x}", code[instruction.offset + i]);
-        text += fmt::format("  {:5x}  {:<22} {}\n", instruction.offset, bytes, instruction.text);
-    }
-    return text;
 }
 
 } // namespace beeline::host

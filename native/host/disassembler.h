@@ -32,12 +32,6 @@ struct HostInstruction {
 };
 
 /// Decodes `size` bytes at `code`, which are to run at `address`.
-std::vector<HostInstruction> disassemble(const uint8_t* code, size_t size, uint64_t address);
-
-/// The same with names for what is known, and labels.
 std::vector<HostInstruction> disassemble(const uint8_t* code, size_t size, uint64_t address, const Symbols& symbols);
-
-/// A line an instruction: offset, bytes, text.
-std::string format_listing(const uint8_t* code, const std::vector<HostInstruction>& instructions);
 
 } // namespace beeline::host

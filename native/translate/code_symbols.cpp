@@ -72,6 +72,10 @@ void add_tier_state(std::vector<SymbolRange>& frame, const Emitter& e) {
     add(&state.site_misses, sizeof state.site_misses, "site_misses");
     for (const auto& [cause, name] : kSwitchCauseNames)
         add(&state.switches[static_cast<unsigned>(cause)], sizeof(uint64_t), fmt::format("switches.{}", name));
+    add(&state.group_addend, sizeof state.group_addend, "group_addend");
+    add(&state.float_flags, sizeof state.float_flags, "float_flags");
+    add(&state.guest_mxcsr, sizeof state.guest_mxcsr, "guest_mxcsr");
+    add(&state.mxcsr, sizeof state.mxcsr, "mxcsr");
     add(&state.vector_constants, sizeof state.vector_constants, "constants");
     add(&state.counts[0], sizeof state.counts[0], "count({})", kMaxInstructions + 1);
 }

@@ -13,6 +13,7 @@ enum class SwitchCause : uint8_t {
     SlowStore,    ///< The same of a store.
     System,       ///< A system instruction that the interpreter's handler executes.
     Vector,       ///< A run of FP and SIMD instructions, likewise.
+    FixUp,        ///< An FP instruction with operands that its host code is not for, likewise.
     Instruction,  ///< Any other instruction, likewise.
     Exception,    ///< A load or store that faults; an instruction that raises an exception or returns from one.
     Interrupt,    ///< The poll word: interrupt lines, stopping, maintenance of other CPUs.
@@ -21,7 +22,7 @@ enum class SwitchCause : uint8_t {
     Alignment,    ///< SP is not aligned where it is used as a base: the interpreter decides.
     SiteReview,   ///< An access site has missed so often that the tier looks at it.
 };
-inline constexpr unsigned kSwitchCauses = 11;
+inline constexpr unsigned kSwitchCauses = 12;
 
 struct SwitchCauseName {
     SwitchCause cause;
@@ -32,6 +33,7 @@ inline constexpr std::array<SwitchCauseName, kSwitchCauses> kSwitchCauseNames{{
     {SwitchCause::SlowStore, "slowStore"},
     {SwitchCause::System, "system"},
     {SwitchCause::Vector, "vector"},
+    {SwitchCause::FixUp, "fixUp"},
     {SwitchCause::Instruction, "instruction"},
     {SwitchCause::Exception, "exception"},
     {SwitchCause::Interrupt, "interrupt"},

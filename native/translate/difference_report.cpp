@@ -3,12 +3,13 @@
 #include "arm64/disassembler.h"
 #include "arm64/execution_context.h"
 #include "arm64/system_registers.h"
-#include "host/disassembler.h"
+#include "translate/listing.h"
 
 #include <array>
 #include <cstddef>
 #include <cstring>
 #include <fmt/format.h>
+#include <utility>
 
 namespace beeline::translate {
 
@@ -111,7 +112,7 @@ void describe_differences(const CpuState& interpreter, const CpuState& translate
 }
 
 std::string difference_report(const Translation& translation, const std::vector<std::string>& differences,
-                              const States& states) {
+                              const States& states, host::Symbols symbols) {
     const uint64_t pc = states.before.pc;
     const arm64::ExecutionContext context = arm64::unpack_context(translation.context);
     std::string text =
@@ -123,8 +124,13 @@ std::string difference_report(const Translation& translation, const std::vector<
         text += fmt::format("  {:16x}  {:08x}  {}\n", pc + i * 4, translation.words[i],
                             arm64::disassemble(translation.words[i], pc + i * 4));
     text += "host code:\n";
-    text += host::format_listing(translation.writable, host::disassemble(translation.writable, translation.size,
-                                                                         reinterpret_cast<uint64_t>(translation.code)));
+    for (host::SymbolRange& symbol : block_symbols(translation)) symbols.addresses.push_back(std::move(symbol));
+    text += list_block({.pc = pc,
+                        .words = translation.words,
+                        .code = {translation.writable, translation.size},
+                        .address = reinterpret_cast<uint64_t>(translation.code),
+                        .layout = translation.layout},
+                       symbols);
     text += "before:\n" + state_text(states.before);
     text += "interpreter, after:\n" + state_text(states.interpreter);
     text += "translated, after:\n" + state_text(states.translated);

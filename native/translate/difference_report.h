@@ -2,6 +2,7 @@
 #pragma once
 
 #include "arm64/state.h"
+#include "host/disassembler.h"
 #include "translate/translation.h"
 
 #include <string>
@@ -22,8 +23,9 @@ struct States {
     const arm64::CpuState& translated;
 };
 
-/// The differences, the guest's instructions, the host's, and the three states.
+/// The differences, the guest's instructions, the host's beside them, and the three states. `symbols` names what blocks
+/// refer to.
 std::string difference_report(const Translation& translation, const std::vector<std::string>& differences,
-                              const States& states);
+                              const States& states, host::Symbols symbols);
 
 } // namespace beeline::translate

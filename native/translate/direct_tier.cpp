@@ -59,9 +59,11 @@ std::unique_ptr<DirectTier> DirectTier::create(arm64::Vcpu& cpu, const DirectOpt
             effective.techniques.disable(technique);
     }
     auto tier = std::unique_ptr<DirectTier>(new DirectTier(cpu, effective, std::move(cache)));
-    if (options.verify)
+    if (options.verify) {
         tier->verifier_ = std::make_unique<Verifier>(cpu, !options.techniques.has(Technique::FlagLookAhead),
                                                      options.checks_a_block, std::move(on_difference));
+        tier->verifier_->set_symbols(tier->symbols());
+    }
     return tier;
 }
 
@@ -73,7 +75,7 @@ DirectTier::DirectTier(arm64::Vcpu& cpu, const DirectOptions& options, std::uniq
     translated_state(cpu).indirect_table = indirect_.data();
     translator_.set_miss_listener(this);
     translator_.set_alone(options_.alone);
-    translator_.set_recording_layout(options_.keep_details);
+    translator_.set_recording_layout(options_.keep_details || options_.verify);
     translator_.set_counting_executions(options_.keep_details);
     if (options_.perf_map != nullptr)
         name_runtime(*options_.perf_map, translator_.runtime(), code_offset(), assembler_.getCurr());

@@ -410,6 +410,7 @@ Runtime generate_runtime(Emitter& emitter, const uint8_t* executable_base, const
         constexpr int kBytes = 16 * static_cast<int>(VectorRegisters::kCount);
         const auto saved = [](unsigned i) { return ptr[rsp + 16 * static_cast<int>(i)]; };
         a.pushfq();
+        a.inc(emitter.state(&state.switches[static_cast<unsigned>(SwitchCause::FixUp)]));
         a.sub(rsp, kBytes);
         for (unsigned i = 0; i < VectorRegisters::kCount; i++)
             a.movaps(saved(i), Xbyak::Xmm(static_cast<int>(VectorRegisters::kFirst + i)));

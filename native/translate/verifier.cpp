@@ -244,7 +244,7 @@ void Verifier::compare(const Translation& translation, const Snapshot& before, c
 void Verifier::fail(const Translation& translation, const Snapshot& before, const Snapshot& expected,
                     const Snapshot& actual) {
     failed_ = true;
-    report_(difference_report(translation, differences_, {before.state, expected.state, actual.state}));
+    report_(difference_report(translation, differences_, {before.state, expected.state, actual.state}, symbols_));
 }
 
 } // namespace beeline::translate

@@ -11,12 +11,14 @@
 
 #include "arm64/interpreter/insn.h"
 #include "arm64/vcpu.h"
+#include "host/disassembler.h"
 #include "translate/environment_recorder.h"
 #include "translate/translation.h"
 #include "translate/write_log.h"
 
 #include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace beeline::translate {
@@ -36,6 +38,9 @@ public:
     /// Executes the block at state.pc by way of `execute`, which leaves all state up to date. Once a difference has
     /// been found nothing is checked any more.
     void check(const Translation& translation, const std::function<void()>& execute);
+
+    /// What reports call the places that host code refers to.
+    void set_symbols(host::Symbols symbols) { symbols_ = std::move(symbols); }
 
     uint64_t blocks_checked() const { return blocks_checked_; }
 
@@ -78,6 +83,7 @@ private:
     EnvironmentRecorder environment_;
     std::vector<Progress> steps_; ///< After each instruction of the interpreter's.
     std::vector<std::string> differences_;
+    host::Symbols symbols_;
     uint64_t blocks_checked_ = 0;
     bool failed_ = false;
 

@@ -20,6 +20,7 @@ const switchLabels: Readonly<Record<string, string>> = {
   slowStore: 'slow store',
   system: 'system instruction',
   vector: 'FP or SIMD instruction',
+  fixUp: 'FP instruction with special operands',
   instruction: 'other instruction',
   exception: 'exception, or return from one',
   interrupt: 'interrupt or other request',

@@ -95,11 +95,9 @@ describe('a performance dump', function () {
       [`${readFileSync(dump, 'utf8')}{"cpu":7}\n`, /line \d+ is neither symbols nor a block/],
     ] as const) {
       writeFileSync(other, text);
-      for (const command of [['blocks'], ['hot'], ['block', 'ffffffffffffffff']]) {
-        const result = await beeline(['inspect', ...command, other]);
-        assert.match(result.stderr, message);
-        assert.equal(result.status, 2);
-      }
+      const result = await beeline(['inspect', 'hot', other]);
+      assert.match(result.stderr, message);
+      assert.equal(result.status, 2);
     }
     await refuses(['block', 'main', dump], /^beeline: ADDR: main is not an address; give it in hexadecimal/);
     await refuses(['block', '1', dump], /^beeline: ADDR: no block of .* holds 1; beeline inspect blocks .* lists them/);
