@@ -1,6 +1,7 @@
 // Translates the guest idioms of test/golden/*.s and compares the host code with the texts beside them.
 //   node scripts/golden.mjs [--update] [--tool BEELINE_GOLDEN] [FAMILY...]
-// Every label of a source begins an idiom; those that begin with el0_ are translated for EL0, the others for EL1.
+// Every label of a source begins an idiom. Those that begin with el0_ are translated for EL0, the others for EL1; those
+// that begin with alone_ for a machine with one CPU, the others for several.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,8 +1,9 @@
 // beeline_golden < IDIOMS: the host code that guest idioms become, for texts that are kept and compared.
 //
 // IDIOMS are lines: "idiom NAME EL" begins one, at exception level 0 or 1; a word of guest code in hexadecimal a line
-// follows. Each is put at the beginning of a page and translated to its end, block after block, by the default
-// techniques for a host that has everything but AVX-512, whatever this host has.
+// follows. Names that begin with "alone_" are for a machine with one CPU, the others for several. Each is put at the
+// beginning of a page and translated to its end, block after block, by the default techniques for a host that has
+// everything but AVX-512, whatever this host has.
 #include "arm64/environment.h"
 #include "arm64/execution_context.h"
 #include "arm64/vcpu.h"
@@ -77,6 +78,7 @@ public:
         std::vector<uint8_t> page(arm64::kPageSize);
         std::memcpy(page.data(), idiom.words.data(), idiom.words.size() * sizeof(uint32_t));
         const uint8_t context = arm64::pack_context({.el = static_cast<uint8_t>(idiom.el), .mmu = true});
+        translator_.set_alone(idiom.name.starts_with("alone_"));
         std::string text;
         for (size_t done = 0; done < idiom.words.size();) {
             assembler_.restart_at((runtime_end_ + kAlignment - 1) / kAlignment * kAlignment);

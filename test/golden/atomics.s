@@ -1,4 +1,4 @@
-// Exclusives, atomics and barriers.
+// Exclusives, atomics and barriers. Names that begin with alone_ are for a machine with one CPU.
 exclusive_add:
         ldxr    w1, [x0]
         add     w1, w1, #1
@@ -30,4 +30,19 @@ barriers:
         dmb     ishld
         dmb     ish
         clrex
+        b       .
+alone_exclusive_add:
+        ldxr    w1, [x0]
+        add     w1, w1, #1
+        stxr    w2, w1, [x0]
+        cbnz    w2, alone_exclusive_add
+        ret
+alone_atomic_add:
+        ldaddal w1, w2, [x0]
+        b       .
+alone_unlock:
+        stlr    wzr, [x0]
+        b       .
+alone_barrier:
+        dmb     ish
         b       .
