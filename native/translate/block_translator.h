@@ -64,7 +64,6 @@ public:
         bool write = false;
         bool aligned = false;
         bool unprivileged = false;
-        bool store_exchanges = false;      ///< A store with sequential consistency.
         std::function<void()> stage_data;  ///< Stores: loads the data into rdx (second of a pair: transfer[1]).
         std::function<void()> finish_load; ///< Loads: puts rax (and rdx) where the results belong.
         host::Label* after = nullptr;      ///< FP/SIMD registers: behind the whole instruction.

@@ -356,18 +356,20 @@ bool BlockTranslator::emit_memory(const Instruction& instruction) {
         };
         access.stage_data = stage;
         emit_check(access);
+        // A store-release comes before a later load-acquire (B2.3.7), which the host may do first; one CPU cannot tell.
+        const bool exchanges = t.ordered && !alone_;
         const auto put = [&](unsigned number, int offset) {
-            if (number == arm64::kZeroRegister && !t.ordered) {
+            if (number == arm64::kZeroRegister && !exchanges) {
                 a_.mov(location(bits, offset), 0);
                 return;
             }
-            const Reg64 value = t.ordered ? rax : e_.read(number, rax);
-            if (t.ordered) e_.load(number, rax);
+            const Reg64 value = exchanges ? rax : e_.read(number, rax);
+            if (exchanges) e_.load(number, rax);
             const Xbyak::Reg sized = bits == 8    ? Xbyak::Reg(Xbyak::Reg8(value.getIdx(), true))
                                      : bits == 16 ? Xbyak::Reg(value.cvt16())
                                      : bits == 32 ? Xbyak::Reg(value.cvt32())
                                                   : Xbyak::Reg(value);
-            if (t.ordered)
+            if (exchanges)
                 a_.xchg(location(bits, offset), sized);
             else
                 a_.mov(location(bits, offset), sized);
