@@ -11,8 +11,8 @@ using Generator = Xbyak::CodeGenerator;
 
 namespace {
 
-/// The host's rounding modes, as ROUNDSD encodes them.
-enum class HostRounding : uint8_t { Nearest = 0, Down = 1, Up = 2, Zero = 3 };
+/// Rounding modes, those that the host has as ROUNDSD encodes them.
+enum class Rounding : uint8_t { Nearest = 0, Down = 1, Up = 2, Zero = 3, Away };
 constexpr uint8_t kQuietly = 8; ///< Does not raise inexact.
 
 void round_element(VectorEmitter& w, Precision precision, const Xmm& to, const Xmm& from, unsigned mode) {
@@ -26,11 +26,14 @@ void convert_to_signed(VectorEmitter& w, Precision precision, const Xbyak::Reg& 
 
 /// `to` = the integer. Saturating conversions and NaNs go to the fix-up before anything is raised that the instruction
 /// does not raise: rounding is done quietly, and again to raise inexact once the integer is known to be in range.
-void to_integer(VectorEmitter& w, Precision precision, HostRounding rounding, bool is_signed, bool wide,
-                const Reg64& to, const Xmm& n) {
+void to_integer(VectorEmitter& w, Precision precision, Rounding rounding, bool is_signed, bool wide, const Reg64& to,
+                const Xmm& n) {
     Xmm from = n;
     w.e.clobber_flags();
-    if (rounding != HostRounding::Zero) {
+    if (rounding == Rounding::Away) {
+        emit_round_away(w, precision, xmm0, n);
+        from = xmm0;
+    } else if (rounding != Rounding::Zero) {
         w.a.movaps(xmm0, n);
         round_element(w, precision, xmm0, n, static_cast<unsigned>(rounding) | kQuietly);
         from = xmm0;
@@ -54,10 +57,11 @@ void to_integer(VectorEmitter& w, Precision precision, HostRounding rounding, bo
         w.a.jae(w.fix_up(), Generator::T_NEAR);
         convert_to_signed(w, precision, to, from);
     }
-    if (rounding != HostRounding::Zero) round_element(w, precision, xmm0, n, static_cast<unsigned>(rounding));
+    // Any mode raises inexact for what is no integer.
+    if (rounding != Rounding::Zero) round_element(w, precision, xmm0, n, static_cast<unsigned>(Rounding::Nearest));
 }
 
-template <HostRounding rounding, bool is_signed> bool to_general(VectorEmitter& w, const Insn& insn) {
+template <Rounding rounding, bool is_signed> bool to_general(VectorEmitter& w, const Insn& insn) {
     if (w.flushes || insn.aux[0] != 0) return false;
     const Xmm n = w.use(insn.rn);
     const Reg64 to = w.e.target(insn.rd, rdx);
@@ -67,7 +71,7 @@ template <HostRounding rounding, bool is_signed> bool to_general(VectorEmitter& 
 }
 
 /// Between elements of the same size.
-template <HostRounding rounding, bool is_signed> bool to_element(VectorEmitter& w, const Insn& insn) {
+template <Rounding rounding, bool is_signed> bool to_element(VectorEmitter& w, const Insn& insn) {
     if (w.flushes) return false;
     const Precision precision = precision_of(insn);
     const bool wide = precision == Precision::Double;
@@ -137,6 +141,7 @@ template <bool is_signed> bool from_general(VectorEmitter& w, const Insn& insn) 
     from_integer(w, precision, is_signed, wide, w.e.read(insn.rn, rax));
     scale_down(w, precision, insn.aux[0]);
     w.finish(insn.rd, true, xmm0);
+    w.v.set_significant(insn.rd, 1u << size_log2_of(precision));
     return true;
 }
 
@@ -164,6 +169,7 @@ bool single_to_double(VectorEmitter& w, const Insn& insn) {
     w.a.cvtss2sd(xmm0, n);
     check_ordered(w, Precision::Double, xmm0, xmm0);
     w.finish(insn.rd, true, xmm0);
+    w.v.set_significant(insn.rd, 8);
     return true;
 }
 
@@ -174,6 +180,7 @@ bool double_to_single(VectorEmitter& w, const Insn& insn) {
     w.a.cvtsd2ss(xmm0, n);
     check_product(w, Precision::Single, xmm0);
     w.finish(insn.rd, true, xmm0);
+    w.v.set_significant(insn.rd, 4);
     return true;
 }
 
@@ -220,12 +227,12 @@ void round_elements(VectorEmitter& w, Precision precision, const Xmm& to, const 
 }
 
 /// To signed integers. What the host gives for all that is out of range is the smallest one.
-template <HostRounding rounding> bool to_elements(VectorEmitter& w, const Insn& insn) {
+template <Rounding rounding> bool to_elements(VectorEmitter& w, const Insn& insn) {
     if (w.flushes) return false;
     const Precision precision = precision_of(insn);
     const Xmm n = elements(w, insn);
     Xmm from = n;
-    if (rounding != HostRounding::Zero) {
+    if (rounding != Rounding::Zero) {
         round_elements(w, precision, xmm1, n, static_cast<unsigned>(rounding) | kQuietly);
         from = xmm1;
     }
@@ -243,7 +250,7 @@ template <HostRounding rounding> bool to_elements(VectorEmitter& w, const Insn& 
         w.a.pcmpeqd(xmm1, xmm2);
     }
     check_mask(w, xmm1);
-    if (rounding != HostRounding::Zero) round_elements(w, precision, xmm1, n, static_cast<unsigned>(rounding));
+    if (rounding != Rounding::Zero) round_elements(w, precision, xmm1, n, static_cast<unsigned>(rounding));
     w.finish(insn.rd, is_full(insn), xmm2);
     return true;
 }
@@ -268,26 +275,30 @@ bool from_elements(VectorEmitter& w, const Insn& insn) {
 } // namespace
 
 void add_float_conversions(VectorTable& t) {
-    t[Op::FCVTNS_integer_scalar] = to_general<HostRounding::Nearest, true>;
-    t[Op::FCVTNU_integer_scalar] = to_general<HostRounding::Nearest, false>;
-    t[Op::FCVTPS_integer_scalar] = to_general<HostRounding::Up, true>;
-    t[Op::FCVTPU_integer_scalar] = to_general<HostRounding::Up, false>;
-    t[Op::FCVTMS_integer_scalar] = to_general<HostRounding::Down, true>;
-    t[Op::FCVTMU_integer_scalar] = to_general<HostRounding::Down, false>;
-    t[Op::FCVTZS_integer_scalar] = to_general<HostRounding::Zero, true>;
-    t[Op::FCVTZU_integer_scalar] = to_general<HostRounding::Zero, false>;
-    t[Op::FCVTNS_simd_scalar] = to_element<HostRounding::Nearest, true>;
-    t[Op::FCVTNU_simd_scalar] = to_element<HostRounding::Nearest, false>;
-    t[Op::FCVTPS_simd_scalar] = to_element<HostRounding::Up, true>;
-    t[Op::FCVTPU_simd_scalar] = to_element<HostRounding::Up, false>;
-    t[Op::FCVTMS_simd_scalar] = to_element<HostRounding::Down, true>;
-    t[Op::FCVTMU_simd_scalar] = to_element<HostRounding::Down, false>;
-    t[Op::FCVTZS_simd_scalar] = to_element<HostRounding::Zero, true>;
-    t[Op::FCVTZU_simd_scalar] = to_element<HostRounding::Zero, false>;
-    t[Op::FCVTNS_vector] = to_elements<HostRounding::Nearest>;
-    t[Op::FCVTPS_vector] = to_elements<HostRounding::Up>;
-    t[Op::FCVTMS_vector] = to_elements<HostRounding::Down>;
-    t[Op::FCVTZS_vector] = to_elements<HostRounding::Zero>;
+    t[Op::FCVTNS_integer_scalar] = to_general<Rounding::Nearest, true>;
+    t[Op::FCVTNU_integer_scalar] = to_general<Rounding::Nearest, false>;
+    t[Op::FCVTPS_integer_scalar] = to_general<Rounding::Up, true>;
+    t[Op::FCVTPU_integer_scalar] = to_general<Rounding::Up, false>;
+    t[Op::FCVTMS_integer_scalar] = to_general<Rounding::Down, true>;
+    t[Op::FCVTMU_integer_scalar] = to_general<Rounding::Down, false>;
+    t[Op::FCVTZS_integer_scalar] = to_general<Rounding::Zero, true>;
+    t[Op::FCVTZU_integer_scalar] = to_general<Rounding::Zero, false>;
+    t[Op::FCVTAS_integer_scalar] = to_general<Rounding::Away, true>;
+    t[Op::FCVTAU_integer_scalar] = to_general<Rounding::Away, false>;
+    t[Op::FCVTAS_simd_scalar] = to_element<Rounding::Away, true>;
+    t[Op::FCVTAU_simd_scalar] = to_element<Rounding::Away, false>;
+    t[Op::FCVTNS_simd_scalar] = to_element<Rounding::Nearest, true>;
+    t[Op::FCVTNU_simd_scalar] = to_element<Rounding::Nearest, false>;
+    t[Op::FCVTPS_simd_scalar] = to_element<Rounding::Up, true>;
+    t[Op::FCVTPU_simd_scalar] = to_element<Rounding::Up, false>;
+    t[Op::FCVTMS_simd_scalar] = to_element<Rounding::Down, true>;
+    t[Op::FCVTMU_simd_scalar] = to_element<Rounding::Down, false>;
+    t[Op::FCVTZS_simd_scalar] = to_element<Rounding::Zero, true>;
+    t[Op::FCVTZU_simd_scalar] = to_element<Rounding::Zero, false>;
+    t[Op::FCVTNS_vector] = to_elements<Rounding::Nearest>;
+    t[Op::FCVTPS_vector] = to_elements<Rounding::Up>;
+    t[Op::FCVTMS_vector] = to_elements<Rounding::Down>;
+    t[Op::FCVTZS_vector] = to_elements<Rounding::Zero>;
 
     t[Op::SCVTF_integer_scalar] = t[Op::SCVTF_fixed_scalar] = from_general<true>;
     t[Op::UCVTF_integer_scalar] = t[Op::UCVTF_fixed_scalar] = from_general<false>;

@@ -4,6 +4,8 @@
 #include "translate/float_checks.h"
 #include "translate/state.h"
 
+#include <utility>
+
 namespace beeline::translate {
 
 using namespace Xbyak::util;
@@ -20,27 +22,56 @@ constexpr FloatBinary kDiv{{&Generator::divss, &Generator::divsd}, {&Generator::
 constexpr FloatBinary kMax{{&Generator::maxss, &Generator::maxsd}, {&Generator::vmaxss, &Generator::vmaxsd}};
 constexpr FloatBinary kMin{{&Generator::minss, &Generator::minsd}, {&Generator::vminss, &Generator::vminsd}};
 
-void finish(VectorEmitter& w, const Insn& insn, Precision precision) {
-    w.finish_scalar(insn.rd, size_log2_of(precision), xmm0);
+// Results are computed where they belong even before they are checked: the fix-up starts from CpuState, which gets them
+// later. The host's scalar operations leave the rest of the register as it is in their first source.
+
+bool fits(const VectorEmitter& w, unsigned guest, Precision precision) {
+    return w.v.significant(guest) <= 1u << size_log2_of(precision);
 }
 
-template <const FloatBinary& op> bool binary(VectorEmitter& w, const Insn& insn) {
+/// The result is in define(insn.rd), the rest of which is zero if `clean`.
+void finish(VectorEmitter& w, const Insn& insn, Precision precision, bool clean) {
+    if (!clean) {
+        w.finish_scalar(insn.rd, size_log2_of(precision), w.define(insn.rd));
+        return;
+    }
+    w.v.store(insn.rd);
+    w.v.set_significant(insn.rd, 1u << size_log2_of(precision));
+}
+
+enum class Order { Fixed, Any };
+
+/// define(insn.rd) = rn op rm; returns whether the rest of it is zero.
+bool emit_binary(VectorEmitter& w, const Insn& insn, Precision precision, const FloatBinary& op, Order order) {
+    Xmm n = w.use(insn.rn), m = w.use(insn.rm);
+    bool clean = fits(w, insn.rn, precision);
+    if (order == Order::Any && !clean && fits(w, insn.rm, precision)) {
+        std::swap(n, m);
+        clean = true;
+    }
+    op.emit(w, precision, w.define(insn.rd), n, m);
+    return clean;
+}
+
+template <const FloatBinary& op, Order order> bool binary(VectorEmitter& w, const Insn& insn) {
     if (w.flushes) return false;
     const Precision precision = precision_of(insn);
-    op.emit(w, precision, xmm0, w.use(insn.rn), w.use(insn.rm));
-    check_ordered(w, precision, xmm0, xmm0);
-    finish(w, insn, precision);
+    const bool clean = emit_binary(w, insn, precision, op, order);
+    const Xmm d = w.define(insn.rd);
+    check_ordered(w, precision, d, d);
+    finish(w, insn, precision, clean);
     return true;
 }
 
 template <bool negated> bool multiply(VectorEmitter& w, const Insn& insn) {
     if (w.flushes) return false;
     const Precision precision = precision_of(insn);
-    kMul.emit(w, precision, xmm0, w.use(insn.rn), w.use(insn.rm));
-    check_product(w, precision, xmm0);
+    const bool clean = emit_binary(w, insn, precision, kMul, Order::Any);
+    const Xmm d = w.define(insn.rd);
+    check_product(w, precision, d);
     if (negated)
-        w.a.xorps(xmm0, w.constant(precision == Precision::Double ? VectorConstant::SignD : VectorConstant::SignS));
-    finish(w, insn, precision);
+        w.a.xorps(d, w.constant(precision == Precision::Double ? VectorConstant::SignD : VectorConstant::SignS));
+    finish(w, insn, precision, clean);
     return true;
 }
 
@@ -48,11 +79,14 @@ template <bool negated> bool multiply(VectorEmitter& w, const Insn& insn) {
 template <ThreeOperands single_op, ThreeOperands double_op> bool fused(VectorEmitter& w, const Insn& insn) {
     if (w.flushes || !w.e.host.fma) return false;
     const Precision precision = precision_of(insn);
-    const Xmm n = w.use(insn.rn), m = w.use(insn.rm);
-    w.a.movaps(xmm0, w.use(insn.ra));
-    (w.a.*(precision == Precision::Double ? double_op : single_op))(xmm0, n, m);
-    check_product(w, precision, xmm0);
-    finish(w, insn, precision);
+    const Xmm n = w.use(insn.rn), m = w.use(insn.rm), a = w.use(insn.ra);
+    const bool clean = fits(w, insn.ra, precision);
+    const Xmm d = w.define(insn.rd), sum = d.getIdx() == n.getIdx() || d.getIdx() == m.getIdx() ? xmm0 : d;
+    w.copy(sum, a);
+    (w.a.*(precision == Precision::Double ? double_op : single_op))(sum, n, m);
+    check_product(w, precision, sum);
+    w.copy(d, sum);
+    finish(w, insn, precision, clean);
     return true;
 }
 
@@ -65,10 +99,12 @@ template <bool maximum> bool extreme(VectorEmitter& w, const Insn& insn) {
     const Xmm n = w.use(insn.rn), m = w.use(insn.rm);
     check_ordered(w, precision, n, m);
     const FloatBinary& op = maximum ? kMax : kMin;
+    const bool clean = fits(w, insn.rn, precision) && (maximum || fits(w, insn.rm, precision));
     op.emit(w, precision, xmm0, n, m);
     op.emit(w, precision, xmm1, m, n);
     maximum ? w.a.andps(xmm0, xmm1) : w.a.orps(xmm0, xmm1);
-    finish(w, insn, precision);
+    w.copy(w.define(insn.rd), xmm0);
+    finish(w, insn, precision, clean);
     return true;
 }
 
@@ -76,26 +112,43 @@ bool square_root(VectorEmitter& w, const Insn& insn) {
     if (w.flushes) return false;
     const Precision precision = precision_of(insn);
     const Xmm n = w.use(insn.rn);
-    w.a.movaps(xmm0, n);
+    w.zero(xmm0);
     precision == Precision::Double ? w.a.sqrtsd(xmm0, n) : w.a.sqrtss(xmm0, n);
     check_ordered(w, precision, xmm0, xmm0);
-    finish(w, insn, precision);
+    w.copy(w.define(insn.rd), xmm0);
+    finish(w, insn, precision, true);
     return true;
 }
 
 bool absolute(VectorEmitter& w, const Insn& insn) {
-    w.a.movaps(xmm0, w.use(insn.rn));
-    w.a.andps(xmm0,
-              w.constant(precision_of(insn) == Precision::Double ? VectorConstant::ValueD : VectorConstant::ValueS));
-    w.finish(insn.rd, true, xmm0);
+    const Precision precision = precision_of(insn);
+    const Xmm n = w.use(insn.rn), d = w.define(insn.rd);
+    w.copy(d, n);
+    w.a.andps(d, w.constant(precision == Precision::Double ? VectorConstant::ValueD : VectorConstant::ValueS));
+    finish(w, insn, precision, true);
     return true;
 }
 
 bool negate(VectorEmitter& w, const Insn& insn) {
     const Precision precision = precision_of(insn);
-    w.a.movaps(xmm0, w.use(insn.rn));
-    w.a.xorps(xmm0, w.constant(precision == Precision::Double ? VectorConstant::SignD : VectorConstant::SignS));
-    finish(w, insn, precision);
+    const bool clean = fits(w, insn.rn, precision);
+    const Xmm n = w.use(insn.rn), d = w.define(insn.rd);
+    w.copy(d, n);
+    w.a.xorps(d, w.constant(precision == Precision::Double ? VectorConstant::SignD : VectorConstant::SignS));
+    finish(w, insn, precision, clean);
+    return true;
+}
+
+/// Ties away from zero, which the host has no mode for: the fraction that is cut off is added back as one or zero.
+/// Large numbers, which are integers, and NaNs go to the fix-up. Neither inexact nor rounding comes into it.
+bool round_away(VectorEmitter& w, const Insn& insn) {
+    if (w.flushes) return false;
+    const Precision precision = precision_of(insn);
+    const Xmm n = w.use(insn.rn);
+    w.e.clobber_flags();
+    emit_round_away(w, precision, xmm0, n);
+    w.copy(w.define(insn.rd), xmm0);
+    finish(w, insn, precision, true);
     return true;
 }
 
@@ -104,10 +157,11 @@ template <uint8_t mode> bool round(VectorEmitter& w, const Insn& insn) {
     if (w.flushes) return false;
     const Precision precision = precision_of(insn);
     const Xmm n = w.use(insn.rn);
-    w.a.movaps(xmm0, n);
+    w.zero(xmm0);
     precision == Precision::Double ? w.a.roundsd(xmm0, n, mode) : w.a.roundss(xmm0, n, mode);
     check_ordered(w, precision, xmm0, xmm0);
-    finish(w, insn, precision);
+    w.copy(w.define(insn.rd), xmm0);
+    finish(w, insn, precision, true);
     return true;
 }
 
@@ -176,16 +230,16 @@ bool select(VectorEmitter& w, const Insn& insn) {
     emit_move_if(w.e, code, rcx, rdx);
     const Xmm d = w.define(insn.rd);
     wide ? w.a.movq(d, rcx) : w.a.movd(d, ecx);
-    w.finish(insn.rd, true);
+    finish(w, insn, precision, true);
     return true;
 }
 
 } // namespace
 
 void add_scalar_float(VectorTable& t) {
-    t[Op::FADD_scalar] = binary<kAdd>;
-    t[Op::FSUB_scalar] = binary<kSub>;
-    t[Op::FDIV_scalar] = binary<kDiv>;
+    t[Op::FADD_scalar] = binary<kAdd, Order::Any>;
+    t[Op::FSUB_scalar] = binary<kSub, Order::Fixed>;
+    t[Op::FDIV_scalar] = binary<kDiv, Order::Fixed>;
     t[Op::FMUL_scalar] = multiply<false>;
     t[Op::FNMUL_scalar] = multiply<true>;
     t[Op::FMADD_scalar] = fused<&Generator::vfmadd231ss, &Generator::vfmadd231sd>;
@@ -205,6 +259,7 @@ void add_scalar_float(VectorTable& t) {
     t[Op::FRINTZ_scalar] = round<8 + 3>;
     t[Op::FRINTI_scalar] = round<8 + 4>;
     t[Op::FRINTX_scalar] = round<4>;
+    t[Op::FRINTA_scalar] = round_away;
 
     t[Op::FCMP_scalar] = compare<false, false>;
     t[Op::FCMPE_scalar] = compare<true, false>;

@@ -60,7 +60,10 @@ bool BlockTranslator::emit_vector_memory(const Instruction& instruction) {
             default: a_.movups(to, location(i)); break;
             }
         }
-        for (unsigned i = 0; i < t.registers; i++) v_.store(number(i));
+        for (unsigned i = 0; i < t.registers; i++) {
+            v_.store(number(i));
+            v_.set_significant(number(i), 1u << t.size_log2);
+        }
     } else {
         for (unsigned i = 0; i < t.registers; i++) {
             const unsigned from = number(i);

@@ -79,6 +79,7 @@ template <unsigned size> bool move_from_general(VectorEmitter& w, const Insn& in
     else
         w.a.movd(d, from.cvt32());
     w.finish(insn.rd, true);
+    w.v.set_significant(insn.rd, 1u << size);
     return true;
 }
 
@@ -201,6 +202,7 @@ bool duplicate_element_scalar(VectorEmitter& w, const Insn& insn) {
 bool move_immediate(VectorEmitter& w, const Insn& insn) {
     w.immediate(w.define(insn.rd), insn.imm, is_full(insn));
     w.finish(insn.rd, true);
+    if (!is_full(insn)) w.v.set_significant(insn.rd, 8);
     return true;
 }
 /// Scalar forms: bit 30 is zero.
@@ -315,6 +317,7 @@ void add_vector_moves(VectorTable& t) {
     t[Op::FMOV_immediate_scalar] = t[Op::FMOV_immediate_scalar_half] = [](VectorEmitter& w, const Insn& insn) {
         w.immediate(w.define(insn.rd), insn.imm, false);
         w.finish(insn.rd, true);
+        w.v.set_significant(insn.rd, 8);
         return true;
     };
     t[Op::ORR_immediate_s] = t[Op::ORR_immediate_h] = or_immediate;

@@ -40,13 +40,37 @@ void unordered(VectorEmitter& w, Precision precision, bool all, const Xmm& d, co
     }
 }
 
-/// d = mask of elements that are the smallest normal number of either sign.
-void least_normal(VectorEmitter& w, Precision precision, const Xmm& d, const Xmm& x) {
+/// d = x without its sign.
+void absolute(VectorEmitter& w, Precision precision, const Xmm& d, const Xmm& x) {
+    const Address mask = w.constant(precision == Precision::Double ? VectorConstant::ValuesD : VectorConstant::ValuesS);
+    if (w.avx) {
+        w.a.vandps(d, x, mask);
+    } else {
+        w.a.movaps(d, x);
+        w.a.andps(d, mask);
+    }
+}
+
+Address least_normal(VectorEmitter& w, Precision precision) {
+    return w.constant(precision == Precision::Double ? VectorConstant::LeastNormalsD : VectorConstant::LeastNormalsS);
+}
+
+/// xmm1 = mask of elements, or of the lowest one, that are NaNs or the smallest normal number of either sign. What is
+/// in other elements must not be compared: it may be signalling NaNs. May change xmm2.
+void suspicious_products(VectorEmitter& w, Precision precision, bool all, const Xmm& x) {
+    constexpr uint8_t kEqualOrUnordered = 8;
     const bool wide = precision == Precision::Double;
-    w.a.movaps(d, x);
-    w.a.andps(d, w.constant(wide ? VectorConstant::ValuesD : VectorConstant::ValuesS));
-    const Address least = w.constant(wide ? VectorConstant::LeastNormalsD : VectorConstant::LeastNormalsS);
-    wide ? w.a.pcmpeqq(d, least) : w.a.pcmpeqd(d, least);
+    const Address least = least_normal(w, precision);
+    absolute(w, precision, xmm1, x);
+    if (!w.avx) {
+        wide ? w.a.pcmpeqq(xmm1, least) : w.a.pcmpeqd(xmm1, least);
+        unordered(w, precision, all, xmm2, x, x);
+        w.a.por(xmm1, xmm2);
+    } else if (all) {
+        wide ? w.a.vcmppd(xmm1, xmm1, least, kEqualOrUnordered) : w.a.vcmpps(xmm1, xmm1, least, kEqualOrUnordered);
+    } else {
+        wide ? w.a.vcmpsd(xmm1, xmm1, least, kEqualOrUnordered) : w.a.vcmpss(xmm1, xmm1, least, kEqualOrUnordered);
+    }
 }
 
 } // namespace
@@ -64,25 +88,46 @@ void check_ordered(VectorEmitter& w, Precision precision, const Xmm& x, const Xm
 
 void check_product(VectorEmitter& w, Precision precision, const Xmm& x) {
     if (w.e.flags_free()) {
-        check_ordered(w, precision, x, x);
-        if (precision == Precision::Double) {
-            w.a.movq(rax, x);
-            w.a.mov(rcx, uint64_t{0x0010000000000000} << 1);
-            w.a.add(rax, rax);
-            w.a.cmp(rax, rcx);
-        } else {
-            w.a.movd(eax, x);
-            w.a.add(eax, eax);
-            w.a.cmp(eax, 0x00800000u << 1);
-        }
+        // Unordered is equal, too.
+        absolute(w, precision, xmm1, x);
+        precision == Precision::Double ? w.a.ucomisd(xmm1, least_normal(w, precision))
+                                       : w.a.ucomiss(xmm1, least_normal(w, precision));
         w.a.je(w.fix_up(), Generator::T_NEAR);
         return;
     }
-    unordered(w, precision, false, xmm1, x, x);
-    least_normal(w, precision, xmm2, x);
-    w.a.por(xmm1, xmm2);
+    suspicious_products(w, precision, false, x);
     to_rcx(w, precision, xmm1);
     check_rcx(w);
+}
+
+void emit_round_away(VectorEmitter& w, Precision precision, const Xmm& to, const Xmm& n) {
+    constexpr uint8_t kToZeroQuietly = 8 + 3, kLessEqual = 2;
+    const bool wide = precision == Precision::Double;
+    if (wide) {
+        w.a.movq(rax, n);
+        w.a.mov(rcx, uint64_t{1023 + 52} << 53); // 2^52, without the sign's place
+        w.a.add(rax, rax);
+        w.a.cmp(rax, rcx);
+    } else {
+        w.a.movd(eax, n);
+        w.a.add(eax, eax);
+        w.a.cmp(eax, (127u + 23) << 24);
+    }
+    w.a.jae(w.fix_up(), Generator::T_NEAR);
+    w.zero(to);
+    wide ? w.a.roundsd(to, n, kToZeroQuietly) : w.a.roundss(to, n, kToZeroQuietly);
+    // The fraction is exact. Where it is a half or more one is added, else zero, both with the number's sign: so a zero
+    // keeps its own.
+    w.a.movaps(xmm1, n);
+    wide ? w.a.subsd(xmm1, to) : w.a.subss(xmm1, to);
+    w.a.andps(xmm1, w.constant(wide ? VectorConstant::ValueD : VectorConstant::ValueS));
+    w.a.movaps(xmm2, w.constant(wide ? VectorConstant::HalfD : VectorConstant::HalfS));
+    wide ? w.a.cmpsd(xmm2, xmm1, kLessEqual) : w.a.cmpss(xmm2, xmm1, kLessEqual);
+    w.a.andps(xmm2, w.constant(wide ? VectorConstant::OneD : VectorConstant::OneS));
+    w.a.movaps(xmm1, w.constant(wide ? VectorConstant::SignD : VectorConstant::SignS));
+    w.a.andps(xmm1, n);
+    w.a.orps(xmm2, xmm1);
+    wide ? w.a.addsd(to, xmm2) : w.a.addss(to, xmm2);
 }
 
 void check_mask(VectorEmitter& w, const Xmm& x) {
@@ -102,9 +147,7 @@ void check_all_ordered(VectorEmitter& w, Precision precision, const Xmm& x, cons
 }
 
 void check_all_products(VectorEmitter& w, Precision precision, const Xmm& x) {
-    unordered(w, precision, true, xmm1, x, x);
-    least_normal(w, precision, xmm2, x);
-    w.a.por(xmm1, xmm2);
+    suspicious_products(w, precision, true, x);
     check_mask(w, xmm1);
 }
 

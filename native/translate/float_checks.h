@@ -21,13 +21,13 @@ using FloatOperation3 = void (Xbyak::CodeGenerator::*)(const Xmm&, const Operand
 /// Of the instruction's elements.
 enum class Precision : uint8_t { Single, Double };
 
-/// Of scalar instructions with field y, bit 22.
+/// By bit 22, field y or z of most rows.
 inline Precision precision_of(const arm64::Insn& insn) {
     return (insn.word >> 22 & 1) != 0 ? Precision::Double : Precision::Single;
 }
 constexpr unsigned size_log2_of(Precision precision) { return precision == Precision::Double ? 3 : 2; }
 
-/// d = n op m for both precisions, by SSE and AVX; d may be n, but not m.
+/// d = n op m for both precisions, by SSE and AVX; d may be n or m. Scalars: the rest of d is n's. May change xmm2.
 struct FloatBinary {
     FloatOperation sse[2];
     FloatOperation3 avx[2];
@@ -36,6 +36,10 @@ struct FloatBinary {
         const auto p = static_cast<unsigned>(precision);
         if (w.avx) {
             (w.a.*avx[p])(d, n, m);
+        } else if (d.getIdx() == m.getIdx() && d.getIdx() != n.getIdx()) {
+            w.a.movaps(Xmm(2), m);
+            w.a.movaps(d, n);
+            (w.a.*sse[p])(d, Xmm(2));
         } else {
             w.copy(d, n);
             (w.a.*sse[p])(d, m);
@@ -47,6 +51,9 @@ struct FloatBinary {
 
 /// Fix-up if x or y is a NaN; a signalling one raises invalid operation.
 void check_ordered(VectorEmitter& w, Precision precision, const Xmm& x, const Xmm& y);
+/// `to` = n rounded to an integer, ties away from zero, raising nothing; fix-up for NaNs, infinities and numbers with
+/// no fraction bits. EFLAGS must be free.
+void emit_round_away(VectorEmitter& w, Precision precision, const Xmm& to, const Xmm& n);
 /// Fix-up if x is a NaN or the smallest normal number of either sign.
 void check_product(VectorEmitter& w, Precision precision, const Xmm& x);
 

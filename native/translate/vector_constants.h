@@ -29,9 +29,11 @@ enum class VectorConstant : uint8_t {
     ValueD,
     ValuesS,
     ValuesD,
-    LeastNormalS, ///< The smallest normal number of the formats: in the lowest element alone, and in each.
-    LeastNormalD,
-    LeastNormalsS,
+    HalfS, ///< One half, and one, in the lowest element.
+    HalfD,
+    OneS,
+    OneD,
+    LeastNormalsS, ///< The smallest normal number of the formats in each element.
     LeastNormalsD,
     kCount,
 };
@@ -62,8 +64,10 @@ inline constexpr VectorConstants kVectorConstantValues{{
     {0x7FFFFFFFFFFFFFFF, 0},
     {0x7FFFFFFF7FFFFFFF, 0x7FFFFFFF7FFFFFFF},
     {0x7FFFFFFFFFFFFFFF, 0x7FFFFFFFFFFFFFFF},
-    {0x0000000000800000, 0},
-    {0x0010000000000000, 0},
+    {0x000000003F000000, 0},
+    {0x3FE0000000000000, 0},
+    {0x000000003F800000, 0},
+    {0x3FF0000000000000, 0},
     {0x0080000000800000, 0x0080000000800000},
     {0x0010000000000000, 0x0010000000000000},
 }};

@@ -26,6 +26,7 @@ void VectorEmitter::finish_scalar(unsigned guest, unsigned size_log2, const Xmm&
     default: a.movq(to, from); break;
     }
     v.store(guest);
+    v.set_significant(guest, 1u << size_log2);
 }
 
 void VectorEmitter::immediate(const Xmm& to, uint64_t value, bool both) {

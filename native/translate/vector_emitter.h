@@ -39,6 +39,7 @@ public:
     void finish(unsigned guest, bool full) {
         if (!full) a.movq(define(guest), define(guest));
         v.store(guest);
+        if (!full) v.set_significant(guest, 8);
     }
     /// The new value of `guest` is in `from`.
     void finish(unsigned guest, bool full, const Xmm& from) {
@@ -48,6 +49,7 @@ public:
         else if (to.getIdx() != from.getIdx())
             a.movaps(to, from);
         v.store(guest);
+        if (!full) v.set_significant(guest, 8);
     }
     /// Zeroes all but the lowest element: its bytes are 1 << size_log2.
     void finish_scalar(unsigned guest, unsigned size_log2, const Xmm& from);

@@ -51,6 +51,7 @@ Xmm VectorRegisters::use(unsigned guest) {
 Xmm VectorRegisters::define(unsigned guest) {
     int index = find(guest);
     if (index < 0) index = static_cast<int>(allocate(guest));
+    significant_[guest] = 16;
     used_[static_cast<unsigned>(index)] = ++clock_;
     pinned_ |= 1u << index;
     return Xmm(static_cast<int>(kFirst) + index);

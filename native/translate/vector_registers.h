@@ -28,8 +28,11 @@ public:
 
     explicit VectorRegisters(Emitter& emitter) : e_(emitter) {}
 
-    /// No register holds anything.
-    void forget() { contents_ = {}; }
+    /// No register holds anything, and nothing is known of the guest's.
+    void forget() {
+        contents_ = {};
+        significant_.fill(16);
+    }
     const Contents& contents() const { return contents_; }
     /// Emits loads after which `contents` is true; changes nothing else.
     void restore(const Contents& contents) const;
@@ -48,6 +51,10 @@ public:
     /// Whether a use costs no load.
     bool holds(unsigned guest) const { return find(guest) >= 0; }
 
+    /// The value's upper bytes, from this number of bytes on, are zero. define() makes it 16.
+    unsigned significant(unsigned guest) const { return significant_[guest]; }
+    void set_significant(unsigned guest, unsigned bytes) { significant_[guest] = static_cast<uint8_t>(bytes); }
+
     Address memory(unsigned guest, unsigned bits = 128, unsigned offset = 0) const;
 
 private:
@@ -56,6 +63,7 @@ private:
 
     Emitter& e_;
     Contents contents_;
+    std::array<uint8_t, 32> significant_{};
     std::array<uint32_t, kCount> used_{};
     uint32_t clock_ = 0, pinned_ = 0;
 };
