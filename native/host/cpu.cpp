@@ -1,5 +1,6 @@
 #include "host/cpu.h"
 
+#include <cpuid.h>
 #include <cstdlib>
 
 namespace beeline::host {
@@ -15,8 +16,8 @@ constexpr NamedFlag kNames[] = {
     {"bmi1", &CpuFlags::bmi1},     {"bmi2", &CpuFlags::bmi2},         {"lzcnt", &CpuFlags::lzcnt},
     {"popcnt", &CpuFlags::popcnt}, {"movbe", &CpuFlags::movbe},       {"avx", &CpuFlags::avx},
     {"avx2", &CpuFlags::avx2},     {"avx512", &CpuFlags::avx512},     {"sse4.2", &CpuFlags::sse42},
-    {"pclmul", &CpuFlags::pclmul}, {"fsgsbase", &CpuFlags::fsgsbase},
-    {"fma", &CpuFlags::fma},
+    {"pclmul", &CpuFlags::pclmul}, {"fsgsbase", &CpuFlags::fsgsbase}, {"fma", &CpuFlags::fma},
+    {"aes", &CpuFlags::aes},       {"sha", &CpuFlags::sha},
 };
 
 CpuFlags detect() {
@@ -32,6 +33,9 @@ CpuFlags detect() {
         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq");
     flags.sse42 = __builtin_cpu_supports("sse4.2");
     flags.pclmul = __builtin_cpu_supports("pclmul");
+    flags.aes = __builtin_cpu_supports("aes");
+    unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+    flags.sha = __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) != 0 && (ebx & bit_SHA) != 0;
     flags.fma = __builtin_cpu_supports("fma");
     flags.fsgsbase = __builtin_cpu_supports("fsgsbase");
     return flags;

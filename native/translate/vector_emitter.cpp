@@ -143,6 +143,7 @@ VectorTable make_table() {
     add_vector_wide(table);
     add_vector_shifts(table);
     add_vector_permutes(table);
+    add_vector_crypto(table);
     add_scalar_float(table);
     add_packed_float(table);
     add_float_conversions(table);

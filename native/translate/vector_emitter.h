@@ -116,6 +116,7 @@ void add_vector_integer(VectorTable& table);
 void add_vector_wide(VectorTable& table);
 void add_vector_shifts(VectorTable& table);
 void add_vector_permutes(VectorTable& table);
+void add_vector_crypto(VectorTable& table);
 void add_scalar_float(VectorTable& table);
 void add_packed_float(VectorTable& table);
 void add_float_conversions(VectorTable& table);
