@@ -53,6 +53,18 @@ describe('the documentation', () => {
     }
   });
 
+  it('shows examples in --help that work, one after the other', function () {
+    this.timeout(60_000);
+    const help = spawnSync(process.execPath, [cliPath, 'inspect', '--help'], { encoding: 'utf8' }).stdout;
+    const examples = [...help.matchAll(/^ {2}beeline (.*)/gm)].map(([, words]) => words ?? '');
+    assert.equal(examples.length, 4);
+    for (const example of examples) {
+      const options = { cwd: folder.path, encoding: 'utf8', maxBuffer: 1 << 28 } as const;
+      const result = spawnSync(process.execPath, [cliPath, ...example.split(' ')], options);
+      assert.equal(result.status, 0, `${example}: ${result.stderr}`);
+    }
+  });
+
   // Guests that wait for somebody to type, and removing what other tests need, are left to people.
   const runnable = commands('README.md').filter(
     (line) => line.startsWith('npx beeline') && line !== 'npx beeline run' && !line.includes('image remove'),

@@ -34,9 +34,18 @@ interface Summary {
 
 async function summaries(path: string): Promise<Summary[]> {
   const list: Summary[] = [];
-  for await (const { cpu, block } of readPerfDump(path)) {
+  let evicted = 0;
+  const onHeader = (header: { readonly evicted: number }) => {
+    evicted = header.evicted;
+  };
+  for await (const { cpu, block } of readPerfDump(path, onHeader)) {
     const { pc, pa, el, inUse, executions } = block;
     list.push({ cpu, pc, pa, el, inUse, executions, instructions: instructionsOf(block), bytes: bytesOf(block) });
+  }
+  if (evicted > 0) {
+    process.stderr.write(
+      `beeline: ${whole(evicted)} blocks had made room for others when the run ended; they are not here\n`,
+    );
   }
   return list;
 }

@@ -129,8 +129,11 @@ function parse(path: string, line: string, at: number): unknown {
   }
 }
 
-/** Reads a dump block by block; throws BeelineError where it is none. */
-export async function* readPerfDump(path: string): AsyncGenerator<DumpedBlock> {
+/** Reads a dump block by block; throws BeelineError where it is none. `onHeader` comes before the first block. */
+export async function* readPerfDump(
+  path: string,
+  onHeader: (header: Static<typeof Header>) => void = () => undefined,
+): AsyncGenerator<DumpedBlock> {
   checkReadable('FILE', path);
   const symbols = new Map<number, CodeSymbols>();
   let at = 0;
@@ -141,6 +144,7 @@ export async function* readPerfDump(path: string): AsyncGenerator<DumpedBlock> {
     const value = parse(path, line, at);
     if (at === 1) {
       if (!isHeader.Check(value)) throw wrong(path, 'it is of another version than this one reads');
+      onHeader(value);
     } else if (isSymbols.Check(value)) {
       symbols.set(value.cpu, value.symbols);
     } else if (isBlock.Check(value)) {

@@ -119,11 +119,19 @@ function addRun(program: Command, done: (status: number) => void): void {
 /** Loaded when needed, as it takes the same large module as images do. */
 const inspection = () => import('./inspect.js');
 
+const inspectNotes = `
+Examples:
+  beeline run bare/mmu --serial none --translate-after 0 --perf-dump dump
+  beeline inspect hot dump --top 5
+  beeline inspect blocks dump
+  beeline inspect block 0x40200000 dump`;
+
 function addInspect(program: Command, done: (status: number) => void): void {
   const inspect = program
     .command('inspect')
     .summary('look at translated code')
-    .description('Looks at translated code, as `beeline run --perf-dump FILE` has written it.');
+    .description('Looks at translated code, as `beeline run --perf-dump FILE` has written it.')
+    .addHelpText('after', inspectNotes);
   inspect
     .command('blocks')
     .description('Lists every block by its guest address.')

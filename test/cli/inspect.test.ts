@@ -64,6 +64,17 @@ describe('a performance dump', function () {
     assert.ok(shares[0] !== undefined && shares[0] > 0 && shares[0] >= (shares[2] ?? 100), rows.join('\n'));
   });
 
+  it('says how many blocks it lacks', async () => {
+    const other = join(folder, 'evicted');
+    writeFileSync(other, readFileSync(dump, 'utf8').replace('"evicted":0', '"evicted":12345'));
+    const result = await beeline(['inspect', 'hot', other]);
+    assert.equal(result.status, 0);
+    assert.match(
+      result.stderr,
+      /^beeline: 12,345 blocks had made room for others when the run ended; they are not here\n$/,
+    );
+  });
+
   it('shows guest and host code side by side, by virtual and by physical address', async () => {
     const hottest = (await inspect('hot', dump, '--top', '1'))[1]?.trim().split(/ +/) ?? [];
     const [address = '', physical = ''] = hottest.slice(4);
