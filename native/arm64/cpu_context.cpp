@@ -29,6 +29,7 @@ ExecutionContext execution_context(const Vcpu& cpu) {
             .fp_trapped = fp_access_trapped(cpu),
             .big_endian = big_endian_data(cpu),
             .fp_flushes = (cpu.state.fpcr & fpcr::kFz) != 0,
+            .sp0 = cpu.state.pstate.el != 0 && cpu.state.pstate.sp_sel == 0,
             .debug = debug_active(cpu)};
 }
 

@@ -13,6 +13,7 @@ struct ExecutionContext {
     bool fp_trapped = false; ///< CPACR_EL1.FPEN traps FP/SIMD at this exception level.
     bool big_endian = false; ///< Data accesses: SCTLR_EL1.EE at EL1, E0E at EL0.
     bool fp_flushes = false; ///< FPCR.FZ
+    bool sp0 = false;        ///< EL1 with PSTATE.SP clear: SP_EL0 is the stack pointer, and no register.
     bool debug = false;      ///< Software step or breakpoints are active: a block is one instruction long.
 
     friend constexpr bool operator==(const ExecutionContext&, const ExecutionContext&) = default;
@@ -20,7 +21,7 @@ struct ExecutionContext {
 
 constexpr uint8_t pack_context(const ExecutionContext& context) {
     return static_cast<uint8_t>(context.el | context.mmu << 1 | context.fp_trapped << 2 | context.big_endian << 3 |
-                                context.debug << 4 | context.fp_flushes << 5);
+                                context.debug << 4 | context.fp_flushes << 5 | context.sp0 << 6);
 }
 
 constexpr ExecutionContext unpack_context(uint8_t bits) {
@@ -29,6 +30,7 @@ constexpr ExecutionContext unpack_context(uint8_t bits) {
             .fp_trapped = (bits & 4) != 0,
             .big_endian = (bits & 8) != 0,
             .fp_flushes = (bits & 32) != 0,
+            .sp0 = (bits & 64) != 0,
             .debug = (bits & 16) != 0};
 }
 

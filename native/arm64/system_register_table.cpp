@@ -429,7 +429,7 @@ constexpr RegisterRow kRows[] = {
 
     // PSTATE and what belongs to the thread
     RegisterRow("sp_el0", key(3, 0, 4, 1, 0), ReadWrite).by(read_sp_el0, write_sp_el0),
-    RegisterRow("spsel", key(3, 0, 4, 2, 0), ReadWrite).by(read_sp_sel, write_sp_sel),
+    RegisterRow("spsel", key(3, 0, 4, 2, 0), ReadWrite).by(read_sp_sel, write_sp_sel).with(Effect::Context),
     RegisterRow("currentel", key(3, 0, 4, 2, 2), Read).by(read_current_el),
     RegisterRow("pan", key(3, 0, 4, 2, 3), ReadWrite).by(read_pan, write_pan).with(Effect::Context).needs(Feature::Pan),
     RegisterRow("uao", key(3, 0, 4, 2, 4), ReadWrite).by(read_uao, write_uao).with(Effect::Context).needs(Feature::Uao),

@@ -102,7 +102,7 @@ public:
     /// What jump cache entries must carry: the half of the address space (VA[55] of the pc), its translation generation,
     /// for the lower half the ASID, and the execution context.
     uint64_t lookup_tag = 0;
-    static constexpr uint64_t kTagUpperHalf = 0x80, kTagContext = 0x3F;
+    static constexpr uint64_t kTagUpperHalf = 0x80, kTagContext = 0x7F;
     Fault fault{};             ///< Set by a failed access; consumed by take_fault().
     uint64_t transfer[2]{};    ///< Result of a slow-path load, source of a slow-path store.
     Counters counters{};
@@ -168,6 +168,9 @@ public:
 
     /// lookup_tag for the half that `pc` is in.
     uint64_t lookup_tag_at(uint64_t pc) const { return lookup_tags_[pc >> 55 & 1]; }
+    /// For code that reads them by itself: both tags, by VA[55]; what lines() reads.
+    const uint64_t* lookup_tags() const { return lookup_tags_; }
+    const std::atomic<uint32_t>& lines_word() const { return lines_; }
 
 private:
     /// The block at state.pc, or nullptr when the fetch took an exception.

@@ -71,8 +71,9 @@ void BlockTranslator::decode(arm64::GuestPa pa, uint8_t context, const uint8_t* 
         Instruction& instruction = block_.emplace_back();
         arm64::bind(instruction.insn, word_at(host_page, offset), execution, cpu_.features());
         instruction.insn.page_offset = static_cast<uint16_t>(offset);
-        instruction.facts = facts_of(instruction.insn);
+        instruction.facts = facts_of(instruction.insn, execution.el);
         translation_->lines |= uint64_t{1} << (offset >> 6);
+        if (instruction.facts.goes_on && goes_on_inline(instruction.insn)) instruction.facts.flow = Flow::Next;
         const Flow flow = instruction.facts.flow;
         if (flow == Flow::Next || (flow == Flow::Conditional && superblocks)) continue;
         break;
@@ -98,7 +99,7 @@ bool BlockTranslator::flags_live_at(int64_t offset, unsigned depth) const {
         const uint32_t word = word_at(host_page_, static_cast<uint64_t>(offset));
         // The block depends on what follows it.
         translation_->lines |= uint64_t{1} << (offset >> 6);
-        const Facts facts = facts_of(word, cpu_.features());
+        const Facts facts = facts_of(word, arm64::unpack_context(context_).el, cpu_.features());
         if (facts.flags.reads) return true;
         if (facts.flags.writes) return false;
         switch (facts.flow) {
@@ -240,6 +241,7 @@ void BlockTranslator::emit_instruction(unsigned index) {
     v_.begin_instruction();
     if (insn.op < arm64::kOpCount) {
         if (emit_control(instruction, index)) return;
+        if (instruction.facts.flow == Flow::Leaves && emit_level_change(insn)) return;
         if (instruction.facts.flow == Flow::Next) {
             if (const unsigned last = emit_idiom(index); last != index) {
                 index_ = last;
@@ -464,23 +466,10 @@ void BlockTranslator::emit_indirect_exit() {
         a_.jmp(runtime_.leave_to_rax, Xbyak::CodeGenerator::T_NEAR);
         return;
     }
+    const auto refuse = [this] { a_.jne(runtime_.leave_to_rax); };
     a_.cmp(e_.state(&cpu_.poll, 32), 0);
-    a_.jne(runtime_.leave_to_rax);
-    a_.mov(ecx, eax);
-    a_.mov(edx, eax);
-    a_.shr(edx, kIndirectFold);
-    a_.xor_(ecx, edx);
-    a_.and_(ecx, (kIndirectEntries - 1) << 2);
-    a_.mov(rdx, e_.state(&translated_state(cpu_).indirect_table));
-    a_.lea(rcx, ptr[rdx + rcx * 8]);
-    a_.cmp(rax, ptr[rcx + static_cast<int>(offsetof(IndirectEntry, pc))]);
-    a_.jne(runtime_.leave_to_rax);
-    a_.mov(rdx, e_.state(&cpu_.lookup_tag));
-    a_.cmp(rdx, ptr[rcx + static_cast<int>(offsetof(IndirectEntry, tag))]);
-    a_.jne(runtime_.leave_to_rax);
-    a_.and_(rax, -static_cast<int>(kPageSize));
-    a_.mov(e_.state(&cpu_.page_va), rax);
-    a_.jmp(ptr[rcx + static_cast<int>(offsetof(IndirectEntry, code))]);
+    refuse();
+    jump_through_table(e_, refuse);
 }
 
 /// Leaves for `offset` where the x86 condition holds; the flags stay as they are where it does not.

@@ -7,6 +7,7 @@
 #include "translate/instruction_facts.h"
 #include "translate/memory_site.h"
 #include "translate/runtime.h"
+#include "translate/system_calls.h"
 #include "translate/translation.h"
 #include "translate/vector_registers.h"
 
@@ -126,6 +127,23 @@ public:
     bool emit_atomic(const Instruction& instruction);
     bool emit_control(const Instruction& instruction, unsigned index);
     bool emit_system(const Instruction& instruction);
+
+    // ---- system instructions (emit_system.cpp) ----
+    bool goes_on_inline(const arm64::Insn& insn) const;
+    bool emit_level_change(const arm64::Insn& insn);
+    bool emit_mrs(const arm64::Insn& insn);
+    bool emit_msr(const arm64::Insn& insn);
+    bool emit_maintenance(const arm64::Insn& insn);
+    void emit_read_nzcv(const Reg64& to);
+    void emit_write_nzcv(unsigned rt);
+    const arm64::SystemRegister* accessible_register(uint32_t word, bool write) const;
+    void emit_trap_check(arm64::El0Trap trap, host::Label& trapped);
+    void emit_mask_check(host::Label* after);
+    void emit_interrupt_check();
+    void emit_system_call(SystemCall function);
+    void emit_cold_helper(host::Label* from, host::Label* after);
+    void emit_cold_exit(host::Label* from);
+    void dispatch_at(int64_t offset);
 
     Emitter& emitter() { return e_; }
     const Emitter& emitter() const { return e_; }

@@ -48,11 +48,14 @@ void add_guest_state(std::vector<SymbolRange>& frame, const Emitter& e) {
     add(&state.exclusive.va, sizeof state.exclusive.va, "exclusive.va");
     add(&state.exclusive.value, sizeof state.exclusive.value, "exclusive.value");
     add(&state.exclusive.size, sizeof state.exclusive.size, "exclusive.size");
+    add(&state.sys.sp_el0, sizeof(uint64_t), "sp_el0");
     for (const arm64::SystemRegister& row : arm64::system_registers())
         if (row.offset != 0) add(reinterpret_cast<const uint8_t*>(&state) + row.offset, sizeof(uint64_t), row.name);
     add(&cpu.page_va, sizeof cpu.page_va, "page_va");
     add(&cpu.lookup_tag, sizeof cpu.lookup_tag, "lookup_tag");
     add(&cpu.transfer, sizeof cpu.transfer, "transfer");
+    add(cpu.lookup_tags(), sizeof(uint64_t), "lookup_tags[{}]", 2);
+    add(&cpu.lines_word(), sizeof cpu.lines_word(), "lines");
     add(&cpu.poll, sizeof cpu.poll, "poll");
     add(&cpu.data_tlb, sizeof cpu.data_tlb, "data_tlb");
     add(&cpu.unprivileged_tlb, sizeof cpu.unprivileged_tlb, "unprivileged_tlb");
@@ -69,6 +72,8 @@ void add_tier_state(std::vector<SymbolRange>& frame, const Emitter& e) {
     add(&state.host_flags, sizeof state.host_flags, "host_flags");
     add(&state.host_stack, sizeof state.host_stack, "host_stack");
     add(&state.indirect_table, sizeof state.indirect_table, "indirect_table");
+    add(&state.tlb, sizeof state.tlb, "tlb");
+    add(&state.synchronized_tag, sizeof state.synchronized_tag, "synchronized_tag");
     add(&state.site_misses, sizeof state.site_misses, "site_misses");
     for (const auto& [cause, name] : kSwitchCauseNames)
         add(&state.switches[static_cast<unsigned>(cause)], sizeof(uint64_t), fmt::format("switches.{}", name));
@@ -112,6 +117,9 @@ void add_runtime(std::vector<SymbolRange>& addresses, const Runtime& runtime, in
     add(runtime.interpret_light, "interpret_light");
     add(runtime.fix_up_full, "fix_up_full");
     add(runtime.fix_up_light, "fix_up_light");
+    add(runtime.call_system, "call_system");
+    add(runtime.change_level, "change_level");
+    add(runtime.dispatch, "dispatch");
 }
 
 /// The tables and functions of the program, or of the addon, that this is part of.

@@ -98,6 +98,9 @@ void DirectTier::execute(const Translation& translation) {
     cpu_.page_va = cpu_.state.pc & ~kPageMask;
     cpu_.block = &helper_block;
     host::set_fault_recovery(this);
+    TranslatedState& state = translated_state(cpu_);
+    state.tlb = cpu_.data_tlb;
+    state.synchronized_tag = cpu_.lookup_tag;
     set_gs_base(cpu_.data_tlb, host::cpu_flags().fsgsbase);
     const uint64_t before = cpu_.counters.instructions;
     const uint64_t result = translator_.runtime().enter(translation.code);
@@ -109,7 +112,9 @@ void DirectTier::execute(const Translation& translation) {
         interpret_next_ = true;
         return;
     case kPolled: count_switch(cpu_, SwitchCause::Interrupt); return;
-    case kIndirect: count_switch(cpu_, cpu_.poll != 0 ? SwitchCause::Interrupt : SwitchCause::IndirectMiss); return;
+    case kIndirect:
+        count_switch(cpu_, cpu_.poll != 0 || cpu_.lines() != 0 ? SwitchCause::Interrupt : SwitchCause::IndirectMiss);
+        return;
     default: break;
     }
     count_switch(cpu_, SwitchCause::Miss);
@@ -301,6 +306,7 @@ void DirectTier::discard(Translation& translation) {
     for (const uint32_t slot : translation.indirect_slots)
         if (indirect_[slot].translation == &translation)
             indirect_[slot] = {~uint64_t{0}, ~uint64_t{0}, nullptr, nullptr};
+    translated_state(cpu_).synchronized_tag = TranslatedState::kUnsynchronized;
     std::erase(segments_[translation.segment], &translation);
     const auto owner = translations_.find(key_of(translation.pa, translation.context));
     discarded_[translation.segment].push_back(std::move(owner->second));

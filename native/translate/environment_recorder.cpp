@@ -20,7 +20,6 @@ const char* EnvironmentRecorder::name_of(Kind kind) {
     case Kind::IccWrite: return "write of an interrupt controller register";
     case Kind::HypervisorCall: return "hypervisor call";
     case Kind::Broadcast: return "broadcast";
-    case Kind::Synchronize: return "wait for broadcasts";
     case Kind::SendEvent: return "event";
     }
     return "";
@@ -149,9 +148,8 @@ void EnvironmentRecorder::broadcast(Vcpu& from, const arm64::Maintenance& operat
             [&](Event&) { machine_.broadcast(from, operation); });
 }
 
-void EnvironmentRecorder::synchronize(Vcpu& from) {
-    perform({Kind::Synchronize}, [&](Event&) { machine_.synchronize(from); });
-}
+/// Not recorded: translated code of a single CPU need not ask for it, and asking twice does no harm.
+void EnvironmentRecorder::synchronize(Vcpu& from) { machine_.synchronize(from); }
 
 void EnvironmentRecorder::send_event() {
     perform({Kind::SendEvent}, [&](Event&) { machine_.send_event(); });

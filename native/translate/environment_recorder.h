@@ -50,7 +50,6 @@ private:
         IccWrite,
         HypervisorCall,
         Broadcast,
-        Synchronize,
         SendEvent,
     };
     static const char* name_of(Kind kind);

@@ -17,7 +17,7 @@ bool flags_dead_at(const uint8_t* page, int64_t offset, arm64::ExecutionContext 
         std::memcpy(&word, page + offset, sizeof word);
         arm64::Insn insn;
         arm64::bind(insn, word, context, features);
-        const Facts facts = facts_of(insn);
+        const Facts facts = facts_of(insn, context.el);
         if (facts.flags.reads) return false;
         if (facts.flags.writes) return true;
         switch (facts.flow) {
@@ -32,8 +32,10 @@ bool flags_dead_at(const uint8_t* page, int64_t offset, arm64::ExecutionContext 
             branches--;
             if (!flags_dead_at(page, offset + branch_distance(insn), context, features, branches)) return false;
             break;
-        case Flow::Indirect:
-        case Flow::Leaves: return false;
+        case Flow::Leaves:
+            if (facts.goes_on) break;
+            return false;
+        case Flow::Indirect: return false;
         }
     }
     return false;

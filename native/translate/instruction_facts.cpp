@@ -1,6 +1,7 @@
 #include "translate/instruction_facts.h"
 
 #include "arm64/environment.h"
+#include "arm64/system_registers.h"
 
 #include <string_view>
 #include <vector>
@@ -120,7 +121,22 @@ std::vector<Facts> make_all() {
         // Unprivileged accesses have fix-up code in kernels, which may look at the flags where the straight path does
         // not.
         if (mnemonic.starts_with("ldtr") || mnemonic.starts_with("sttr")) facts.flags.reads = true;
-        if (row.op == Op::NOP || row.op == Op::DMB || row.op == Op::HINT) facts.flags.reads = false;
+        switch (row.op) {
+        case Op::NOP:
+        case Op::HINT:
+        case Op::DMB:
+        case Op::DSB:
+        case Op::ISB:
+        case Op::CLREX:
+        case Op::MRS:
+        case Op::MSR_register:
+        case Op::MSR_pan:
+        case Op::MSR_uao:
+        case Op::MSR_spsel:
+        case Op::MSR_daifset:
+        case Op::MSR_daifclr: facts.flags.reads = false; break;
+        default: break;
+        }
         all.push_back(facts);
     }
     return all;
@@ -131,12 +147,35 @@ const std::vector<Facts>& all_facts() {
     return all;
 }
 
+/// What one encoding of a row does unlike the others.
+void refine(Facts& facts, uint32_t word, unsigned el) {
+    constexpr uint32_t kWithoutRt = ~uint32_t{0x1F}, kMrsNzcv = 0xD53B4200, kMsrNzcv = 0xD51B4200;
+    const auto bits = [word](unsigned high, unsigned low) { return word >> low & ((1u << (high - low + 1)) - 1); };
+    if ((word & 0xFFD00000) == 0xD5100000) { // MRS, MSR (register)
+        const bool read = bits(21, 21) != 0;
+        const arm64::SystemRegister* reg = arm64::find_system_register(
+            arm64::system_register_key(2 + bits(19, 19), bits(18, 16), bits(15, 12), bits(11, 8), bits(7, 5)));
+        const auto rights = static_cast<unsigned>(reg == nullptr ? arm64::Rights::None : el == 0 ? reg->el0 : reg->el1);
+        // No such register: an exception, which saves the flags.
+        if ((rights & static_cast<unsigned>(read ? arm64::Rights::Read : arm64::Rights::Write)) == 0)
+            facts.flags.reads = true;
+        if ((word & kWithoutRt) == kMrsNzcv) facts.flags.reads = true;
+        if ((word & kWithoutRt) == kMsrNzcv) facts.flags.writes = true;
+    }
+    // MSR (immediate) traps or is UNDEFINED at EL0.
+    if (el == 0 && (word & 0xFFF8F01F) == 0xD500401F) facts.flags.reads = true;
+    // DC and IC by address.
+    if ((word & 0xFFFFF000) == 0xD50B7000) facts.flags.reads = false;
+}
+
 } // namespace
 
-Facts facts_of(uint32_t word, const arm64::CpuFeatures& features) {
+Facts facts_of(uint32_t word, unsigned el, const arm64::CpuFeatures& features) {
     const arm64::Row* row = arm64::decode(word);
     if (row == nullptr || !features.has(row->feature)) return {.flow = Flow::Leaves, .flags = {true, false}};
-    return all_facts()[static_cast<unsigned>(row->op)];
+    Facts facts = all_facts()[static_cast<unsigned>(row->op)];
+    refine(facts, word, el);
+    return facts;
 }
 
 int64_t branch_distance(uint32_t word) {
@@ -148,16 +187,26 @@ int64_t branch_distance(uint32_t word) {
     return field(5, 19);                                        // B.cond, CBZ, CBNZ
 }
 
-Facts facts_of(const arm64::Insn& insn) {
+Facts facts_of(const arm64::Insn& insn, unsigned el) {
     const std::vector<Facts>& all = all_facts();
     if (insn.op >= all.size()) return {.flow = Flow::Leaves, .flags = {true, false}};
     Facts facts = all[insn.op];
-    if (facts.flow == Flow::Next && insn.ends_block) facts = {.flow = Flow::Leaves, .flags = {true, false}};
+    refine(facts, insn.word, el);
     switch (static_cast<Op>(insn.op)) {
     case Op::MSR_pan:
     case Op::MSR_uao:
-    case Op::MSR_spsel: facts.flow = Flow::Leaves; break;
+    case Op::MSR_spsel:
+        facts.flow = Flow::Leaves;
+        facts.goes_on = true;
+        return facts;
+    case Op::ISB:
+    case Op::MSR_daifclr: facts.goes_on = true; break;
+    case Op::MSR_register: facts.goes_on = !facts.flags.reads; break;
     default: break;
+    }
+    if (facts.flow == Flow::Next && insn.ends_block) {
+        if (!facts.goes_on) return {.flow = Flow::Leaves, .flags = {true, false}};
+        facts.flow = Flow::Leaves;
     }
     return facts;
 }

@@ -26,12 +26,13 @@ struct Facts {
     Flow flow = Flow::Next;
     FlagUse flags;
     Helper helper = Helper::Full;
+    bool goes_on = false; ///< Leaves the block, but for the instruction after it.
 };
 
-Facts facts_of(const arm64::Insn& insn);
+Facts facts_of(const arm64::Insn& insn, unsigned el);
 /// The same from the encoding alone: exact for flags and branches; what leaves for reasons of its own is Next and reads
 /// the flags.
-Facts facts_of(uint32_t word, const arm64::CpuFeatures& features);
+Facts facts_of(uint32_t word, unsigned el, const arm64::CpuFeatures& features);
 
 /// Byte distance from a direct branch to its target, by its encoding.
 int64_t branch_distance(uint32_t word);

@@ -85,6 +85,12 @@ public:
             if (e_.has_home(home.guest) && (home.saved ? callee_saved : caller_saved))
                 a_.mov(Reg64(home.host), e_.slot(home.guest));
     }
+    void store_stack_pointer() {
+        if (e_.has_home(arm64::kStackPointer)) a_.mov(e_.slot(arm64::kStackPointer), e_.home(arm64::kStackPointer));
+    }
+    void load_stack_pointer() {
+        if (e_.has_home(arm64::kStackPointer)) a_.mov(e_.home(arm64::kStackPointer), e_.slot(arm64::kStackPointer));
+    }
     void store_count() { a_.movq(e_.state(&cpu_.counters.instructions), xmm15); }
     void load_count() { a_.movq(xmm15, e_.state(&cpu_.counters.instructions)); }
 
@@ -158,6 +164,46 @@ public:
         a_.ldmxcsr(dword[rbp + r10 * 4 + e_.state_offset(&state_.guest_mxcsr)]);
     }
 
+    /// gs follows Vcpu::data_tlb. Goes to `failed` where that takes the operating system. Changes rcx.
+    void follow_tlb(host::Label& failed) {
+        host::Label same;
+        a_.mov(rcx, e_.state(&cpu_.data_tlb));
+        a_.cmp(rcx, e_.state(&state_.tlb));
+        if (!e_.host.fsgsbase) {
+            a_.jne(failed, Xbyak::CodeGenerator::T_NEAR);
+            return;
+        }
+        a_.je(same);
+        a_.mov(e_.state(&state_.tlb), rcx);
+        a_.db(0xF3); // wrgsbase rcx
+        a_.db(0x48);
+        a_.db(0x0F);
+        a_.db(0xAE);
+        a_.db(0xD9);
+        a_.L(same);
+    }
+
+    /// Goes on at state.pc by the table of indirect branches, else to `failed`. Changes rax, rcx, rdx, EFLAGS.
+    void dispatch(host::Label& failed) {
+        const auto refuse = [&] { a_.jne(failed, Xbyak::CodeGenerator::T_NEAR); };
+        a_.mov(rax, e_.state(&cpu_.state.pc));
+        a_.cmp(e_.state(&cpu_.poll, 32), 0);
+        refuse();
+        a_.cmp(e_.state(&cpu_.lines_word(), 32), 0);
+        refuse();
+        a_.cmp(e_.state(&cpu_.state.pstate.il, 8), 0);
+        refuse();
+        a_.mov(rdx, rax);
+        a_.shr(rdx, 55);
+        a_.and_(edx, 1);
+        a_.mov(rdx, ptr[rbp + rdx * 8 + e_.state_offset(cpu_.lookup_tags())]);
+        a_.mov(e_.state(&cpu_.lookup_tag), rdx);
+        a_.mov(e_.state(&state_.synchronized_tag), rdx);
+        jump_through_table(e_, refuse);
+    }
+
+    void count_switch(SwitchCause cause) { a_.inc(e_.state(&state_.switches[static_cast<unsigned>(cause)])); }
+
     void call(const void* function) {
         a_.mov(rax, reinterpret_cast<uint64_t>(function));
         a_.call(rax);
@@ -165,6 +211,23 @@ public:
 
     /// rdi, which may be a home, has been stored before.
     void pass_cpu() { a_.mov(rdi, reinterpret_cast<uint64_t>(&cpu_)); }
+
+    /// All guest state is in memory, nothing is on the stack.
+    void go_on_from_state(bool dispatches, host::Label& stay_away) {
+        if (!dispatches) {
+            a_.mov(eax, kContinue);
+            pop_and_return();
+            return;
+        }
+        flags_to_host();
+        load_count();
+        load_rounding();
+        load_homes(true, true);
+        a_.cmp(e_.state(&cpu_.exit_pending, 8), 0);
+        a_.jne(stay_away, Xbyak::CodeGenerator::T_NEAR);
+        follow_tlb(stay_away);
+        dispatch(stay_away);
+    }
 
     const uint8_t* here() {
         a_.align(16);
@@ -252,6 +315,25 @@ const uint8_t* generate_probe(Generator& g, unsigned size, bool write, bool unpr
 
 } // namespace
 
+void jump_through_table(Emitter& e, const std::function<void()>& refuse) {
+    host::Assembler& a = e.a;
+    a.mov(ecx, eax);
+    a.mov(edx, eax);
+    a.shr(edx, kIndirectFold);
+    a.xor_(ecx, edx);
+    a.and_(ecx, (kIndirectEntries - 1) << 2);
+    a.mov(rdx, e.state(&translated_state(e.cpu).indirect_table));
+    a.lea(rcx, ptr[rdx + rcx * 8]);
+    a.cmp(rax, ptr[rcx + static_cast<int>(offsetof(IndirectEntry, pc))]);
+    refuse();
+    a.mov(rdx, e.state(&e.cpu.lookup_tag));
+    a.cmp(rdx, ptr[rcx + static_cast<int>(offsetof(IndirectEntry, tag))]);
+    refuse();
+    a.and_(rax, -static_cast<int>(arm64::kPageSize));
+    a.mov(e.state(&e.cpu.page_va), rax);
+    a.jmp(ptr[rcx + static_cast<int>(offsetof(IndirectEntry, code))]);
+}
+
 arm64::Insn* stop_handler(Vcpu&, arm64::Insn* insn) { return insn; }
 
 Runtime generate_runtime(Emitter& emitter, const uint8_t* executable_base, const uint8_t* writable_base) {
@@ -333,6 +415,16 @@ Runtime generate_runtime(Emitter& emitter, const uint8_t* executable_base, const
     runtime.slow_load = slow_access(reinterpret_cast<const void*>(&slow_load), true);
     runtime.slow_store = slow_access(reinterpret_cast<const void*>(&slow_store), false);
 
+    // Not where every block comes back after its end.
+    const bool dispatches =
+        emitter.techniques.has(Technique::IndirectTable) && emitter.techniques.has(Technique::SystemBatching);
+    host::Label stay_away;
+    runtime.dispatch = g.here();
+    if (dispatches) g.dispatch(stay_away);
+    a.L(stay_away);
+    a.mov(eax, kIndirect);
+    a.jmp(runtime.leave, Xbyak::CodeGenerator::T_NEAR);
+
     // The failed access: all guest state goes to memory, then the exception is taken.
     a.align(16);
     a.L(fault);
@@ -346,8 +438,7 @@ Runtime generate_runtime(Emitter& emitter, const uint8_t* executable_base, const
     a.pop(rsi);
     g.pass_cpu();
     g.call(reinterpret_cast<const void*>(&raise_fault));
-    a.mov(eax, kContinue);
-    g.pop_and_return();
+    g.go_on_from_state(dispatches, stay_away);
 
     runtime.note_misses = g.here();
     g.store_homes(false, true);
@@ -388,8 +479,46 @@ Runtime generate_runtime(Emitter& emitter, const uint8_t* executable_base, const
     a.ret();
     // The handler left all state as it is to be.
     a.L(left);
-    a.mov(eax, kContinue);
-    g.pop_and_return();
+    a.pop(rcx); // the return address
+    g.go_on_from_state(dispatches, stay_away);
+
+    runtime.call_system = g.here();
+    host::Label other_tlb;
+    g.count_switch(SwitchCause::System);
+    g.store_homes(false, true);
+    g.store_count();
+    a.sub(rsp, 8);
+    a.mov(rsi, rdx);
+    a.mov(rdx, rcx);
+    g.pass_cpu();
+    a.call(rax);
+    a.add(rsp, 8);
+    g.load_count();
+    g.load_homes(false, true);
+    g.follow_tlb(other_tlb);
+    a.ret();
+    a.L(other_tlb);
+    a.mov(eax, 1);
+    a.ret();
+
+    runtime.change_level = g.here();
+    g.count_switch(SwitchCause::Exception);
+    g.store_homes(false, true);
+    g.store_stack_pointer();
+    g.store_count();
+    a.mov(rsi, rdx);
+    a.mov(rdx, rcx);
+    g.pass_cpu();
+    a.call(rax);
+    g.load_count();
+    g.load_homes(false, true);
+    g.load_stack_pointer();
+    if (dispatches) {
+        g.follow_tlb(stay_away);
+        g.dispatch(stay_away);
+    } else {
+        a.jmp(stay_away, Xbyak::CodeGenerator::T_NEAR);
+    }
 
     // With the guest's MXCSR: what the handlers let the host compute raises nothing that the instruction does not
     // raise.

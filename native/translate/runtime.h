@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 
 namespace beeline::translate {
 
@@ -16,7 +17,8 @@ inline constexpr uint64_t kContinue = 0;
 inline constexpr uint64_t kInterpret = 1;
 /// As kContinue, by the poll word.
 inline constexpr uint64_t kPolled = 2;
-/// As kContinue, by an indirect branch: its target is not in the table, or the poll word is set.
+/// As kContinue, by an indirect branch or a change of the exception level: its target is not in the table, or somebody
+/// wants the CPU.
 inline constexpr uint64_t kIndirect = 3;
 
 /// Describes an access to the slow path: packed into 32 bits.
@@ -80,10 +82,22 @@ struct Runtime {
     /// of the host's vector registers xmm0-2 only.
     const uint8_t* fix_up_full = nullptr;
     const uint8_t* fix_up_light = nullptr;
+    /// call: rax is a SystemCall, rdx and rcx are its operands. Returns its result in rax. Changes rax, rcx, rdx,
+    /// EFLAGS.
+    const uint8_t* call_system = nullptr;
+    /// jmp: rax is a LevelChange, rdx and rcx are its operands. The guest's flags are in HostFlags before and after.
+    const uint8_t* change_level = nullptr;
+    /// jmp: goes on at state.pc, in translated code where there is some and nobody wants the CPU, otherwise as
+    /// kIndirect.
+    const uint8_t* dispatch = nullptr;
 };
 
 /// Generates the routines at the assembler's position.
 Runtime generate_runtime(Emitter& emitter, const uint8_t* executable_base, const uint8_t* writable_base);
+
+/// Goes on at rax by the table of indirect branches. `refuse` emits the jump that is taken, with rax as it was, where
+/// ZF is clear. Changes rcx, rdx, EFLAGS.
+void jump_through_table(Emitter& emitter, const std::function<void()>& refuse);
 
 /// Handler that ends a chain of interpreted instructions and goes back to translated code.
 arm64::Insn* stop_handler(arm64::Vcpu& cpu, arm64::Insn* insn);

@@ -67,6 +67,11 @@ struct alignas(64) TranslatedState {
     uint64_t host_flags;
     uint64_t host_stack; ///< rsp on entry to translated code; 0: not in translated code.
     IndirectEntry* indirect_table;
+    const void* tlb; ///< What gs points to.
+    /// Vcpu::lookup_tag when instructions were last looked up: what has been fetched since then is up to date while the
+    /// tag is the same. kUnsynchronized: code has changed.
+    uint64_t synchronized_tag;
+    static constexpr uint64_t kUnsynchronized = ~uint64_t{1};
     uint64_t group_addend;            ///< Of the group under way (Group::has_site).
     uint64_t site_misses;             ///< See DirectCounters.
     uint64_t switches[kSwitchCauses]; ///< By cause.

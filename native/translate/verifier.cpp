@@ -106,7 +106,9 @@ bool Verifier::step(const Translation& translation) {
         cpu_.state.pc = pc + 4;
         return true;
     }
-    return facts_of(chain[0]).flow == Flow::Conditional && cpu_.state.pc == pc + 4 &&
+    // Blocks go on past branches that are not taken, and past changes of the context that change nothing for them.
+    const Facts facts = facts_of(chain[0], arm64::unpack_context(translation.context).el);
+    return (facts.flow == Flow::Conditional || facts.goes_on) && cpu_.state.pc == pc + 4 &&
            cpu_.counters.exceptions == exceptions;
 }
 

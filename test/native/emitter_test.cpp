@@ -202,7 +202,7 @@ void Bench::run_case(std::initializer_list<uint32_t> words, const Variant& varia
     std::memcpy(expected, state.x, sizeof expected);
     const uint32_t expected_flags = state.nzcv;
 
-    const FlagUse use = facts_of(insn).flags;
+    const FlagUse use = facts_of(insn, 1).flags;
     const bool needed_after = rng.one_in(2);
     const FlagPlace place = static_cast<FlagPlace>(rng.below(3));
 

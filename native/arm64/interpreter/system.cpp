@@ -116,6 +116,7 @@ Insn* msr_spsel(Vcpu& cpu, Insn* insn) {
     const unsigned old = cpu.state.pstate.sp_sel;
     cpu.state.pstate.sp_sel = insn->imm & 1;
     select_stack_pointer(cpu, 1, old);
+    cpu.update_execution_context();
     return next(cpu, insn);
 }
 
