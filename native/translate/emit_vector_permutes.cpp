@@ -1,4 +1,4 @@
-// Permutations of vector elements: EXT, ZIP, UZP, TRN, REV, TBL.
+// Permutations of vector elements: EXT, ZIP, UZP, TRN, REV, TBL, TBX.
 #include "translate/vector_emitter.h"
 
 namespace beeline::translate {
@@ -127,21 +127,26 @@ bool reverse32(VectorEmitter& w, const Insn& insn) {
 }
 bool reverse16(VectorEmitter& w, const Insn& insn) { return reverse(w, insn, VectorConstant::Reverse16Bytes); }
 
-/// One or two registers. Indices of other registers get bit 7 set, which the host's shuffle makes zero.
-bool look_up(VectorEmitter& w, const Insn& insn) {
+/// For each register of the table, indices of others get bit 7 set, which the host's shuffle makes zero. TBX leaves the
+/// elements alone whose indices are in none.
+template <bool extend> bool look_up(VectorEmitter& w, const Insn& insn) {
     const unsigned registers = (insn.word >> 13 & 3) + 1;
-    if (registers > 2) return false;
-    w.a.movaps(xmm1, w.use(insn.rm));
-    w.a.movaps(xmm0, w.use(insn.rn));
-    w.a.movaps(xmm2, xmm1);
-    w.a.paddusb(xmm2, w.constant(VectorConstant::OutOfTable));
-    w.a.pshufb(xmm0, xmm2);
-    if (registers == 2) {
-        w.a.psubb(xmm1, w.constant(VectorConstant::Sixteens));
+    const Xmm indices = w.use(insn.rm);
+    for (unsigned i = 0; i < registers; i++) {
+        const Xmm to = i == 0 ? xmm0 : xmm2;
+        w.a.movaps(xmm1, indices);
+        for (unsigned j = 0; j < i; j++) w.a.psubb(xmm1, w.constant(VectorConstant::Sixteens));
         w.a.paddusb(xmm1, w.constant(VectorConstant::OutOfTable));
-        w.a.movaps(xmm2, w.use((insn.rn + 1) % 32));
-        w.a.pshufb(xmm2, xmm1);
-        w.a.por(xmm0, xmm2);
+        w.a.movaps(to, w.use((insn.rn + i) % 32));
+        w.a.pshufb(to, xmm1);
+        if (i != 0) w.a.por(xmm0, xmm2);
+    }
+    if (extend) {
+        w.immediate(xmm1, 0x0101010101010101u * uint64_t{16 * registers}, true);
+        w.a.pmaxub(xmm1, indices);
+        w.a.pcmpeqb(xmm1, indices);
+        w.a.pand(xmm1, w.use(insn.rd));
+        w.a.por(xmm0, xmm1);
     }
     w.finish(insn.rd, is_full(insn), xmm0);
     return true;
@@ -160,7 +165,8 @@ void add_vector_permutes(VectorTable& t) {
     t[Op::REV64_vector] = reverse64;
     t[Op::REV32_vector] = reverse32;
     t[Op::REV16_vector] = reverse16;
-    t[Op::TBL] = look_up;
+    t[Op::TBL] = look_up<false>;
+    t[Op::TBX] = look_up<true>;
 }
 
 } // namespace beeline::translate

@@ -7,16 +7,18 @@
 namespace beeline::translate {
 
 enum class VectorConstant : uint8_t {
-    LowNibbles,     ///< 0x0F in each byte.
-    BitCounts,      ///< Set bits of 0 to 15.
-    OutOfTable,     ///< 0x70 in each byte: adding it with saturation sets bit 7 of indices above 15.
-    Sixteens,       ///< 16 in each byte.
-    EvenBytes,      ///< 0x00FF in each halfword.
-    EvenHalfwords,  ///< 0x0000FFFF in each word.
-    OneBytes,       ///< 1 in each byte.
-    OneHalfwords,   ///< 1 in each halfword.
-    TopBits,        ///< 1 << 63 in each doubleword.
-    Reverse64Bytes, ///< Shuffles of bytes, for REV64, REV32, REV16 by element size.
+    LowNibbles,            ///< 0x0F in each byte.
+    BitCounts,             ///< Set bits of 0 to 15.
+    OutOfTable,            ///< 0x70 in each byte: adding it with saturation sets bit 7 of indices above 15.
+    Sixteens,              ///< 16 in each byte.
+    EvenBytes,             ///< 0x00FF in each halfword.
+    EvenHalfwords,         ///< 0x0000FFFF in each word.
+    LowBytesOfWords,       ///< 0xFF in each word.
+    LowBytesOfDoublewords, ///< 0xFF in each doubleword.
+    OneBytes,              ///< 1 in each byte.
+    OneHalfwords,          ///< 1 in each halfword.
+    TopBits,               ///< 1 << 63 in each doubleword.
+    Reverse64Bytes,        ///< Shuffles of bytes, for REV64, REV32, REV16 by element size.
     Reverse64Halfwords,
     Reverse32Bytes,
     Reverse32Halfwords,
@@ -48,6 +50,8 @@ inline constexpr VectorConstants kVectorConstantValues{{
     {0x1010101010101010, 0x1010101010101010},
     {0x00FF00FF00FF00FF, 0x00FF00FF00FF00FF},
     {0x0000FFFF0000FFFF, 0x0000FFFF0000FFFF},
+    {0x000000FF000000FF, 0x000000FF000000FF},
+    {0x00000000000000FF, 0x00000000000000FF},
     {0x0101010101010101, 0x0101010101010101},
     {0x0001000100010001, 0x0001000100010001},
     {0x8000000000000000, 0x8000000000000000},
