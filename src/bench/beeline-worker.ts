@@ -37,9 +37,13 @@ function start(config: NativeMachineConfig): void {
 
 function tellCounters(): void {
   const counters: Record<string, number> = {};
-  for (const cpu of session?.stats().cpus ?? []) {
-    for (const [name, value] of Object.entries(cpu)) counters[name] = (counters[name] ?? 0) + value;
-  }
+  const add = (name: string, value: number) => {
+    counters[name] = (counters[name] ?? 0) + value;
+  };
+  const stats = session?.stats();
+  for (const cpu of stats?.cpus ?? []) for (const [name, value] of Object.entries(cpu)) add(name, value);
+  for (const cpu of stats?.switches ?? [])
+    for (const [cause, count] of Object.entries(cpu)) add(`switch-${cause}`, count);
   process.send?.({ counters } satisfies Reply);
 }
 
