@@ -54,8 +54,7 @@ public:
     };
 
     /// The check of one access; returns with the addend in rcx, so that the location is [base + rcx + displacement].
-    /// `site` describes the access for the slow path, which finishes with `finish_slow` (loads: rax and rdx hold the
-    /// data; stores: it is to put them into rdx and CPU transfer[1] first) and goes on at `after`.
+    /// The slow path stages a store's data before its call, finishes a load behind it, and goes on at `after`.
     struct Access {
         Target target;
         unsigned size_log2 = 3;

@@ -56,6 +56,8 @@ public:
 private:
     DirectTier(arm64::Vcpu& cpu, const DirectOptions& options, std::unique_ptr<host::CodeCache> cache);
 
+    /// Instructions are aligned to 4: with the shift there are 7 bits for the context.
+    static_assert(arm64::Vcpu::kTagContext < 1 << 7);
     static uint64_t key_of(arm64::GuestPa pa, uint8_t context) { return pa.value << 5 | context; }
     IndirectEntry& indirect_entry(uint64_t pc) { return indirect_[indirect_index(pc)]; }
     void on_misses(arm64::Vcpu& cpu, MissCounter& counter) override;

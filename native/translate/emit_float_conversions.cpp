@@ -213,14 +213,6 @@ bool narrow(VectorEmitter& w, const Insn& insn) {
 
 // ---- vectors --------------------------------------------------------------------------------------------------------
 
-/// The elements of rn; those of a 64-bit vector twice, since nothing else may raise anything. Changes xmm0.
-Xmm elements(VectorEmitter& w, const Insn& insn) {
-    const Xmm n = w.use(insn.rn);
-    if (is_full(insn)) return n;
-    w.a.movddup(xmm0, n);
-    return xmm0;
-}
-
 void round_elements(VectorEmitter& w, Precision precision, const Xmm& to, const Xmm& from, unsigned mode) {
     const auto imm = static_cast<uint8_t>(mode);
     precision == Precision::Double ? w.a.roundpd(to, from, imm) : w.a.roundps(to, from, imm);

@@ -135,18 +135,10 @@ template <bool maximum, Source source> bool extreme(VectorEmitter& w, const Insn
 
 // ---- one operand ----------------------------------------------------------------------------------------------------
 
-/// In xmm0 for 64-bit vectors.
-Xmm operand(VectorEmitter& w, const Insn& insn) {
-    const Xmm n = w.use(insn.rn);
-    if (is_full(insn)) return n;
-    w.a.movddup(xmm0, n);
-    return xmm0;
-}
-
 bool square_root(VectorEmitter& w, const Insn& insn) {
     if (w.flushes) return false;
     const Precision precision = precision_of(insn);
-    const Xmm n = operand(w, insn);
+    const Xmm n = elements(w, insn);
     precision == Precision::Double ? w.a.sqrtpd(xmm0, n) : w.a.sqrtps(xmm0, n);
     check_all_ordered(w, precision, xmm0, xmm0);
     w.finish(insn.rd, is_full(insn), xmm0);
@@ -157,7 +149,7 @@ bool square_root(VectorEmitter& w, const Insn& insn) {
 template <uint8_t mode> bool round(VectorEmitter& w, const Insn& insn) {
     if (w.flushes) return false;
     const Precision precision = precision_of(insn);
-    const Xmm n = operand(w, insn);
+    const Xmm n = elements(w, insn);
     precision == Precision::Double ? w.a.roundpd(xmm0, n, mode) : w.a.roundps(xmm0, n, mode);
     check_all_ordered(w, precision, xmm0, xmm0);
     w.finish(insn.rd, is_full(insn), xmm0);

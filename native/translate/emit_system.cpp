@@ -257,24 +257,7 @@ void BlockTranslator::emit_read_nzcv(const Reg64& to) {
         e_.set_place(FlagPlace::Memory);
     }
     a_.mov(eax, e_.state(&translated_state(cpu_).host_flags, 32));
-    if (e_.host.bmi2) {
-        a_.mov(ecx, kHostFlagBits);
-        a_.pext(eax, eax, ecx);
-        a_.xor_(eax, 2);
-        a_.shl(eax, 28);
-    } else {
-        a_.mov(ecx, eax);
-        a_.mov(edx, eax);
-        a_.and_(eax, kHostN | kHostZ);
-        a_.shl(eax, 16);
-        a_.not_(ecx);
-        a_.and_(ecx, kHostNotC);
-        a_.shl(ecx, 21);
-        a_.or_(eax, ecx);
-        a_.and_(edx, kHostV);
-        a_.shl(edx, 28);
-        a_.or_(eax, edx);
-    }
+    e_.host_flags_to_nzcv();
     if (to.getIdx() != Xbyak::Operand::RAX) a_.mov(to.cvt32(), eax);
 }
 
@@ -282,24 +265,7 @@ void BlockTranslator::emit_read_nzcv(const Reg64& to) {
 
 void BlockTranslator::emit_write_nzcv(unsigned rt) {
     e_.load(rt, rax, false);
-    if (e_.host.bmi2) {
-        a_.shr(eax, 28);
-        a_.xor_(eax, 2);
-        a_.mov(ecx, kHostFlagBits);
-        a_.pdep(eax, eax, ecx);
-    } else {
-        a_.mov(ecx, eax);
-        a_.mov(edx, eax);
-        a_.shr(eax, 16);
-        a_.and_(eax, kHostN | kHostZ);
-        a_.not_(ecx);
-        a_.shr(ecx, 21);
-        a_.and_(ecx, kHostNotC);
-        a_.or_(eax, ecx);
-        a_.shr(edx, 28);
-        a_.and_(edx, kHostV);
-        a_.or_(eax, edx);
-    }
+    e_.nzcv_to_host_flags();
     a_.mov(e_.state(&translated_state(cpu_).host_flags, 32), eax);
     e_.define_flags_in_memory();
 }

@@ -107,6 +107,49 @@ void Emitter::store_flags(FlagPlace form) {
     a.mov(state(&translated_state(cpu).host_flags, 32), eax);
 }
 
+void Emitter::host_flags_to_nzcv() {
+    if (host.bmi2) {
+        a.mov(ecx, kHostFlagBits);
+        a.pext(eax, eax, ecx);
+        a.xor_(eax, 2);
+        a.shl(eax, 28);
+        return;
+    }
+    // N and Z are neighbours at 15 and 14; not-C goes from 8 to 29, V from 0 to 28.
+    a.mov(ecx, eax);
+    a.mov(edx, eax);
+    a.and_(eax, kHostN | kHostZ);
+    a.shl(eax, 16);
+    a.not_(ecx);
+    a.and_(ecx, kHostNotC);
+    a.shl(ecx, 21);
+    a.or_(eax, ecx);
+    a.and_(edx, kHostV);
+    a.shl(edx, 28);
+    a.or_(eax, edx);
+}
+
+void Emitter::nzcv_to_host_flags() {
+    if (host.bmi2) {
+        a.shr(eax, 28);
+        a.xor_(eax, 2);
+        a.mov(ecx, kHostFlagBits);
+        a.pdep(eax, eax, ecx);
+        return;
+    }
+    a.mov(ecx, eax);
+    a.mov(edx, eax);
+    a.shr(eax, 16);
+    a.and_(eax, kHostN | kHostZ);
+    a.not_(ecx);
+    a.shr(ecx, 21);
+    a.and_(ecx, kHostNotC);
+    a.or_(eax, ecx);
+    a.shr(edx, 28);
+    a.and_(edx, kHostV);
+    a.or_(eax, edx);
+}
+
 void Emitter::load_flags() {
     a.mov(eax, state(&translated_state(cpu).host_flags, 32));
     // 1 + 127 overflows, 0 + 127 does not; sahf leaves OF alone.

@@ -117,6 +117,9 @@ public:
     void store_flags(FlagPlace form);
     /// EFLAGS from HostFlags (subtract form); changes rax.
     void load_flags();
+    /// eax: NZCV as PSTATE has it, from the format of HostFlags, and the other way round. Both change rcx, rdx, EFLAGS.
+    void host_flags_to_nzcv();
+    void nzcv_to_host_flags();
 
     // ---- code out of line, emitted behind the block ----
     /// Set by the block translator before each instruction: whether the flags from before it are needed by it or after

@@ -151,4 +151,11 @@ void check_all_products(VectorEmitter& w, Precision precision, const Xmm& x) {
     check_mask(w, xmm1);
 }
 
+Xmm elements(VectorEmitter& w, const arm64::Insn& insn) {
+    const Xmm n = w.use(insn.rn);
+    if (is_full(insn)) return n;
+    w.a.movddup(xmm0, n);
+    return xmm0;
+}
+
 } // namespace beeline::translate

@@ -65,4 +65,7 @@ void check_all_products(VectorEmitter& w, Precision precision, const Xmm& x);
 /// Fix-up if any sign bit of x's elements is set, each of which is all ones or has a zero there.
 void check_mask(VectorEmitter& w, const Xmm& x);
 
+/// The elements of rn; those of a 64-bit vector twice, in xmm0, since nothing else may raise anything.
+Xmm elements(VectorEmitter& w, const arm64::Insn& insn);
+
 } // namespace beeline::translate

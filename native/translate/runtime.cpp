@@ -94,51 +94,16 @@ public:
     void store_count() { a_.movq(e_.state(&cpu_.counters.instructions), xmm15); }
     void load_count() { a_.movq(xmm15, e_.state(&cpu_.counters.instructions)); }
 
-    /// CpuState::nzcv from HostFlags. Changes rax, rcx, EFLAGS.
+    /// CpuState::nzcv from HostFlags. Changes rax, rcx, rdx, EFLAGS.
     void flags_to_guest() {
         a_.mov(eax, e_.state(&state_.host_flags, 32));
-        if (e_.host.bmi2) {
-            a_.mov(ecx, kHostFlagBits);
-            a_.pext(eax, eax, ecx);
-            a_.xor_(eax, 2);
-            a_.shl(eax, 28);
-        } else {
-            // N and Z are neighbours at 15 and 14; not-C goes from 8 to 29, V from 0 to 28.
-            a_.mov(ecx, eax);
-            a_.mov(edx, eax);
-            a_.and_(eax, kHostN | kHostZ);
-            a_.shl(eax, 16);
-            a_.not_(ecx);
-            a_.and_(ecx, kHostNotC);
-            a_.shl(ecx, 21);
-            a_.or_(eax, ecx);
-            a_.and_(edx, kHostV);
-            a_.shl(edx, 28);
-            a_.or_(eax, edx);
-        }
+        e_.host_flags_to_nzcv();
         a_.mov(e_.state(&cpu_.state.nzcv, 32), eax);
     }
     /// The other way round. Changes rax, rcx, rdx, EFLAGS.
     void flags_to_host() {
         a_.mov(eax, e_.state(&cpu_.state.nzcv, 32));
-        if (e_.host.bmi2) {
-            a_.shr(eax, 28);
-            a_.xor_(eax, 2);
-            a_.mov(ecx, kHostFlagBits);
-            a_.pdep(eax, eax, ecx);
-        } else {
-            a_.mov(ecx, eax);
-            a_.mov(edx, eax);
-            a_.shr(eax, 16);
-            a_.and_(eax, kHostN | kHostZ);
-            a_.not_(ecx);
-            a_.shr(ecx, 21);
-            a_.and_(ecx, kHostNotC);
-            a_.or_(eax, ecx);
-            a_.shr(edx, 28);
-            a_.and_(edx, kHostV);
-            a_.or_(eax, edx);
-        }
+        e_.nzcv_to_host_flags();
         a_.mov(e_.state(&state_.host_flags, 32), eax);
     }
 
