@@ -144,14 +144,46 @@ unsigned prepare_access(Vcpu& cpu, uint64_t va, unsigned size, Access access, Re
     return count;
 }
 
+/// Where an access is in the host's memory: two places for one across a page boundary.
+struct Places {
+    uint8_t* first;
+    uint8_t* second;
+    unsigned in_first; ///< Bytes at `first`.
+};
+
+/// The first-level TLB's answer for all pages of an access, a frequent one for accesses that cross a page boundary:
+/// their callers ask the TLB about a single page. What the TLB holds needs no further check (see fill_tlb,
+/// Vcpu::data_tlb).
+bool find_in_tlb(Vcpu& cpu, uint64_t va, unsigned size, Access access, Regime regime, AccessFlags flags,
+                 Places& places) {
+    if (flags.require_alignment || cpu.recorder != nullptr) return false;
+    Tlb* const tlb = regime == cpu.data_regime()           ? cpu.data_tlb
+                     : regime == cpu.unprivileged_regime() ? cpu.unprivileged_tlb
+                                                           : nullptr;
+    if (tlb == nullptr) return false;
+    const auto host = [&](uint64_t address, uint8_t*& place) {
+        const TlbEntry& entry = tlb->entry(address);
+        if ((access == Access::Read ? entry.read_page : entry.write_page) != (address & ~kPageMask)) return false;
+        place = reinterpret_cast<uint8_t*>(address + entry.addend);
+        return true;
+    };
+    places.in_first = static_cast<unsigned>(std::min<uint64_t>(size, kPageSize - (va & kPageMask)));
+    return host(va, places.first) && (places.in_first == size || host(va + places.in_first, places.second));
+}
+
 } // namespace
 
 bool Vcpu::load_slow(uint64_t va, unsigned size, Regime regime, AccessFlags flags) {
     counters.slow_accesses++;
+    auto* bytes = reinterpret_cast<uint8_t*>(transfer);
+    if (Places places; find_in_tlb(*this, va, size, Access::Read, regime, flags, places)) {
+        copy_atomically(bytes, places.first, places.in_first);
+        if (places.in_first != size) copy_atomically(bytes + places.in_first, places.second, size - places.in_first);
+        return true;
+    }
     Piece pieces[2];
     const unsigned count = prepare_access(*this, va, size, Access::Read, regime, flags, pieces);
     if (count == 0) return false;
-    auto* bytes = reinterpret_cast<uint8_t*>(transfer);
     for (unsigned i = 0; i < count; i++) {
         const Piece& piece = pieces[i];
         if (piece.host == nullptr) {
@@ -169,10 +201,15 @@ bool Vcpu::load_slow(uint64_t va, unsigned size, Regime regime, AccessFlags flag
 
 bool Vcpu::store_slow(uint64_t va, unsigned size, Regime regime, AccessFlags flags) {
     counters.slow_accesses++;
+    auto* bytes = reinterpret_cast<uint8_t*>(transfer);
+    if (Places places; find_in_tlb(*this, va, size, Access::Write, regime, flags, places)) {
+        copy_atomically(places.first, bytes, places.in_first);
+        if (places.in_first != size) copy_atomically(places.second, bytes + places.in_first, size - places.in_first);
+        return true;
+    }
     Piece pieces[2];
     const unsigned count = prepare_access(*this, va, size, Access::Write, regime, flags, pieces);
     if (count == 0) return false;
-    auto* bytes = reinterpret_cast<uint8_t*>(transfer);
     if (big_endian_data(*this)) std::reverse(bytes, bytes + size);
     for (unsigned i = 0; i < count; i++) {
         const Piece& piece = pieces[i];

@@ -133,6 +133,7 @@ public:
     bool emit_mrs(const arm64::Insn& insn);
     bool emit_msr(const arm64::Insn& insn);
     bool emit_maintenance(const arm64::Insn& insn);
+    void emit_zero_line(const arm64::Insn& insn);
     void emit_read_nzcv(const Reg64& to);
     void emit_write_nzcv(unsigned rt);
     const arm64::SystemRegister* accessible_register(uint32_t word, bool write) const;

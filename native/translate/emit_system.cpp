@@ -339,8 +339,30 @@ bool BlockTranslator::emit_msr(const Insn& insn) {
 
 // ---- SYS ----
 
+/// DC ZVA. A line of 64 bytes is never in two pages.
+void BlockTranslator::emit_zero_line(const Insn& insn) {
+    e_.clobber_flags();
+    e_.load(insn.rd, rdx);
+    a_.and_(rdx, -64);
+    host::Label* const after = new_label();
+    host::Label* const slow = emit_check(
+        {.target = {rdx, 0}, .size_log2 = 4, .vectors = 4, .by_handler = true, .write = true, .after = after});
+    if (arm64::unpack_context(context_).el == 0) {
+        constexpr uint32_t kSctlrDze = 1u << 14;
+        a_.test(e_.state(&cpu_.state.sys.sctlr_el1, 32), kSctlrDze);
+        a_.jz(*slow, kNear);
+    }
+    a_.pxor(xmm0, xmm0);
+    for (int i = 0; i < 4; i++) a_.movups(ptr[rdx + rcx + 16 * i], xmm0);
+    a_.L(*after);
+}
+
 /// TLB and cache maintenance that neither faults nor changes a register: the handler is all it takes.
 bool BlockTranslator::emit_maintenance(const Insn& insn) {
+    if (sys_key_of(insn.word) == sys_key(3, 7, 4, 1)) {
+        emit_zero_line(insn);
+        return true;
+    }
     if (arm64::unpack_context(context_).el == 0) return false;
     const unsigned crn = insn.word >> 12 & 15;
     switch (sys_key_of(insn.word)) {
