@@ -42,13 +42,12 @@ public:
     Implementation(const MachineConfig& config, MachineEvents& events, std::unique_ptr<GuestMemory> memory,
                    std::unique_ptr<translate::PerfMap> perf_map)
         : config_(with_perf_map(config, perf_map.get())), events_(events), memory_(std::move(memory)),
-          perf_map_(std::move(perf_map)),
-          serial_(
-              kSerialQueueBytes, [this] { note_output(); },
-              [this](unsigned cpu) { board_->hold_cpu(cpu, Hold::Serial); }),
+          perf_map_(std::move(perf_map)), serial_(
+                                              kSerialQueueBytes, [this] { note_output(); },
+                                              [this](unsigned cpu) { board_->hold_cpu(cpu, Hold::Serial); }),
           board_(std::make_unique<Board>(BoardConfig{config.cpu_model, config.cpus, config.gic_version,
-                                                     config.direct ? &config_.direct_options : nullptr}, *memory_,
-                                         serial_, *this)) {}
+                                                     config.direct ? &config_.direct_options : nullptr},
+                                         *memory_, serial_, *this)) {}
 
     ~Implementation() override { stop(); }
 
@@ -77,7 +76,7 @@ public:
             start_time_ = Clock::now();
         }
         if (board_->start_threads()) {
-            board_->thaw_clock();
+            if (!paused_) board_->thaw_clock();
             board_->power_on_first_cpu(boot_.entry, boot_.device_tree_address);
         } else {
             request_exit(ExitCause::InternalError,
@@ -92,16 +91,17 @@ public:
 
     void pause() {
         const std::lock_guard lifecycle(lifecycle_);
-        if (!running() || std::exchange(paused_, true)) return;
+        if (exited() || std::exchange(paused_, true)) return;
         board_->hold(Hold::Pause);
+        if (!running()) return;
         board_->wait_until_still();
         board_->freeze_clock();
     }
 
     void resume() {
         const std::lock_guard lifecycle(lifecycle_);
-        if (!running() || !std::exchange(paused_, false)) return;
-        board_->thaw_clock();
+        if (exited() || !std::exchange(paused_, false)) return;
+        if (running()) board_->thaw_clock();
         board_->release(Hold::Pause);
     }
 

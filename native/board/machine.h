@@ -87,7 +87,8 @@ public:
 
     /// Starts the guest. Once.
     void start();
-    /// Brings every CPU to a halt and freezes the virtual counter; returns when no guest code executes.
+    /// Brings every CPU to a halt and freezes the virtual counter; returns when no guest code executes. Before start():
+    /// the guest then waits for resume() at its first instruction.
     void pause();
     void resume();
     /// As the guest's own SYSTEM_RESET: images are loaded again, devices reset. A paused machine stays paused.

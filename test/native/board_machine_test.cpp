@@ -229,6 +229,10 @@ void pause_and_stop() {
     Run run(config_for(kSpin));
     run.machine->pause();
     run.machine->start();
+    std::this_thread::sleep_for(milliseconds(30));
+    check_equal(run.machine->stats().cpus[0].instructions, 0,
+                "paused before its start, it waits at its first instruction");
+    run.machine->resume();
     check(eventually([&] { return run.machine->stats().cpus[0].instructions > 0; }), "the guest runs");
     run.machine->pause();
     const uint64_t paused = run.machine->stats().cpus[0].instructions;
