@@ -2,8 +2,12 @@
 #include "addon/code_views.h"
 #include "addon/machine_object.h"
 #include "host/features.h"
+#include "host/service.h"
 #include "host/terminal_guard.h"
 #include "translate/techniques.h"
+
+#include <cstring>
+#include <string>
 
 #include <napi.h>
 
@@ -33,11 +37,28 @@ Napi::Value host_features(const Napi::CallbackInfo& info) {
 
 void guard_terminal(const Napi::CallbackInfo& info) { beeline::host::guard_terminal(info[0].ToNumber().Int32Value()); }
 
+/// The name of an error number's symbol, or an empty text for 0.
+Napi::Value error_name(Napi::Env env, int error) {
+    const char* const name = error == 0 ? "" : strerrorname_np(error);
+    return Napi::String::New(env, name == nullptr ? "EIO" : name);
+}
+
+Napi::Value lock_file(const Napi::CallbackInfo& info) {
+    return error_name(info.Env(), beeline::host::lock_file(info[0].ToString().Utf8Value()));
+}
+
+Napi::Value notify_service_manager(const Napi::CallbackInfo& info) {
+    const std::string socket = info[0].ToString().Utf8Value(), state = info[1].ToString().Utf8Value();
+    return error_name(info.Env(), beeline::host::notify_service_manager(socket, state));
+}
+
 Napi::Object initialise(Napi::Env env, Napi::Object exports) {
     exports.Set("hostFeatures", Napi::Function::New(env, host_features, "hostFeatures"));
     exports.Set("techniques", Napi::Function::New(env, techniques, "techniques"));
     exports.Set("listBlock", Napi::Function::New(env, beeline::addon::list_block, "listBlock"));
     exports.Set("guardTerminal", Napi::Function::New(env, guard_terminal, "guardTerminal"));
+    exports.Set("lockFile", Napi::Function::New(env, lock_file, "lockFile"));
+    exports.Set("notifyServiceManager", Napi::Function::New(env, notify_service_manager, "notifyServiceManager"));
     exports.Set("Machine", beeline::addon::MachineObject::define(env));
     return exports;
 }

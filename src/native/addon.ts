@@ -127,5 +127,9 @@ export interface Addon {
   listBlock(block: NativeBlock, symbols: NativeSymbols): string;
   /** Puts the descriptor's terminal settings back should the process crash. */
   guardTerminal(descriptor: number): void;
+  /** Holds the lock of a file until this process ends. Empty, or the system's error code: EAGAIN: another holds it. */
+  lockFile(path: string): string;
+  /** Tells systemd how the service is (sd_notify(3)). Empty, or the system's error code. */
+  notifyServiceManager(socket: string, state: string): string;
   readonly Machine: new (config: NativeMachineConfig, events: NativeMachineEvents) => NativeMachine;
 }
