@@ -111,6 +111,122 @@ export const errorTable = {
     remedy: 'run: npm run build:native',
     status: ExitStatus.failure,
   },
+  BEELINE_E_MESSAGE: {
+    cause: 'the message is refused: {detail}',
+    remedy: 'send JSON-RPC 2.0',
+    status: ExitStatus.failure,
+  },
+  BEELINE_E_METHOD_UNKNOWN: {
+    cause: '{method} is not a method',
+    remedy: 'monitor.schema lists them',
+    status: ExitStatus.usage,
+  },
+  BEELINE_E_PARAMS: {
+    cause: '{method}: {detail}',
+    remedy: 'monitor.schema says what it takes',
+    status: ExitStatus.usage,
+  },
+  BEELINE_E_UNAUTHORIZED: {
+    cause: 'the token is missing or wrong',
+    remedy: 'beeline token prints it, where the daemon runs',
+    status: ExitStatus.failure,
+  },
+  BEELINE_E_FORBIDDEN: {
+    cause: '{action} needs the role {role}',
+    remedy: 'use the token that beeline token --role {role} prints',
+    status: ExitStatus.failure,
+  },
+  BEELINE_E_RATE: {
+    cause: 'too many messages at once',
+    remedy: 'send at most {limit} a second',
+    status: ExitStatus.failure,
+  },
+  BEELINE_E_VM_UNKNOWN: {
+    cause: 'there is no guest called {vm}',
+    remedy: 'beeline ps lists the guests',
+    status: ExitStatus.usage,
+  },
+  BEELINE_E_VM_EXISTS: {
+    cause: 'there is a guest called {vm} already',
+    remedy: 'choose another name, or delete that one',
+    status: ExitStatus.usage,
+  },
+  BEELINE_E_VM_STATE: {
+    cause: '{vm} cannot be {action}: it is {state}',
+    remedy: '{remedy}',
+    status: ExitStatus.failure,
+  },
+  BEELINE_E_VM_PROCESS: {
+    cause: 'the process of {vm} failed: {detail}',
+    remedy: 'beeline logs --process {vm} shows what it said',
+    status: ExitStatus.failure,
+  },
+  BEELINE_E_VM_TIMEOUT: {
+    cause: '{vm} has not stopped within {seconds} s',
+    remedy: 'stop it by force',
+    status: ExitStatus.timeout,
+  },
+  BEELINE_E_LIMIT: { cause: '{detail}', remedy: '{remedy}', status: ExitStatus.failure },
+  BEELINE_E_CURSOR: {
+    cause: 'the cursor {cursor} is none of this journal',
+    remedy: 'begin without a cursor',
+    status: ExitStatus.usage,
+  },
+  BEELINE_E_STREAM_UNKNOWN: {
+    cause: 'this connection has no {kind} {number}',
+    remedy: 'use the number that the answer gave',
+    status: ExitStatus.usage,
+  },
+  BEELINE_E_STREAM_LIMIT: {
+    cause: 'this connection has {limit} viewers and subscriptions already',
+    remedy: 'end one first, or open another connection',
+    status: ExitStatus.failure,
+  },
+  BEELINE_E_CONSOLE_FULL: {
+    cause: '{vm} has not read what was typed before',
+    remedy: 'try again later',
+    status: ExitStatus.failure,
+  },
+  BEELINE_E_EXEC_TIMEOUT: {
+    cause: '{vm} has not done it within {seconds} s',
+    remedy: 'a shell has to wait at its console; give more with --timeout',
+    status: ExitStatus.timeout,
+  },
+  BEELINE_E_DAEMON_UNREACHABLE: {
+    cause: 'no daemon answers at {address} ({detail})',
+    remedy: 'start one with: beeline daemon',
+    status: ExitStatus.failure,
+  },
+  BEELINE_E_DAEMON_RUNNING: {
+    cause: 'a daemon is at work in {path} already (process {pid})',
+    remedy: 'use that one, or give another folder with --state',
+    status: ExitStatus.failure,
+  },
+  BEELINE_E_DAEMON_REPLY: {
+    cause: 'the daemon answers what is not understood: {detail}',
+    remedy: 'use the same version on both sides',
+    status: ExitStatus.failure,
+  },
+  BEELINE_E_CONNECTION_LOST: {
+    cause: 'the connection to the daemon was lost ({detail})',
+    remedy: 'see whether it still runs with: beeline ps',
+    status: ExitStatus.failure,
+  },
+  BEELINE_E_STATE_FOLDER: {
+    cause: 'the state folder {path} cannot be used ({detail})',
+    remedy: '{remedy}',
+    status: ExitStatus.failure,
+  },
+  BEELINE_E_LISTEN: {
+    cause: 'cannot listen on {address} ({detail})',
+    remedy: 'choose another address',
+    status: ExitStatus.failure,
+  },
+  BEELINE_E_CONFIG: {
+    cause: '{path}: {detail}',
+    remedy: 'correct it; beeline config schema says what is allowed',
+    status: ExitStatus.usage,
+  },
   /** The status is given where the error is made: it depends on the signal. */
   BEELINE_E_INTERRUPTED: { cause: 'interrupted by {signal}', remedy: '', status: ExitStatus.interrupted },
   BEELINE_E_OUTPUT: { cause: 'output to {path} failed ({detail})', remedy: '', status: ExitStatus.failure },

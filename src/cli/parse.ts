@@ -128,6 +128,17 @@ export function parseTop(text: string): number {
   });
 }
 
+/** A whole number of at least `minimum`. */
+export function parseCount(option: string, minimum: number, text: string): number {
+  const count = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+  if (Number.isSafeInteger(count) && count >= minimum) return count;
+  throw new BeelineError('BEELINE_E_OPTION_VALUE', {
+    option,
+    detail: `${text === '' ? 'an empty value' : text} is not a number`,
+    remedy: `give ${minimum} or more`,
+  });
+}
+
 export type SerialTarget = { readonly kind: 'stdio' | 'none' } | { readonly kind: 'file'; readonly path: string };
 
 export function parseSerial(text: string): SerialTarget {

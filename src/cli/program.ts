@@ -5,7 +5,9 @@ import type { RawLoad } from '../native/addon.js';
 import { version } from '../version.js';
 import type { Reply } from '../vm/matcher.js';
 import { printCompletion, shells } from './completion.js';
+import { addDaemonCommands } from './daemon-program.js';
 import { doctor } from './doctor.js';
+import { addGuestCommands } from './guests-program.js';
 import {
   maximumCpus,
   parseChoice,
@@ -206,12 +208,16 @@ export function createProgram(done: (status: number) => void): Command {
     .description('Boots AArch64 operating systems headless on x86-64 Linux.')
     .version(version())
     .helpCommand(false)
+    // What follows the command of `exec` is the guest's.
+    .enablePositionalOptions()
     .exitOverride()
     // Errors are printed by main, in one line and with a remedy.
     .configureOutput({ outputError: () => undefined });
   addRun(program, done);
   addImage(program, done);
   addInspect(program, done);
+  addDaemonCommands(program, done);
+  addGuestCommands(program, done);
   program
     .command('doctor')
     .summary('say what this host offers and lacks')

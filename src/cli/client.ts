@@ -1,0 +1,60 @@
+// How the command line reaches a daemon: options that all its commands share.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Command } from 'commander';
+import { defaultState } from '../daemon/config.js';
+import { BeelineError } from '../errors.js';
+import type { MonitorClient } from '../monitor/client.js';
+import { connect, type Endpoint } from '../monitor/connect.js';
+import { checkReadable } from './files.js';
+
+export interface ClientOptions {
+  readonly host?: string;
+  readonly tokenFile?: string;
+  readonly ca?: string;
+  readonly state?: string;
+  readonly json?: boolean;
+}
+
+export function addClientOptions(command: Command): Command {
+  return command
+    .option('--host <URL>', 'a daemon elsewhere: ws://HOST:PORT or wss://HOST:PORT (or $BEELINE_HOST)')
+    .option('--token-file <FILE>', 'the token for --host (or $BEELINE_TOKEN_FILE)')
+    .option('--ca <FILE>', 'certificate authority to trust for wss://, PEM')
+    .option('--state <FOLDER>', "the daemon's folder, when it is not the default one (or $BEELINE_STATE)")
+    .option('--json', 'print JSON');
+}
+
+function readGiven(option: string, path: string | undefined): string | undefined {
+  if (path === undefined || path === '') return undefined;
+  checkReadable(option, path);
+  return readFileSync(path, 'utf8').trim();
+}
+
+export function endpointOf(options: ClientOptions, env: NodeJS.ProcessEnv = process.env): Endpoint {
+  const url = options.host ?? env.BEELINE_HOST ?? '';
+  if (url === '') {
+    const state = options.state ?? env.BEELINE_STATE ?? defaultState(env);
+    return { kind: 'unix', path: join(state, 'socket') };
+  }
+  if (!/^wss?:\/\/[^/]+\/?$/.test(url) || !URL.canParse(url)) {
+    throw new BeelineError('BEELINE_E_OPTION_VALUE', {
+      option: '--host',
+      detail: `${url} is no address of a daemon`,
+      remedy: 'write ws://HOST:PORT or wss://HOST:PORT',
+    });
+  }
+  const token = readGiven('--token-file', options.tokenFile ?? env.BEELINE_TOKEN_FILE);
+  const ca = readGiven('--ca', options.ca);
+  return { kind: 'url', url, token, ...(ca !== undefined && { ca }) };
+}
+
+/** Connects, acts, and disconnects, whatever happens. */
+export async function withDaemon<T>(options: ClientOptions, act: (client: MonitorClient) => Promise<T>): Promise<T> {
+  const client = await connect(endpointOf(options));
+  try {
+    return await act(client);
+  } finally {
+    client.close();
+  }
+}

@@ -1,0 +1,178 @@
+// The commands about guests of a daemon, as the command line declares them.
+import { type Command, Option } from 'commander';
+import { parseMemory } from '../memory-size.js';
+import type { RawLoad } from '../native/addon.js';
+import type { AttachOptions } from './attach.js';
+import { addClientOptions, type ClientOptions } from './client.js';
+import type { ExecOptions } from './exec.js';
+import type { CreateOptions, EventsOptions, LogsOptions } from './guests.js';
+import { parseChoice, parseCount, parseCpus, parseLoad, parseTimeout } from './parse.js';
+
+/** Loaded when needed, as they take the monitor's client. */
+const guests = () => import('./guests.js');
+
+type Done = (status: number) => void;
+
+const gather = (text: string, before: readonly string[] | undefined) => [...(before ?? []), text];
+
+function choice(flags: string, description: string, choices: readonly string[]): Option {
+  const long = flags.split(' ')[0] ?? flags;
+  return new Option(flags, description).choices(choices).argParser((text: string) => parseChoice(long, choices, text));
+}
+
+function addLife(program: Command, done: Done): void {
+  addClientOptions(program.command('ps'))
+    .summary("list the daemon's guests")
+    .description("Lists the daemon's guests.")
+    .action(async (options: ClientOptions) => done(await (await guests()).ps(options)));
+  const create = program
+    .command('create')
+    .summary('make a guest that the daemon keeps')
+    .description('Makes a guest that the daemon keeps until it is deleted.')
+    .argument('<GUEST>', 'its name: small letters, digits and _ . - inside')
+    .argument('[IMAGE]', 'guest image that is built')
+    .option('--kernel <FILE>', 'kernel, as for beeline run')
+    .option('--initrd <FILE>', 'initial RAM disk')
+    .option('--dtb <FILE>', 'device tree blob to use instead of the one built')
+    .option('--append <STRING>', 'kernel command line')
+    .option(
+      '--load <FILE@ADDRESS>',
+      'copy a file to guest memory or flash as it is; repeatable',
+      (text: string, before: readonly RawLoad[] | undefined) => [...(before ?? []), parseLoad(text)],
+    )
+    .option('--memory <SIZE>', 'guest memory, such as 512M or 1G (default: 1G)', parseMemory)
+    .option('--cpus <N>', 'number of CPUs (default: 1)', parseCpus)
+    .addOption(choice('--cpu <MODEL>', 'CPU model (default: n1)', ['n1', 'a57']))
+    .addOption(choice('--gic <VERSION>', 'interrupt controller (default: 3)', ['2', '3']))
+    .addOption(choice('--tier <TIER>', 'execution engine (default: direct)', ['interpreter', 'direct']))
+    .option('--no-reboot', 'a reset ends the guest')
+    .addOption(
+      choice('--restart <WHEN>', 'start it again after a crash or panic, or always (default: never)', [
+        'never',
+        'on-failure',
+        'always',
+      ]),
+    )
+    .option('--start', 'start it, too');
+  addClientOptions(create).action(async (name: string, image: string | undefined, options: CreateOptions) => {
+    done(await (await guests()).create(name, image, options));
+  });
+  addClientOptions(program.command('start'))
+    .summary('start guests')
+    .description('Starts guests that are not running.')
+    .argument('<GUEST...>', 'guests')
+    .option('--paused', 'executing nothing until they are resumed')
+    .action(async (names: string[], options: ClientOptions & { paused?: boolean }) => {
+      const paused = options.paused ?? false;
+      done(await (await guests()).forGuests(names, options, (client, vm) => client.call('vm.start', { vm, paused })));
+    });
+  for (const [verb, summary] of [
+    ['pause', 'halt guests and their clocks'],
+    ['resume', 'let paused guests go on'],
+    ['reset', 'reset guests'],
+    ['powerdown', "press guests' power buttons"],
+  ] as const) {
+    addClientOptions(program.command(verb))
+      .summary(summary)
+      .description(`${summary[0]?.toUpperCase()}${summary.slice(1)}.`)
+      .argument('<GUEST...>', 'guests')
+      .action(async (names: string[], options: ClientOptions) => {
+        done(await (await guests()).forGuests(names, options, (client, vm) => client.call(`vm.${verb}`, { vm })));
+      });
+  }
+  addClientOptions(program.command('stop'))
+    .summary('end guests')
+    .description('Presses the power button, waits, and ends guests that do not obey.')
+    .argument('<GUEST...>', 'guests')
+    .option('--timeout <SECONDS>', 'how long to wait for the guest; 0 does not ask it (default: 10)', (text: string) =>
+      parseCount('--timeout', 0, text),
+    )
+    .option('--no-force', 'leave a guest alone that does not obey, with status 4')
+    .action(async (names: string[], options: ClientOptions & { timeout?: number; force: boolean }) => {
+      const { timeout, force } = options;
+      const how = { force, ...(timeout !== undefined && { timeout }) };
+      done(await (await guests()).forGuests(names, options, (client, vm) => client.call('vm.stop', { vm, ...how })));
+    });
+  addClientOptions(program.command('delete'))
+    .summary('forget guests')
+    .description('Forgets guests with all that is kept of them.')
+    .argument('<GUEST...>', 'guests')
+    .option('--force', 'stop them first')
+    .action(async (names: string[], options: ClientOptions & { force?: boolean }) => {
+      const force = options.force ?? false;
+      done(await (await guests()).forGuests(names, options, (client, vm) => client.call('vm.delete', { vm, force })));
+    });
+}
+
+function addConsole(program: Command, done: Done): void {
+  addClientOptions(program.command('attach'))
+    .summary("be at a guest's console")
+    .description("Joins this terminal to a guest's console. Any number may be there; Ctrl-A x leaves.")
+    .argument('<GUEST>', 'guest')
+    .option('--history <BYTES>', 'how much of what was written before (default: 65536)', (text: string) =>
+      parseCount('--history', 0, text),
+    )
+    .action(async (name: string, options: AttachOptions) => {
+      done(await (await import('./attach.js')).attach(name, options));
+    });
+  addClientOptions(program.command('exec'))
+    .summary('run a command in a guest')
+    .description(
+      "Types a command to the shell that waits at a guest's console; prints its output and ends with its exit status.",
+    )
+    .argument('<GUEST>', 'guest')
+    .argument('<COMMAND...>', 'command, for the shell; options of ours come before GUEST')
+    .option('--timeout <SECONDS>', 'end with status 4 after this time (default: 60)', parseTimeout)
+    .passThroughOptions()
+    .action(async (name: string, words: string[], options: ExecOptions) => {
+      done(await (await import('./exec.js')).exec(name, words, options));
+    });
+  addClientOptions(program.command('logs'))
+    .summary('print what a guest or the daemon has written')
+    .description("Prints what a guest's console has written, as far as it is kept; without a guest the daemon's log.")
+    .argument('[GUEST]', 'guest')
+    .option('--follow', 'go on with what comes')
+    .option('--process', "what the guest's process has said instead")
+    .option('--lines <N>', 'lines of a log, not of a console (default: 100)', (text: string) =>
+      parseCount('--lines', 1, text),
+    )
+    .action(async (name: string | undefined, options: LogsOptions) => done(await (await guests()).logs(name, options)));
+}
+
+const eventNotes = `
+Each event has a cursor. Whoever comes back with the cursor of the last event it has seen misses none, whatever happened to
+the connection or the daemon meanwhile; while it runs, this command does so by itself.`;
+
+const monitorNotes = `
+Examples:
+  beeline monitor monitor.version
+  beeline monitor vm.status '{"vm": "builder"}'
+
+docs/monitor/ describes every method.`;
+
+function addMonitor(program: Command, done: Done): void {
+  addClientOptions(program.command('events'))
+    .summary('print what happens to guests')
+    .description('Prints events as they come.')
+    .option('--guest <GUEST>', 'only of this guest; repeatable', gather)
+    .option('--event <NAME>', 'only this one, such as vm.state or vm.*; repeatable', gather)
+    .option('--cursor <CURSOR>', 'begin after this one')
+    .option('--no-follow', 'print what is kept (from the cursor, or the latest), and end')
+    .addHelpText('after', eventNotes)
+    .action(async (options: EventsOptions) => done(await (await guests()).events(options)));
+  addClientOptions(program.command('monitor'))
+    .summary('call a method of the monitor')
+    .description('Calls a method of the monitor and prints its result as JSON.')
+    .argument('<METHOD>', 'such as vm.list')
+    .argument('[PARAMS]', 'a JSON object', '{}')
+    .addHelpText('after', monitorNotes)
+    .action(async (method: string, params: string, options: ClientOptions) => {
+      done(await (await guests()).callMonitor(method, params, options));
+    });
+}
+
+export function addGuestCommands(program: Command, done: Done): void {
+  addLife(program, done);
+  addConsole(program, done);
+  addMonitor(program, done);
+}

@@ -1,0 +1,241 @@
+// A guest in its own process: the machine, what it writes, and what becomes of it. Everything that must outlive the
+// process goes to files before anybody is told.
+import { BeelineError, messageOf } from '../../errors.js';
+import type { StateCause, VmState } from '../../monitor/types.js';
+import type { Addon, ExitReason, NativeMachine } from '../../native/addon.js';
+import { createMachine } from '../../vm/machine.js';
+import { ConsoleWatcher } from '../../vm/matcher.js';
+import { ConsoleWriter } from '../console-store.js';
+import type { GuestFolder } from '../guest-folder.js';
+import { JournalWriter } from '../journal-files.js';
+import { type GuestEvent, type GuestNotice, guestJournalLimits, type StartFile } from './protocol.js';
+
+/** How long a panicking kernel may go on printing its last words, in milliseconds. */
+const panicGrace = 2000;
+/** How often counters are noted for a report of a crash, in milliseconds. */
+const noteInterval = 5000;
+/** Guests that reset without end are told of this often, in milliseconds. */
+const resetInterval = 500;
+/** How often bytes are offered again that the serial port did not take, in milliseconds. */
+const retryInterval = 20;
+/** Bytes that may wait for the guest beyond what the serial port holds. */
+const largestBacklog = 256 * 1024;
+
+export interface GuestListener {
+  tell(notice: GuestNotice): void;
+  /** The guest has come to its end, and all about it is in files. */
+  ended(): void;
+}
+
+export class Guest {
+  readonly #folder: GuestFolder;
+  readonly #listener: GuestListener;
+  readonly #console: ConsoleWriter;
+  readonly #journal: JournalWriter<GuestEvent>;
+  #watcher = this.#watch();
+  readonly #machine: NativeMachine;
+  readonly #start: StartFile;
+  #state: VmState = 'starting';
+  /** What to give as the cause when the machine stops because we ended it. */
+  #ending: { readonly cause: StateCause; readonly detail: string } | undefined;
+  #panicked = false;
+  #panicTimer: NodeJS.Timeout | undefined;
+  #noteTimer: NodeJS.Timeout | undefined;
+  #resetTimer: NodeJS.Timeout | undefined;
+  #resetsTold = 0;
+  #resetsAsked = 0;
+  #unsent: Uint8Array[] = [];
+  #unsentBytes = 0;
+  #retryTimer: NodeJS.Timeout | undefined;
+
+  /** Throws BeelineError when the machine cannot be made. */
+  constructor(addon: Addon, folder: GuestFolder, start: StartFile, listener: GuestListener) {
+    this.#folder = folder;
+    this.#start = start;
+    this.#listener = listener;
+    this.#console = new ConsoleWriter(folder.console);
+    this.#journal = new JournalWriter(folder.events, guestJournalLimits);
+    this.#machine = createMachine(addon, start.config, {
+      onSerial: (data) => this.#onSerial(data),
+      onExit: (reason, detail) => this.#onExit(reason, detail),
+    });
+  }
+
+  get state(): VmState {
+    return this.#state;
+  }
+
+  begin(): void {
+    if (this.#start.paused) this.#machine.pause();
+    this.#machine.start();
+    this.#enter(this.#start.paused ? 'paused' : 'running', 'request');
+    this.#note();
+    this.#noteTimer = setInterval(() => this.#note(), noteInterval);
+    this.#resetTimer = setInterval(() => this.#tellResets(), resetInterval);
+  }
+
+  pause(): void {
+    this.#mustRun('paused');
+    if (this.#state === 'paused') return;
+    this.#machine.pause();
+    this.#enter('paused', 'request');
+  }
+
+  resume(): void {
+    this.#mustRun('resumed');
+    if (this.#state === 'running') return;
+    this.#machine.resume();
+    this.#enter('running', 'request');
+  }
+
+  reset(): void {
+    this.#mustRun('reset');
+    this.#tellResets();
+    this.#machine.reset();
+    this.#resetsAsked++;
+    this.#bootAnew();
+    this.#record('vm.reset', { cause: 'request', count: 1 });
+  }
+
+  powerdown(): void {
+    this.#mustRun('powered down');
+    this.#machine.powerdown();
+    this.#record('vm.powerdown', {});
+  }
+
+  /** The machine's exit follows. */
+  stop(cause: StateCause, detail = ''): void {
+    this.#ending ??= { cause, detail };
+    this.#machine.stop();
+  }
+
+  write(bytes: Uint8Array): number {
+    this.#mustRun('typed to');
+    if (this.#unsentBytes + bytes.length > largestBacklog) {
+      throw new BeelineError('BEELINE_E_CONSOLE_FULL', { vm: this.#start.name });
+    }
+    this.#unsent.push(bytes);
+    this.#unsentBytes += bytes.length;
+    if (this.#retryTimer === undefined) this.#sendWaiting();
+    return bytes.length;
+  }
+
+  counters() {
+    const { elapsedSeconds, cpus, direct, switches, board } = this.#machine.stats();
+    return { elapsedSeconds, cpus, direct, switches, board };
+  }
+
+  #mustRun(action: string): void {
+    if (this.#state === 'running' || this.#state === 'paused') return;
+    throw new BeelineError('BEELINE_E_VM_STATE', {
+      vm: this.#start.name,
+      action,
+      state: this.#state,
+      remedy: 'start it first',
+    });
+  }
+
+  #sendWaiting(): void {
+    this.#retryTimer = undefined;
+    while (this.#state === 'running' || this.#state === 'paused') {
+      const next = this.#unsent[0];
+      if (next === undefined) return;
+      const taken = this.#machine.serialWrite(next);
+      this.#unsentBytes -= taken;
+      if (taken < next.length) {
+        this.#unsent[0] = next.subarray(taken);
+        this.#retryTimer = setTimeout(() => this.#sendWaiting(), retryInterval);
+        return;
+      }
+      this.#unsent.shift();
+    }
+  }
+
+  #onSerial(data: Uint8Array): void {
+    this.#console.write(data);
+    this.#listener.tell('console');
+    this.#watcher.push(data);
+  }
+
+  /** For panics of one boot. */
+  #watch(): ConsoleWatcher {
+    return new ConsoleWatcher([], undefined, {
+      onSend: () => undefined,
+      onUntil: () => undefined,
+      onPanic: () => this.#onPanic(),
+      onPanicEnd: () => this.#endAfterPanic(),
+    });
+  }
+
+  #onPanic(): void {
+    this.#panicked = true;
+    this.#record('vm.panicked', {});
+    if (this.#start.endOnPanic) this.#panicTimer = setTimeout(() => this.#endAfterPanic(), panicGrace);
+  }
+
+  #endAfterPanic(): void {
+    if (this.#start.endOnPanic && this.#state !== 'stopped') this.stop('panic');
+  }
+
+  #onExit(reason: ExitReason, detail: string): void {
+    clearInterval(this.#noteTimer);
+    clearInterval(this.#resetTimer);
+    clearTimeout(this.#panicTimer);
+    clearTimeout(this.#retryTimer);
+    this.#tellResets();
+    this.#note();
+    const cause = this.#ending?.cause ?? this.#causeOf(reason);
+    const words = this.#ending?.detail ?? (reason === 'internal_error' ? detail : '');
+    this.#enter(cause === 'failure' ? 'crashed' : 'stopped', cause, words);
+    this.#console.close();
+    this.#journal.close();
+    this.#listener.ended();
+  }
+
+  #causeOf(reason: ExitReason): StateCause {
+    if (reason === 'stopped' || reason === 'internal_error') return 'failure';
+    if (this.#panicked) return 'panic';
+    return reason === 'reset' ? 'reset' : 'guest';
+  }
+
+  #enter(to: VmState, cause: StateCause, detail = ''): void {
+    const from = this.#state;
+    this.#state = to;
+    this.#record('vm.state', { from, to, cause, detail });
+  }
+
+  #record(event: string, data: object): void {
+    const record = { seq: this.#journal.nextSeq, time: new Date().toISOString(), event, data };
+    try {
+      this.#journal.append(record);
+    } catch (error) {
+      process.stderr.write(`${record.time} the event ${event} cannot be kept: ${messageOf(error)}\n`);
+    }
+    this.#listener.tell('event');
+  }
+
+  #tellResets(): void {
+    const resets = (this.#machine.stats().board.guestResets ?? 0) - this.#resetsAsked;
+    const count = resets - this.#resetsTold;
+    if (count <= 0) return;
+    this.#resetsTold = resets;
+    this.#bootAnew();
+    this.#record('vm.reset', { cause: 'guest', count });
+  }
+
+  #bootAnew(): void {
+    this.#panicked = false;
+    clearTimeout(this.#panicTimer);
+    this.#watcher = this.#watch();
+  }
+
+  #note(): void {
+    const { elapsedSeconds, cpus, board } = this.#machine.stats();
+    const instructions = cpus.reduce((sum, counters) => sum + (counters.instructions ?? 0), 0);
+    try {
+      this.#folder.writeCounters({ at: new Date().toISOString(), elapsedSeconds, instructions, board });
+    } catch (error) {
+      process.stderr.write(`counters cannot be noted: ${messageOf(error)}\n`);
+    }
+  }
+}

@@ -1,0 +1,83 @@
+// Entry of a guest's process: node main.js FOLDER. The daemon starts it; it does not need the daemon afterwards.
+import { closeSync, readFileSync, writeSync } from 'node:fs';
+import { BeelineError, messageOf } from '../../errors.js';
+import { firstFault } from '../../monitor/validation.js';
+import { loadAddon } from '../../native/loader.js';
+import { GuestFolder } from '../guest-folder.js';
+import { identify } from '../process-identity.js';
+import { ControlSocket } from './control-socket.js';
+import { Guest } from './guest.js';
+import { type Readiness, readinessDescriptor, StartFile } from './protocol.js';
+
+/** For messages on the socket to leave before the process does, in milliseconds. */
+const lingering = 100;
+
+function say(line: string): void {
+  process.stderr.write(`${new Date().toISOString()} ${line}\n`);
+}
+
+/** The daemon may be gone by now, which is no reason to stop. */
+function announce(readiness: Readiness): void {
+  try {
+    writeSync(readinessDescriptor, `${JSON.stringify(readiness)}\n`);
+    closeSync(readinessDescriptor);
+  } catch (error) {
+    say(`nobody waits for this guest: ${messageOf(error)}`);
+  }
+}
+
+function readStart(folder: GuestFolder): StartFile {
+  const value: unknown = JSON.parse(readFileSync(folder.start, 'utf8'));
+  const fault = firstFault(StartFile, value);
+  if (fault !== undefined) throw new BeelineError('BEELINE_E_INTERNAL', { detail: `${folder.start}: ${fault}` });
+  return value as StartFile;
+}
+
+async function main(folder: GuestFolder): Promise<void> {
+  const start = readStart(folder);
+  process.title = `beeline: ${start.name}`;
+  const identity = identify(process.pid);
+  if (identity === undefined) throw new BeelineError('BEELINE_E_INTERNAL', { detail: '/proc is not readable' });
+  if (!folder.claim(start.start, { process: identity })) {
+    say('the daemon has given up waiting for this process');
+    process.exit(1);
+  }
+  let socket: ControlSocket | undefined;
+  const guest = new Guest(loadAddon(), folder, start, {
+    tell: (notice) => socket?.tell(notice),
+    ended: () => {
+      say('the guest has ended');
+      setTimeout(() => {
+        socket?.close();
+        process.exit(0);
+      }, lingering);
+    },
+  });
+  socket = new ControlSocket({
+    status: () => ({ state: guest.state, start: start.start, pid: process.pid }),
+    pause: () => guest.pause(),
+    resume: () => guest.resume(),
+    reset: () => guest.reset(),
+    powerdown: () => guest.powerdown(),
+    stop: () => guest.stop('request'),
+    write: ({ base64 }: { base64: string }) => ({ written: guest.write(Buffer.from(base64, 'base64')) }),
+    counters: () => guest.counters(),
+  });
+  await socket.listen(folder.socket);
+  process.on('SIGTERM', () => guest.stop('killed', 'SIGTERM'));
+  process.on('SIGINT', () => undefined);
+  process.on('SIGHUP', () => undefined);
+  guest.begin();
+  announce({ ready: true });
+  say(`guest ${start.name} runs, start ${start.start}`);
+}
+
+try {
+  await main(new GuestFolder(process.argv[2] ?? ''));
+} catch (error) {
+  const known =
+    error instanceof BeelineError ? error : new BeelineError('BEELINE_E_INTERNAL', { detail: messageOf(error) }, error);
+  say(known.message);
+  announce({ ready: false, code: known.code, details: known.details });
+  process.exit(1);
+}

@@ -1,0 +1,93 @@
+// What the daemon and a guest's process say to each other. A process may be older than the daemon that finds it again:
+// what is added here must be optional for both.
+import { type Static, Type } from '@sinclair/typebox';
+import { method } from '../../monitor/declare.js';
+import { PerfCounters } from '../../monitor/domains/perf.js';
+import { closed, noParams, noResult, VmState } from '../../monitor/types.js';
+
+/** What is to be run: the file that the daemon leaves in the guest's folder. */
+export const StartFile = Type.Object({
+  name: Type.String(),
+  /** Number of this start, counted from 1. */
+  start: Type.Integer({ minimum: 1 }),
+  paused: Type.Boolean(),
+  /** Whether a kernel panic ends the guest. */
+  endOnPanic: Type.Boolean(),
+  config: Type.Object({
+    memoryBytes: Type.Integer(),
+    cpus: Type.Integer(),
+    cpuModel: Type.Union([Type.Literal('n1'), Type.Literal('a57')]),
+    gicVersion: Type.Union([Type.Literal(2), Type.Literal(3)]),
+    kernel: Type.String(),
+    initrd: Type.String(),
+    dtb: Type.String(),
+    append: Type.String(),
+    loads: Type.Array(Type.Object({ path: Type.String(), address: Type.Integer() })),
+    noReboot: Type.Boolean(),
+    tier: Type.Union([Type.Literal('interpreter'), Type.Literal('direct')]),
+    disable: Type.Array(Type.String()),
+    verify: Type.Boolean(),
+    perfMap: Type.Boolean(),
+    keepDetails: Type.Boolean(),
+  }),
+});
+export type StartFile = Static<typeof StartFile>;
+
+const Status = Type.Object({ state: VmState, start: Type.Integer(), pid: Type.Integer() });
+
+export const guestMethods = {
+  status: method({ description: 'Who is there.', role: 'view', params: noParams, result: Status, errors: [] }),
+  pause: method({ description: 'Halts the guest.', role: 'control', params: noParams, result: noResult, errors: [] }),
+  resume: method({ description: 'Lets it go on.', role: 'control', params: noParams, result: noResult, errors: [] }),
+  reset: method({ description: 'Resets it.', role: 'control', params: noParams, result: noResult, errors: [] }),
+  powerdown: method({
+    description: 'Presses the power button.',
+    role: 'control',
+    params: noParams,
+    result: noResult,
+    errors: [],
+  }),
+  stop: method({ description: 'Ends it.', role: 'control', params: noParams, result: noResult, errors: [] }),
+  write: method({
+    description: 'Types to its console.',
+    role: 'control',
+    params: Type.Object({ base64: Type.String() }, closed),
+    result: Type.Object({ written: Type.Integer() }),
+    errors: ['BEELINE_E_CONSOLE_FULL'],
+  }),
+  counters: method({
+    description: 'Its counters.',
+    role: 'view',
+    params: noParams,
+    result: PerfCounters,
+    errors: [],
+  }),
+} as const;
+export type GuestMethod = keyof typeof guestMethods;
+
+/** Notifications of the process: there is something new in its files. */
+export const guestNotices = ['console', 'event'] as const;
+export type GuestNotice = (typeof guestNotices)[number];
+
+/** A line of the guest's own journal. */
+export const GuestEvent = Type.Object({
+  seq: Type.Integer({ minimum: 1 }),
+  time: Type.String(),
+  event: Type.String(),
+  data: Type.Unknown(),
+});
+export type GuestEvent = Static<typeof GuestEvent>;
+
+export const guestJournalLimits = { segmentBytes: 256 * 1024, segmentsKept: 4 } as const;
+
+/** What the process says on descriptor 3 when it has begun, or could not: one line of JSON. */
+export const Readiness = Type.Union([
+  Type.Object({ ready: Type.Literal(true) }),
+  Type.Object({
+    ready: Type.Literal(false),
+    code: Type.String(),
+    details: Type.Record(Type.String(), Type.Union([Type.String(), Type.Number()])),
+  }),
+]);
+export type Readiness = Static<typeof Readiness>;
+export const readinessDescriptor = 3;

@@ -1,0 +1,168 @@
+// What the methods of the monitor do.
+import { BeelineError } from '../errors.js';
+import { includesRole } from '../monitor/declare.js';
+import { type MethodName, type Params, protocolVersion, type Result } from '../monitor/protocol.js';
+import { protocolSchema } from '../monitor/schema.js';
+import { version } from '../version.js';
+import type { LogTail } from './daemon-log.js';
+import { type EventLog, passes } from './event-log.js';
+import type { Session } from './session.js';
+import { ConsoleStream, EventStream, PerfStream } from './streams.js';
+import type { Supervisor } from './supervisor.js';
+import { namesFiles } from './vm-config.js';
+
+export interface MethodContext {
+  readonly supervisor: Supervisor;
+  readonly events: EventLog;
+  readonly logTail: LogTail;
+  readonly startedAt: string;
+  readonly sessions: () => Iterable<Session>;
+  readonly shutDown: (cause: string) => void;
+}
+
+export type Methods = {
+  readonly [N in MethodName]: (params: Params<N>, session: Session) => Result<N> | Promise<Result<N>>;
+};
+
+const defaultHistory = 64 * 1024;
+const defaultStopSeconds = 10;
+const defaultLogLines = 100;
+const defaultEvents = 100;
+
+export function createMethods(context: MethodContext): Methods {
+  return { ...vmMethods(context), ...consoleMethods(context), ...perfMethods(context), ...monitorMethods(context) };
+}
+
+function vmMethods({ supervisor }: MethodContext) {
+  const ask = (method: 'pause' | 'resume' | 'reset' | 'powerdown', action: string) => {
+    return async ({ vm: name }: { vm: string }) => {
+      const vm = supervisor.get(name);
+      await vm.ask(method, action);
+      return vm.status();
+    };
+  };
+  return {
+    'vm.create': async ({ name, config, start }, session) => {
+      if (namesFiles(config) && !includesRole(session.role, 'admin')) {
+        throw new BeelineError('BEELINE_E_FORBIDDEN', { action: 'making a guest of files', role: 'admin' });
+      }
+      const vm = supervisor.create(name, config);
+      if (start === true) await vm.start(false, 'request');
+      return vm.status();
+    },
+    'vm.start': async ({ vm: name, paused }) => {
+      const vm = supervisor.get(name);
+      await vm.start(paused ?? false, 'request');
+      return vm.status();
+    },
+    'vm.pause': ask('pause', 'paused'),
+    'vm.resume': ask('resume', 'resumed'),
+    'vm.reset': ask('reset', 'reset'),
+    'vm.powerdown': ask('powerdown', 'powered down'),
+    'vm.stop': async ({ vm: name, timeout, force }) => {
+      const vm = supervisor.get(name);
+      await vm.stop(timeout ?? defaultStopSeconds, force ?? true);
+      return vm.status();
+    },
+    'vm.delete': async ({ vm, force }) => {
+      await supervisor.delete(vm, force ?? false);
+      return {};
+    },
+    'vm.list': () => ({ vms: supervisor.list().map((vm) => vm.status()) }),
+    'vm.status': ({ vm }) => supervisor.get(vm).status(),
+  } satisfies Partial<Methods>;
+}
+
+function consoleMethods({ supervisor }: MethodContext) {
+  return {
+    'console.attach': ({ vm: name, history, from }, session) => {
+      const vm = supervisor.get(name);
+      const end = vm.console.end();
+      const wanted = from === undefined ? Math.max(0, end - (history ?? defaultHistory)) : Math.min(from, end);
+      const offset = Math.max(wanted, Math.min(vm.console.begin(), end));
+      const stream = session.addStream((number, wake) => new ConsoleStream(number, vm, offset, wake));
+      return { stream, offset, end, missed: from === undefined ? 0 : offset - wanted };
+    },
+    'console.detach': ({ stream }, session) => {
+      session.removeStream('stream', stream);
+      return {};
+    },
+    'console.write': async ({ vm, base64 }) => {
+      return { written: await supervisor.get(vm).write(Buffer.from(base64, 'base64')) };
+    },
+    'console.read': ({ vm: name, from, length }) => {
+      const vm = supervisor.get(name);
+      const end = vm.console.end();
+      const most = length ?? 65_536;
+      const wanted = Math.min(from ?? Math.max(0, end - most), end);
+      const { offset, bytes } = vm.console.read(wanted, most);
+      return { offset, end, missed: offset - wanted, base64: Buffer.from(bytes).toString('base64') };
+    },
+  } satisfies Partial<Methods>;
+}
+
+function perfMethods({ supervisor, logTail }: MethodContext) {
+  return {
+    'perf.counters': ({ vm }) => supervisor.get(vm).counters(),
+    'perf.subscribe': ({ vm: name, interval }, session) => {
+      const vm = supervisor.get(name);
+      return { subscription: session.addStream((number, wake) => new PerfStream(number, vm, interval, wake)) };
+    },
+    'perf.unsubscribe': ({ subscription }, session) => {
+      session.removeStream('subscription', subscription);
+      return {};
+    },
+    'log.read': ({ vm, lines }) => {
+      const count = lines ?? defaultLogLines;
+      return { lines: vm === undefined ? logTail.last(count) : supervisor.get(vm).folder.readLog(count) };
+    },
+  } satisfies Partial<Methods>;
+}
+
+function monitorMethods({ events, startedAt, sessions, shutDown }: MethodContext) {
+  return {
+    // The session answers it itself: it is about the session.
+    'monitor.authenticate': (_params, session) => ({ role: session.role }),
+    'monitor.version': (_params, session) => ({
+      version: version(),
+      protocol: protocolVersion,
+      pid: process.pid,
+      startedAt,
+      role: session.role,
+    }),
+    'monitor.schema': () => protocolSchema(),
+    'monitor.subscribe': ({ cursor, ...filter }, session) => {
+      const asked = cursor === undefined ? events.last : events.position(cursor);
+      const missed = events.missedSince(asked);
+      const position = asked + missed;
+      const subscription = session.addStream((number, wake) => new EventStream(number, events, filter, position, wake));
+      return { subscription, cursor: events.cursor(position), missed };
+    },
+    'monitor.unsubscribe': ({ subscription }, session) => {
+      session.removeStream('subscription', subscription);
+      return {};
+    },
+    'monitor.events': ({ cursor, limit, ...filter }) => {
+      const most = limit ?? defaultEvents;
+      const asked = cursor === undefined ? Math.max(0, events.last - most) : events.position(cursor);
+      const missed = events.missedSince(asked);
+      let position = asked + missed;
+      const found = [];
+      while (found.length < most) {
+        const batch = events.read(position, most);
+        if (batch.length === 0) break;
+        for (const event of batch) {
+          if (found.length === most) break;
+          position = event.seq;
+          if (passes(filter, event)) found.push(events.publish(event));
+        }
+      }
+      return { events: found, cursor: events.cursor(position), missed: cursor === undefined ? 0 : missed };
+    },
+    'monitor.clients': () => ({ clients: [...sessions()].map((session) => session.describe()) }),
+    'monitor.shutdown': () => {
+      setImmediate(() => shutDown('monitor.shutdown'));
+      return {};
+    },
+  } satisfies Partial<Methods>;
+}

@@ -1,0 +1,296 @@
+// HTTP and WebSocket: who may connect, and what is served.
+import { readFileSync, rmSync } from 'node:fs';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import type { AddressInfo, Socket } from 'node:net';
+import { join } from 'node:path';
+import type { Duplex } from 'node:stream';
+import { WebSocketServer } from 'ws';
+import { BeelineError, messageOf, systemCode } from '../errors.js';
+import type { Role } from '../monitor/declare.js';
+import { type Config, isLoopback, tcpAddress } from './config.js';
+import type { DaemonLog } from './daemon-log.js';
+import { Failures } from './rate.js';
+import { type Answer, closeStatus, Session } from './session.js';
+import { roleOf, type Tokens } from './tokens.js';
+
+export interface ServerContext {
+  readonly config: Config;
+  readonly tokens: Tokens;
+  readonly log: DaemonLog;
+  readonly answer: Answer;
+  readonly metrics: () => Promise<string>;
+  readonly isReady: () => boolean;
+}
+
+/** A client has this long for its headers, and for its whole request, in milliseconds. */
+const requestLimit = 5000;
+const lookInterval = 1000;
+const failuresAllowed = 10;
+const failurePeriod = 60_000;
+/** Connections of clients that have shown no token yet. */
+const largestUnauthenticated = 32;
+
+interface Refusal {
+  readonly status: number;
+  readonly words: string;
+  readonly reason: string;
+}
+
+type Admission = { readonly role: Role | undefined } | Refusal;
+
+function isRefusal(admission: Admission): admission is Refusal {
+  return 'status' in admission;
+}
+
+/** HOST of HOST:PORT, brackets taken off. */
+function hostOf(authority: string): string {
+  return authority.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1');
+}
+
+export class MonitorServer {
+  readonly #context: ServerContext;
+  readonly #servers: Server[] = [];
+  readonly #addresses: string[] = [];
+  readonly #sockets: WebSocketServer;
+  readonly #sessions = new Set<Session>();
+  readonly #failures = new Failures(failuresAllowed, failurePeriod);
+  #unauthenticated = 0;
+  #lastId = 0;
+
+  constructor(context: ServerContext) {
+    this.#context = context;
+    const maxPayload = context.config.limits.message;
+    this.#sockets = new WebSocketServer({
+      noServer: true,
+      maxPayload,
+      perMessageDeflate: false,
+      clientTracking: false,
+    });
+  }
+
+  get sessions(): ReadonlySet<Session> {
+    return this.#sessions;
+  }
+
+  /** unix:PATH, ws://HOST:PORT, wss://HOST:PORT */
+  get addresses(): readonly string[] {
+    return this.#addresses;
+  }
+
+  /** Listens on what systemd handed over, else on what the configuration says. Throws BEELINE_E_LISTEN. */
+  async listen(activated: readonly number[]): Promise<void> {
+    const { listen, state } = this.#context.config;
+    if (activated.length > 0) {
+      for (const fd of activated) await this.#listenOn(`descriptor ${fd}`, { fd });
+      return;
+    }
+    for (const item of listen) {
+      const address = tcpAddress(item);
+      if (address !== undefined) {
+        await this.#listenOn(item, address);
+        continue;
+      }
+      const path = item === 'unix' ? join(state, 'socket') : item.slice('unix:'.length);
+      rmSync(path, { force: true });
+      // Made under this mask, the socket is never anybody else's to use.
+      const mask = process.umask(0o177);
+      try {
+        await this.#listenOn(item, { path });
+      } finally {
+        process.umask(mask);
+      }
+    }
+  }
+
+  #listenOn(name: string, where: { fd: number } | { path: string } | { host: string; port: number }): Promise<void> {
+    const { tls } = this.#context.config;
+    const usesTls = 'host' in where && tls !== undefined;
+    const limits = {
+      requestTimeout: requestLimit,
+      headersTimeout: requestLimit,
+      connectionsCheckingInterval: lookInterval,
+    };
+    const server = usesTls
+      ? createTlsServer({ ...limits, cert: readPem('tls.cert', tls.cert), key: readPem('tls.key', tls.key) })
+      : createServer(limits);
+    server.maxConnections = 2 * this.#context.config.limits.clients + 64;
+    let isUnix = 'path' in where;
+    server.on('request', (request, response) => void this.#onRequest(request, response, isUnix));
+    server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+      this.#onUpgrade(request, socket as Socket, head, isUnix);
+    });
+    server.on('clientError', (error, socket) => {
+      const from = 'remoteAddress' in socket ? socket.remoteAddress : undefined;
+      this.#context.log.warn({ from: from ?? 'unix', reason: error.message }, 'refused: not a request');
+      socket.destroy();
+    });
+    return new Promise((resolve, reject) => {
+      server.once('error', (error) => {
+        const detail = systemCode(error) ?? messageOf(error);
+        reject(new BeelineError('BEELINE_E_LISTEN', { address: name, detail }, error));
+      });
+      server.listen(where, () => {
+        const address = server.address();
+        isUnix = typeof address === 'string' || address === null;
+        this.#servers.push(server);
+        this.#addresses.push(describe(address, usesTls));
+        resolve();
+      });
+    });
+  }
+
+  // ---- Who may connect ----------------------------------------------------------------------------------------------
+
+  #admit(request: IncomingMessage, isUnix: boolean): Admission {
+    const { origin, host } = request.headers;
+    if (origin !== undefined && !this.#isAllowedOrigin(origin, host ?? '', isUnix)) {
+      return { status: 403, words: 'Forbidden', reason: `origin ${origin.slice(0, 100)}` };
+    }
+    // The socket's permissions have let in its owner only.
+    if (isUnix) return { role: 'admin' };
+    const address = request.socket.remoteAddress ?? '';
+    if (this.#failures.isBlocked(address)) {
+      return { status: 429, words: 'Too Many Requests', reason: 'too many wrong tokens' };
+    }
+    const shown = /^Bearer (.+)$/i.exec(request.headers.authorization ?? '')?.[1];
+    if (shown === undefined) return { role: undefined };
+    const role = this.#authenticate(shown, address);
+    return role === undefined ? { status: 401, words: 'Unauthorized', reason: 'wrong token' } : { role };
+  }
+
+  /**
+   * Pages of the daemon itself, and those that the configuration names. A name that is not loopback's could be anybody's,
+   * made to point here.
+   */
+  #isAllowedOrigin(origin: string, host: string, isUnix: boolean): boolean {
+    if (this.#context.config.origins.includes(origin)) return true;
+    if (isUnix || !URL.canParse(origin)) return false;
+    const { protocol, host: originHost } = new URL(origin);
+    return /^https?:$/.test(protocol) && originHost === host && isLoopback(hostOf(host));
+  }
+
+  #authenticate(token: string, address: string): Role | undefined {
+    if (this.#failures.isBlocked(address)) return undefined;
+    const role = roleOf(this.#context.tokens, token);
+    if (role === undefined) this.#failures.note(address);
+    return role;
+  }
+
+  // ---- HTTP ---------------------------------------------------------------------------------------------------------
+
+  async #onRequest(request: IncomingMessage, response: ServerResponse, isUnix: boolean): Promise<void> {
+    const send = (status: number, text: string, type = 'text/plain; charset=utf-8') => {
+      response.writeHead(status, {
+        'content-type': type,
+        'x-content-type-options': 'nosniff',
+        'cache-control': 'no-store',
+      });
+      response.end(request.method === 'HEAD' ? undefined : text);
+    };
+    const refuse = (status: number, words: string, reason: string) => {
+      this.#logRefusal(request, isUnix, reason);
+      response.shouldKeepAlive = false;
+      send(status, `${words}\n`);
+    };
+    request.resume();
+    if (request.method !== 'GET' && request.method !== 'HEAD') return refuse(405, 'Method Not Allowed', 'method');
+    const admission = this.#admit(request, isUnix);
+    if (isRefusal(admission)) return refuse(admission.status, admission.words, admission.reason);
+    switch (request.url?.split('?')[0]) {
+      case '/healthz':
+        return send(200, 'ok\n');
+      case '/readyz':
+        return this.#context.isReady() ? send(200, 'ready\n') : send(503, 'starting\n');
+      case '/metrics':
+        if (admission.role === undefined) return refuse(401, 'Unauthorized', 'no token');
+        return send(200, await this.#context.metrics(), 'text/plain; version=0.0.4; charset=utf-8');
+      default:
+        return send(404, 'Not Found\n');
+    }
+  }
+
+  // ---- WebSocket ----------------------------------------------------------------------------------------------------
+
+  #admitClient(request: IncomingMessage, isUnix: boolean): Admission {
+    if (request.url?.split('?')[0] !== '/monitor') return { status: 404, words: 'Not Found', reason: 'path' };
+    const admission = this.#admit(request, isUnix);
+    if (isRefusal(admission)) return admission;
+    const full = (reason: string) => ({ status: 503, words: 'Service Unavailable', reason });
+    if (this.#sessions.size >= this.#context.config.limits.clients) return full('too many connections');
+    if (admission.role === undefined && this.#unauthenticated >= largestUnauthenticated) {
+      return full('too many connections without a token');
+    }
+    return admission;
+  }
+
+  #onUpgrade(request: IncomingMessage, socket: Socket, head: Buffer, isUnix: boolean): void {
+    const refuse = (status: number, words: string, reason: string) => {
+      this.#logRefusal(request, isUnix, reason);
+      socket.once('finish', () => socket.destroy());
+      socket.end(`HTTP/1.1 ${status} ${words}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+    };
+    socket.on('error', () => socket.destroy());
+    const admission = this.#admitClient(request, isUnix);
+    if (isRefusal(admission)) {
+      refuse(admission.status, admission.words, admission.reason);
+      return;
+    }
+    this.#sockets.handleUpgrade(request, socket, head, (client) => {
+      const { limits } = this.#context.config;
+      const from = isUnix ? 'unix' : (request.socket.remoteAddress ?? 'unknown');
+      let counted = admission.role === undefined;
+      const settle = () => {
+        if (counted) this.#unauthenticated--;
+        counted = false;
+      };
+      if (counted) this.#unauthenticated++;
+      const session: Session = new Session(client, socket, {
+        id: ++this.#lastId,
+        from,
+        role: admission.role,
+        limits,
+        log: this.#context.log,
+        answer: this.#context.answer,
+        authenticate: (token) => {
+          const role = this.#authenticate(token, from);
+          if (role !== undefined) settle();
+          return role;
+        },
+        onClose: () => {
+          settle();
+          this.#sessions.delete(session);
+        },
+      });
+      this.#sessions.add(session);
+    });
+  }
+
+  #logRefusal(request: IncomingMessage, isUnix: boolean, reason: string): void {
+    const from = isUnix ? 'unix' : request.socket.remoteAddress;
+    this.#context.log.warn({ from, path: request.url?.slice(0, 100), reason }, 'refused');
+  }
+
+  async close(): Promise<void> {
+    const closed = this.#servers.map((server) => new Promise((resolve) => server.close(resolve)));
+    for (const session of this.#sessions) session.close(closeStatus.stopping, 'the daemon ends');
+    for (const server of this.#servers) server.closeIdleConnections();
+    const late = new Promise((resolve) => setTimeout(resolve, requestLimit).unref());
+    await Promise.race([Promise.all(closed), late]);
+  }
+}
+
+function readPem(option: string, path: string): Buffer {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    const detail = systemCode(error) ?? messageOf(error);
+    throw new BeelineError('BEELINE_E_FILE_UNREADABLE', { option, path, detail }, error);
+  }
+}
+
+function describe(address: AddressInfo | string | null, usesTls: boolean): string {
+  if (address === null || typeof address === 'string') return `unix:${address ?? ''}`;
+  const host = address.family === 'IPv6' ? `[${address.address}]` : address.address;
+  return `${usesTls ? 'wss' : 'ws'}://${host}:${address.port}`;
+}

@@ -1,0 +1,155 @@
+// All guests of a daemon.
+import { mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { BeelineError } from '../errors.js';
+import { formatBytes } from '../memory-size.js';
+import type { VmConfig } from '../monitor/domains/vm.js';
+import type { EventName } from '../monitor/protocol.js';
+import type { Limits } from './config.js';
+import type { DaemonLog } from './daemon-log.js';
+import type { EventLog, LoggedEvent } from './event-log.js';
+import { Vm, type VmHost } from './vm.js';
+import { nativeConfig } from './vm-config.js';
+import { applyEvent, newRecord, readRecord, type VmRecord, writeRecord } from './vm-record.js';
+
+export class Supervisor implements VmHost {
+  readonly #folder: string;
+  readonly #limits: Limits;
+  readonly #events: EventLog;
+  readonly #log: DaemonLog;
+  readonly #vms = new Map<string, Vm>();
+
+  constructor(folder: string, limits: Limits, events: EventLog, log: DaemonLog) {
+    this.#folder = folder;
+    this.#limits = limits;
+    this.#events = events;
+    this.#log = log;
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+  }
+
+  /** Finds the guests of earlier daemons again; returns how many of them run. */
+  recover(): number {
+    const records = this.#readRecords();
+    const oldest = Math.min(this.#events.last, ...[...records.values()].map((record) => record.applied));
+    for (let after = oldest; ; ) {
+      const events = this.#events.read(after, 500);
+      const last = events.at(-1);
+      if (last === undefined) break;
+      for (const event of events) this.#replay(records, event);
+      after = last.seq;
+    }
+    let running = 0;
+    for (const [folder, record] of records) {
+      if (record.deleted) {
+        rmSync(folder, { recursive: true, force: true });
+        continue;
+      }
+      const vm = new Vm(this, folder, record);
+      this.#vms.set(vm.name, vm);
+      if (record.applied === 0) this.emit(vm, 'vm.created', { config: record.config });
+      if (vm.recover()) running++;
+    }
+    return running;
+  }
+
+  #readRecords(): Map<string, VmRecord> {
+    const records = new Map<string, VmRecord>();
+    for (const name of readdirSync(this.#folder)) {
+      const folder = join(this.#folder, name);
+      if (name.startsWith('.')) {
+        rmSync(folder, { recursive: true, force: true });
+        continue;
+      }
+      const record = readRecord(join(folder, 'record.json'));
+      if (record !== undefined) records.set(folder, record);
+      else this.#log.error({ folder }, 'this folder holds no guest that can be read; it is left alone');
+    }
+    return records;
+  }
+
+  #replay(records: Map<string, VmRecord>, event: LoggedEvent): void {
+    for (const [folder, record] of records) {
+      if (event.vm?.id === record.id) records.set(folder, applyEvent(record, event));
+    }
+  }
+
+  emit(vm: Vm, event: EventName, data: unknown, from?: { readonly time: string; readonly source: number }): void {
+    const { name, id } = vm.record;
+    const time = from?.time ?? new Date().toISOString();
+    const source = from === undefined ? {} : { source: from.source };
+    vm.apply(this.#events.append({ time, event, vm: { name, id }, data, ...source }));
+    this.#log.info({ vm: name, event, data }, 'event');
+  }
+
+  admit(candidate: Vm): void {
+    const living = [...this.#vms.values()].filter((vm) => vm.isLiving && vm !== candidate);
+    const { memoryBytes, cpus } = nativeConfig(candidate.record.config);
+    const memory = living.reduce((sum, vm) => sum + vm.record.memoryBytes, memoryBytes);
+    if (memory > this.#limits.memoryBytes) {
+      throw new BeelineError('BEELINE_E_LIMIT', {
+        detail: `${candidate.name} with ${formatBytes(memoryBytes)} would bring the guests to ${formatBytes(memory)} of memory; the limit is ${formatBytes(this.#limits.memoryBytes)}`,
+        remedy: 'stop another guest, or raise limits.memory',
+      });
+    }
+    const allCpus = living.reduce((sum, vm) => sum + vm.record.cpus, cpus);
+    if (allCpus > this.#limits.cpus) {
+      throw new BeelineError('BEELINE_E_LIMIT', {
+        detail: `${candidate.name} would bring the guests to ${allCpus} CPUs; the limit is ${this.#limits.cpus}`,
+        remedy: 'stop another guest, or raise limits.cpus',
+      });
+    }
+  }
+
+  log(level: 'info' | 'warn' | 'error', vm: string, message: string): void {
+    this.#log[level]({ vm }, message);
+  }
+
+  get(name: string): Vm {
+    const vm = this.#vms.get(name);
+    if (vm === undefined) throw new BeelineError('BEELINE_E_VM_UNKNOWN', { vm: name });
+    return vm;
+  }
+
+  list(): Vm[] {
+    return [...this.#vms.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  create(name: string, config: VmConfig): Vm {
+    if (this.#vms.has(name)) throw new BeelineError('BEELINE_E_VM_EXISTS', { vm: name });
+    if (this.#vms.size >= this.#limits.guests) {
+      throw new BeelineError('BEELINE_E_LIMIT', {
+        detail: `there are ${this.#vms.size} guests already; the limit is ${this.#limits.guests}`,
+        remedy: 'delete one, or raise limits.guests',
+      });
+    }
+    const { memoryBytes, cpus } = nativeConfig(config);
+    if (memoryBytes > this.#limits.memoryBytes || cpus > this.#limits.cpus) {
+      throw new BeelineError('BEELINE_E_LIMIT', {
+        detail: `${name} with ${formatBytes(memoryBytes)} and ${cpus} CPUs is more than the limits allow`,
+        remedy: 'ask for less, or raise limits.memory and limits.cpus',
+      });
+    }
+    // The folder appears whole: a daemon that dies here leaves nothing that looks like a guest.
+    const record = newRecord(name, config, { memoryBytes, cpus });
+    const temporary = join(this.#folder, `.${name}`);
+    const folder = join(this.#folder, name);
+    rmSync(temporary, { recursive: true, force: true });
+    mkdirSync(temporary, { mode: 0o700 });
+    writeRecord(join(temporary, 'record.json'), record);
+    renameSync(temporary, folder);
+    const vm = new Vm(this, folder, record);
+    this.#vms.set(name, vm);
+    this.emit(vm, 'vm.created', { config });
+    return vm;
+  }
+
+  async delete(name: string, force: boolean): Promise<void> {
+    await this.get(name).delete(force);
+    this.#vms.delete(name);
+  }
+
+  /** The daemon ends; guests go on. */
+  release(): void {
+    for (const vm of this.#vms.values()) vm.release();
+  }
+}

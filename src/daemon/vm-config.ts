@@ -1,0 +1,64 @@
+// From what a client asks for to what the core takes. Everything that can be checked is checked here, before a process
+// is made.
+
+import { checkDtb, checkInitrd, checkReadable } from '../cli/files.js';
+import { checkCpus } from '../cli/parse.js';
+import { BeelineError } from '../errors.js';
+import { describeHost } from '../host.js';
+import { inspectCache } from '../images/cache.js';
+import { type BuiltImage, bootFiles, resolveRunnable } from '../images/ensure.js';
+import { checkHostMemory } from '../memory-size.js';
+import type { VmConfig } from '../monitor/domains/vm.js';
+import type { StartFile } from './guest/protocol.js';
+
+const defaultMemory = 1024 * 1024 * 1024;
+
+/** Whether it names files of the host, which only an administrator may choose. */
+export function namesFiles({ kernel, initrd, dtb, loads }: VmConfig): boolean {
+  return [kernel, initrd, dtb].some((path) => path !== undefined) || (loads ?? []).length > 0;
+}
+
+/** An image that is built; nothing is built here. */
+function builtImage(name: string): BuiltImage {
+  const { image, guest } = resolveRunnable(name);
+  const cache = inspectCache(image);
+  if (cache.state === 'ready') return bootFiles(image, guest, cache.manifest);
+  if (cache.state === 'broken') {
+    throw new BeelineError('BEELINE_E_IMAGE_BROKEN', { name: image.definition.name, detail: cache.detail });
+  }
+  throw new BeelineError('BEELINE_E_IMAGE_NOT_BUILT', { name: image.definition.name });
+}
+
+/** Throws what is wrong with files, memory, CPUs or the image. */
+export function nativeConfig(config: VmConfig): StartFile['config'] {
+  if (config.image === undefined && config.kernel === undefined && (config.loads ?? []).length === 0) {
+    throw new BeelineError('BEELINE_E_PARAMS', { method: 'vm.create', detail: 'config has no image, kernel or loads' });
+  }
+  if (config.kernel !== undefined) checkReadable('kernel', config.kernel);
+  if (config.initrd !== undefined) checkInitrd('initrd', config.initrd);
+  if (config.dtb !== undefined) checkDtb('dtb', config.dtb);
+  for (const load of config.loads ?? []) checkReadable('loads', load.path);
+  const image = config.image === undefined ? undefined : builtImage(config.image);
+  const memoryBytes = config.memoryBytes ?? image?.memory ?? defaultMemory;
+  const cpus = config.cpus ?? image?.cpus ?? 1;
+  const gicVersion = config.gic ?? 3;
+  checkHostMemory(memoryBytes, describeHost().memory);
+  checkCpus(cpus, gicVersion);
+  return {
+    memoryBytes,
+    cpus,
+    cpuModel: config.cpu ?? 'n1',
+    gicVersion,
+    kernel: config.kernel ?? image?.kernel ?? '',
+    initrd: config.initrd ?? image?.initrd ?? '',
+    dtb: config.dtb ?? '',
+    append: config.append ?? image?.append ?? '',
+    loads: config.loads ?? [],
+    noReboot: config.reboot === false,
+    tier: config.tier ?? 'direct',
+    disable: [],
+    verify: false,
+    perfMap: false,
+    keepDetails: false,
+  };
+}

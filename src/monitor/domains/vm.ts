@@ -1,0 +1,238 @@
+// Domain vm: the life of guests.
+import { type Static, Type } from '@sinclair/typebox';
+import { event, method } from '../declare.js';
+import { Counters, closed, count, nullable, oneOf, StateCause, Time, VmName, VmState } from '../types.js';
+
+const path = Type.String({ minLength: 1, maxLength: 4096, pattern: '^/' });
+
+export const RestartPolicy = Type.Object(
+  {
+    when: oneOf(
+      ['never', 'on-failure', 'always'],
+      'on-failure: after a crash or a panic; always: also after the guest powered off or reset. Never after a stop that was asked for.',
+    ),
+    limit: Type.Optional(
+      Type.Integer({ minimum: 1, maximum: 1000, description: 'Restarts in a row before giving up (default: 5).' }),
+    ),
+  },
+  { ...closed, description: 'Waits of 1 s, 2 s, 4 s up to 60 s; a run of a minute starts the count anew.' },
+);
+
+export const VmConfig = Type.Object(
+  {
+    image: Type.Optional(Type.String({ maxLength: 100, description: 'A guest image that is built.' })),
+    kernel: Type.Optional(path),
+    initrd: Type.Optional(path),
+    dtb: Type.Optional(path),
+    append: Type.Optional(Type.String({ maxLength: 2048, description: 'Kernel command line.' })),
+    loads: Type.Optional(
+      Type.Array(
+        Type.Object({ path, address: Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }) }, closed),
+        { maxItems: 16, description: 'Files copied to guest memory as they are.' },
+      ),
+    ),
+    memoryBytes: Type.Optional(
+      Type.Integer({ minimum: 1, multipleOf: 2 * 1024 * 1024, maximum: Number.MAX_SAFE_INTEGER }),
+    ),
+    cpus: Type.Optional(Type.Integer({ minimum: 1, maximum: 64 })),
+    cpu: Type.Optional(oneOf(['n1', 'a57'], 'CPU model (default: n1).')),
+    gic: Type.Optional(Type.Union([Type.Literal(2), Type.Literal(3)], { description: 'Default: 3.' })),
+    tier: Type.Optional(oneOf(['interpreter', 'direct'], 'Execution engine (default: direct).')),
+    reboot: Type.Optional(Type.Boolean({ description: 'Whether a reset restarts the guest (default: true).' })),
+    restart: Type.Optional(RestartPolicy),
+  },
+  { ...closed, description: 'What a guest is made of. Files need the role admin; an image does not.' },
+);
+export type VmConfig = Static<typeof VmConfig>;
+
+export const VmStatus = Type.Object(
+  {
+    name: VmName,
+    id: Type.String({ description: 'Tells guests of one name, made one after the other, apart.' }),
+    state: VmState,
+    cause: StateCause,
+    detail: Type.String({ description: 'A few words more about the cause; may be empty.' }),
+    since: Type.String({ description: 'When it came to this state.' }),
+    createdAt: Time,
+    startedAt: nullable(Time, 'The latest start.'),
+    pid: nullable(count, 'Process of the guest while it has one.'),
+    restarts: Type.Integer({ minimum: 0, description: 'Restarts by policy since the last start that was asked for.' }),
+    panicked: Type.Boolean({ description: 'Whether its kernel has panicked since the start.' }),
+    memoryBytes: count,
+    cpus: Type.Integer({ minimum: 1 }),
+    consoleEnd: Type.Integer({ minimum: 0, description: 'Bytes that its console has written, all starts together.' }),
+    config: VmConfig,
+  },
+  closed,
+);
+export type VmStatus = Static<typeof VmStatus>;
+
+const one = Type.Object({ vm: VmName }, closed);
+const status = VmStatus;
+const lifeErrors = ['BEELINE_E_VM_UNKNOWN', 'BEELINE_E_VM_STATE', 'BEELINE_E_VM_PROCESS'] as const;
+
+export const vm = {
+  description: 'The life of guests.',
+  methods: {
+    create: method({
+      description: 'Makes a guest and keeps it until it is deleted. With `start`, starts it too.',
+      role: 'control',
+      params: Type.Object(
+        { name: VmName, config: VmConfig, start: Type.Optional(Type.Boolean({ description: 'Default: false.' })) },
+        closed,
+      ),
+      result: status,
+      errors: [
+        'BEELINE_E_VM_EXISTS',
+        'BEELINE_E_LIMIT',
+        'BEELINE_E_FORBIDDEN',
+        'BEELINE_E_USAGE',
+        'BEELINE_E_MEMORY',
+        'BEELINE_E_CPUS',
+        'BEELINE_E_FILE_MISSING',
+        'BEELINE_E_FILE_UNREADABLE',
+        'BEELINE_E_FILE_KIND',
+        'BEELINE_E_IMAGE_UNKNOWN',
+        'BEELINE_E_IMAGE_NOT_BUILT',
+        'BEELINE_E_IMAGE_BROKEN',
+        'BEELINE_E_VM_PROCESS',
+      ],
+    }),
+    start: method({
+      description: 'Starts a guest that is not running. Answers when it runs, or could not be started.',
+      role: 'control',
+      params: Type.Object(
+        {
+          vm: VmName,
+          paused: Type.Optional(Type.Boolean({ description: 'Start without executing (default: false).' })),
+        },
+        closed,
+      ),
+      result: status,
+      errors: [...lifeErrors, 'BEELINE_E_LIMIT', 'BEELINE_E_IMAGE_NOT_BUILT', 'BEELINE_E_IMAGE_BROKEN'],
+    }),
+    pause: method({
+      description: 'Halts every CPU and the virtual counter. A paused guest stays as it is.',
+      role: 'control',
+      params: one,
+      result: status,
+      errors: lifeErrors,
+    }),
+    resume: method({
+      description: 'Lets a paused guest go on. A running guest stays as it is.',
+      role: 'control',
+      params: one,
+      result: status,
+      errors: lifeErrors,
+    }),
+    reset: method({
+      description: 'Resets the machine, as its own reset would; a paused guest stays paused.',
+      role: 'control',
+      params: one,
+      result: status,
+      errors: lifeErrors,
+    }),
+    powerdown: method({
+      description: 'Presses the power button; whether the guest obeys is its own affair.',
+      role: 'control',
+      params: one,
+      result: status,
+      errors: lifeErrors,
+    }),
+    stop: method({
+      description:
+        'Ends a guest: presses the power button, waits up to `timeout`, then ends it if `force` says so. Answers when it has stopped.',
+      role: 'control',
+      params: Type.Object(
+        {
+          vm: VmName,
+          timeout: Type.Optional(
+            Type.Number({ minimum: 0, maximum: 3600, description: 'Seconds (default: 10); 0 does not ask the guest.' }),
+          ),
+          force: Type.Optional(Type.Boolean({ description: 'Default: true.' })),
+        },
+        closed,
+      ),
+      result: status,
+      errors: [...lifeErrors, 'BEELINE_E_VM_TIMEOUT'],
+    }),
+    delete: method({
+      description: 'Forgets a guest with its console history. With `force`, stops it first.',
+      role: 'control',
+      params: Type.Object(
+        { vm: VmName, force: Type.Optional(Type.Boolean({ description: 'Default: false.' })) },
+        closed,
+      ),
+      result: Type.Object({}, closed),
+      errors: lifeErrors,
+    }),
+    list: method({
+      description: 'Every guest, by name.',
+      role: 'view',
+      params: Type.Object({}, closed),
+      result: Type.Object({ vms: Type.Array(status) }, closed),
+      errors: [],
+    }),
+    status: method({
+      description: 'One guest.',
+      role: 'view',
+      params: one,
+      result: status,
+      errors: ['BEELINE_E_VM_UNKNOWN'],
+    }),
+  },
+  events: {
+    created: event('A guest was made.', Type.Object({ config: VmConfig }, closed)),
+    deleted: event('A guest was deleted.', Type.Object({}, closed)),
+    state: event(
+      'A guest came to another state.',
+      Type.Object({ from: VmState, to: VmState, cause: StateCause, detail: Type.String() }, closed),
+    ),
+    reset: event(
+      'The machine was reset.',
+      Type.Object(
+        {
+          cause: oneOf(['request', 'guest'], 'Who did it.'),
+          count: Type.Integer({
+            minimum: 1,
+            description: 'Resets of a guest that resets without end are told together.',
+          }),
+        },
+        closed,
+      ),
+    ),
+    powerdown: event('The power button was pressed.', Type.Object({}, closed)),
+    panicked: event('The kernel of the guest panicked, as its console tells.', Type.Object({}, closed)),
+    crashed: event(
+      'The process of a guest died or failed: what is known of its last moments.',
+      Type.Object(
+        {
+          detail: Type.String({ description: 'How it ended, as far as known.' }),
+          lastLines: Type.Array(Type.String(), { description: 'Last lines of its console.' }),
+          counters: nullable(
+            Type.Object(
+              {
+                at: Time,
+                elapsedSeconds: Type.Number({ minimum: 0 }),
+                instructions: Type.Number({ minimum: 0 }),
+                board: Counters,
+              },
+              closed,
+            ),
+            'Counters when they were last noted; null if they never were.',
+          ),
+        },
+        closed,
+      ),
+    ),
+    restart: event(
+      'The restart policy starts a guest again.',
+      Type.Object({ attempt: Type.Integer({ minimum: 1 }), delaySeconds: Type.Number({ minimum: 0 }) }, closed),
+    ),
+    lost: event(
+      'Events of a guest that were overwritten before the daemon could read them.',
+      Type.Object({ count: Type.Integer({ minimum: 1 }) }, closed),
+    ),
+  },
+  notices: {},
+} as const;

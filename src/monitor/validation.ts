@@ -1,0 +1,28 @@
+// Checks values against the protocol's schemas. A checker is compiled when it is first needed.
+import type { Static, TSchema } from '@sinclair/typebox';
+import { type TypeCheck, TypeCompiler } from '@sinclair/typebox/compiler';
+
+const checkers = new WeakMap<TSchema, TypeCheck<TSchema>>();
+
+function checkerOf(schema: TSchema): TypeCheck<TSchema> {
+  let checker = checkers.get(schema);
+  if (checker === undefined) {
+    checker = TypeCompiler.Compile(schema);
+    checkers.set(schema, checker);
+  }
+  return checker;
+}
+
+export function accepts<S extends TSchema>(schema: S, value: unknown): value is Static<S> {
+  return checkerOf(schema).Check(value);
+}
+
+/** The first thing that is wrong, in a few words; undefined when nothing is. */
+export function firstFault(schema: TSchema, value: unknown): string | undefined {
+  const checker = checkerOf(schema);
+  if (checker.Check(value)) return undefined;
+  const fault = checker.Errors(value).First();
+  if (fault === undefined) return 'it does not match its schema';
+  const where = fault.path === '' ? 'params' : fault.path.slice(1, 100).replaceAll('/', '.');
+  return `${where}: ${fault.message}`;
+}

@@ -1,0 +1,227 @@
+import { strict as assert } from 'node:assert';
+import { existsSync, statSync } from 'node:fs';
+import type { MonitorClient } from '../../src/monitor/client.js';
+import type { EventNotice } from '../../src/monitor/follow.js';
+import { eventually, TestDaemon } from '../support/daemon.js';
+import { TemporaryFolder } from '../support/temporary.js';
+import { type TinyGuest, tinyGuest } from '../support/tiny-guests.js';
+
+const code = (wanted: string) => (error: unknown) => error instanceof Error && 'code' in error && error.code === wanted;
+
+describe('beeline daemon', function () {
+  this.timeout(90_000);
+  const folder = new TemporaryFolder();
+  let daemon: TestDaemon;
+  let client: MonitorClient;
+  let events: EventNotice[];
+
+  const tiny = (name: TinyGuest) => tinyGuest(name, folder.at(name));
+  const states = (vm: string) =>
+    events.flatMap(({ event, vm: about, data }) =>
+      about?.name === vm && event === 'vm.state' ? [(data as { to: string }).to] : [],
+    );
+  const has = (event: string, vm: string) => events.some((one) => one.event === event && one.vm?.name === vm);
+
+  beforeEach(async () => {
+    daemon = new TestDaemon(folder.path, '--max-guests', '4', '--max-memory', '128M', '--max-cpus', '4');
+    await daemon.start();
+    client = await daemon.client();
+    events = [];
+    client.on('monitor.event', (event) => events.push(event));
+    await client.call('monitor.subscribe', {});
+  });
+  afterEach(async () => {
+    client.close();
+    await daemon.destroy();
+  });
+
+  it('keeps its folder to itself', () => {
+    assert.equal(statSync(daemon.state).mode & 0o777, 0o700);
+    for (const file of ['socket', 'tokens.json']) {
+      assert.equal(statSync(`${daemon.state}/${file}`).mode & 0o777, 0o600, file);
+    }
+  });
+
+  it('runs a guest to its end and tells every step', async () => {
+    await client.call('vm.create', { name: 'hello', config: tiny('hello') });
+    await client.call('vm.start', { vm: 'hello' });
+    await eventually('it stops', () => states('hello').includes('stopped'));
+    assert.deepEqual(states('hello'), ['starting', 'running', 'stopped']);
+    const status = await client.call('vm.status', { vm: 'hello' });
+    assert.equal(status.cause, 'guest');
+    const { base64 } = await client.call('console.read', { vm: 'hello' });
+    assert.equal(Buffer.from(base64, 'base64').toString(), 'OK');
+    const cursors = events.map(({ cursor }) => Number(cursor.split(':')[1]));
+    assert.deepEqual(
+      cursors,
+      [...cursors].sort((a, b) => a - b),
+    );
+    assert.equal(new Set(cursors).size, cursors.length);
+  });
+
+  it('pauses, resumes, measures, types to, and resets a guest', async () => {
+    await client.call('vm.create', { name: 'echo', config: tiny('echo') });
+    assert.equal((await client.call('vm.start', { vm: 'echo', paused: true })).state, 'paused');
+    const executed = async () => (await client.call('perf.counters', { vm: 'echo' })).cpus[0]?.instructions ?? 0;
+    assert.equal(await executed(), 0);
+    assert.equal((await client.call('vm.resume', { vm: 'echo' })).state, 'running');
+    let output = '';
+    const { stream } = await client.attach({ vm: 'echo' }, (bytes) => {
+      output += Buffer.from(bytes).toString();
+    });
+    client.type(stream, Buffer.from('HAL'));
+    await eventually('an answer', () => output === 'IBM');
+    await client.call('console.write', { vm: 'echo', base64: Buffer.from('a').toString('base64') });
+    await eventually('another', () => output === 'IBMb');
+    assert.equal((await client.call('vm.pause', { vm: 'echo' })).state, 'paused');
+    const still = await executed();
+    assert.ok(still > 0);
+    assert.equal(await executed(), still);
+    await client.call('vm.reset', { vm: 'echo' });
+    await client.call('vm.resume', { vm: 'echo' });
+    await eventually('the reset is told', () => has('vm.reset', 'echo'));
+    await client.detach(stream);
+    await client.call('console.write', { vm: 'echo', base64: Buffer.from('q').toString('base64') });
+    await eventually('it stops', () => states('echo').includes('stopped'));
+    assert.equal(output, 'IBMb');
+  });
+
+  it('samples counters, and stops to when told', async () => {
+    await client.call('vm.create', { name: 'echo', config: tiny('echo'), start: true });
+    let samples = 0;
+    client.on('perf.sample', ({ counters, vm }) => {
+      assert.equal(vm, 'echo');
+      if ((counters.cpus[0]?.instructions ?? 0) > 0) samples++;
+    });
+    const { subscription } = await client.call('perf.subscribe', { vm: 'echo', interval: 0.2 });
+    await eventually('two samples', () => samples >= 2);
+    await client.call('perf.unsubscribe', { subscription });
+    await assert.rejects(client.call('perf.unsubscribe', { subscription }), code('BEELINE_E_STREAM_UNKNOWN'));
+  });
+
+  it('tells resets that the guest does by itself', async () => {
+    await client.call('vm.create', { name: 'reset', config: tiny('reset'), start: true });
+    await eventually('it stops', () => states('reset').includes('stopped'));
+    const resets = events
+      .filter(({ event }) => event === 'vm.reset')
+      .map(({ data }) => (data as { count: number }).count);
+    assert.equal(
+      resets.reduce((sum, count) => sum + count, 0),
+      2,
+    );
+  });
+
+  it('stops a guest that does not obey, or leaves it when force is off', async () => {
+    await client.call('vm.create', { name: 'idle', config: tiny('idle'), start: true });
+    await assert.rejects(
+      client.call('vm.stop', { vm: 'idle', timeout: 0.2, force: false }),
+      code('BEELINE_E_VM_TIMEOUT'),
+    );
+    await eventually('the button is told', () => has('vm.powerdown', 'idle'));
+    const status = await client.call('vm.stop', { vm: 'idle', timeout: 0 });
+    assert.equal(status.state, 'stopped');
+    assert.equal(status.cause, 'request');
+    assert.equal((await client.call('vm.start', { vm: 'idle' })).state, 'running');
+    await assert.rejects(client.call('vm.delete', { vm: 'idle' }), code('BEELINE_E_VM_STATE'));
+    await client.call('vm.delete', { vm: 'idle', force: true });
+    assert.ok(!existsSync(`${daemon.state}/guests/idle`));
+    await eventually('that is told', () => has('vm.deleted', 'idle'));
+  });
+
+  it('refuses up front what the limits do not allow', async () => {
+    const config = { ...tiny('idle'), memoryBytes: 64 * 1024 * 1024 };
+    const create = (name: string, more: object = {}) =>
+      client.call('vm.create', { name, config: { ...config, ...more } });
+    await assert.rejects(create('big', { memoryBytes: 256 * 1024 * 1024 }), code('BEELINE_E_LIMIT'));
+    await assert.rejects(create('wide', { cpus: 5 }), code('BEELINE_E_LIMIT'));
+    for (const name of ['a', 'b', 'c', 'd']) await create(name, { cpus: name === 'd' ? 3 : 1 });
+    await assert.rejects(create('e'), code('BEELINE_E_LIMIT'));
+    await assert.rejects(create('a'), code('BEELINE_E_VM_EXISTS'));
+    await client.call('vm.start', { vm: 'a' });
+    await client.call('vm.start', { vm: 'b' });
+    await assert.rejects(client.call('vm.start', { vm: 'c' }), code('BEELINE_E_LIMIT'));
+    await assert.rejects(client.call('vm.start', { vm: 'd' }), code('BEELINE_E_LIMIT'));
+    await client.call('vm.stop', { vm: 'b', timeout: 0 });
+    await client.call('vm.start', { vm: 'c' });
+  });
+
+  it('says what is wrong with what it is asked', async () => {
+    await assert.rejects(client.call('vm.status', { vm: 'nobody' }), code('BEELINE_E_VM_UNKNOWN'));
+    await assert.rejects(client.call('vm.status', { vm: 'nobody', x: 1 } as never), code('BEELINE_E_PARAMS'));
+    await assert.rejects(client.call('vm.frobnicate' as never, {} as never), code('BEELINE_E_METHOD_UNKNOWN'));
+    await assert.rejects(client.call('vm.create', { name: 'a', config: {} }), code('BEELINE_E_PARAMS'));
+    const missing = { loads: [{ path: '/nowhere', address: 0 }] };
+    await assert.rejects(client.call('vm.create', { name: 'a', config: missing }), code('BEELINE_E_FILE_MISSING'));
+    await assert.rejects(
+      client.call('vm.create', { name: 'a', config: { image: 'x' } }),
+      code('BEELINE_E_IMAGE_UNKNOWN'),
+    );
+    await client.call('vm.create', { name: 'a', config: tiny('idle') });
+    await assert.rejects(client.call('vm.pause', { vm: 'a' }), code('BEELINE_E_VM_STATE'));
+    const outside = { ...tiny('idle'), loads: [{ path: folder.at('idle'), address: 0xffff_ffff_0000 }] };
+    await client.call('vm.create', { name: 'b', config: outside });
+    await assert.rejects(client.call('vm.start', { vm: 'b' }), /loads|--load|address/);
+    assert.equal((await client.call('vm.status', { vm: 'b' })).state, 'crashed');
+    await assert.rejects(client.call('monitor.subscribe', { cursor: 'ab:1' }), code('BEELINE_E_CURSOR'));
+  });
+
+  it('reports a crash with last lines and counters, and starts the guest again where that is asked for', async () => {
+    const config = { ...tiny('echo'), restart: { when: 'on-failure' as const, limit: 1 } };
+    const { pid } = await client.call('vm.create', { name: 'echo', config, start: true });
+    await client.call('vm.create', { name: 'other', config: tiny('idle'), start: true });
+    await client.call('console.write', { vm: 'echo', base64: Buffer.from('HAL').toString('base64') });
+    let end = 0;
+    while (end < 3) ({ end } = await client.call('console.read', { vm: 'echo' }));
+    process.kill(pid ?? 0, 'SIGKILL');
+    const crash = await eventually('the report', () => events.find(({ event }) => event === 'vm.crashed'));
+    const { detail, lastLines, counters } = crash.data as {
+      detail: string;
+      lastLines: string[];
+      counters: object | null;
+    };
+    assert.equal(detail, 'killed by SIGKILL');
+    assert.deepEqual(lastLines, ['IBM']);
+    assert.ok(counters !== null);
+    await eventually('it runs again', () => states('echo').join() === 'starting,running,crashed,starting,running');
+    const again = await client.call('vm.status', { vm: 'echo' });
+    assert.equal(again.restarts, 1);
+    process.kill(again.pid ?? 0, 'SIGKILL');
+    await eventually('it crashes again', () => states('echo').filter((state) => state === 'crashed').length === 2);
+    assert.equal((await client.call('vm.status', { vm: 'other' })).state, 'running');
+  });
+
+  it('serves several viewers, also of what was written before they came', async () => {
+    await client.call('vm.create', { name: 'flood', config: tiny('flood'), start: true });
+    await eventually('it stops', () => states('flood').includes('stopped'));
+    const expected = Buffer.from(Array.from({ length: 200_000 }, (_unused, index) => 97 + (index % 26)));
+    const viewer = async (from: number) => {
+      const one = await daemon.client();
+      const pieces: Uint8Array[] = [];
+      let next = from;
+      await one.attach({ vm: 'flood', from }, (bytes, offset) => {
+        assert.equal(offset, next);
+        next += bytes.length;
+        pieces.push(bytes);
+      });
+      await eventually('all of it', () => next === expected.length);
+      one.close();
+      assert.ok(Buffer.concat(pieces).equals(expected.subarray(from)));
+    };
+    await Promise.all([0, 1, 100_000].map(viewer));
+  });
+
+  it('refuses a second daemon in its folder', async () => {
+    const second = await daemon.cli(['daemon', '--state', daemon.state, '--listen', 'unix']);
+    assert.equal(second.status, 1);
+    assert.match(
+      second.stderr,
+      new RegExp(`a daemon is at work in .* already \\(process ${daemon.pid}\\); use that one`),
+    );
+  });
+
+  it('ends in order when told, and says so', async () => {
+    await daemon.end('SIGTERM');
+    assert.match(await client.closed, /daemon ends/);
+    assert.ok(events.some(({ event }) => event === 'monitor.stopping'));
+  });
+});
