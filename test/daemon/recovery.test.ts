@@ -1,0 +1,111 @@
+import { strict as assert } from 'node:assert';
+import { eventually, TestDaemon } from '../support/daemon.js';
+import { EventHistory } from '../support/event-history.js';
+import { TemporaryFolder } from '../support/temporary.js';
+import { tinyGuest } from '../support/tiny-guests.js';
+
+describe('a daemon that is killed', function () {
+  this.timeout(120_000);
+  const folder = new TemporaryFolder();
+  let daemon: TestDaemon;
+  let history: EventHistory;
+
+  beforeEach(async () => {
+    daemon = new TestDaemon(folder.path);
+    await daemon.start();
+    history = new EventHistory(daemon.socket);
+    await eventually('it follows', () => history.isFollowing);
+  });
+  afterEach(async () => {
+    await history.end();
+    await daemon.destroy();
+  });
+
+  it('finds its guests again, and every event is told exactly once', async () => {
+    const names = ['a', 'b', 'c', 'd'];
+    const client = await daemon.client();
+    const pids = new Map<string, number>();
+    await Promise.all(
+      names.map(async (name) => {
+        const config = tinyGuest(name === 'd' ? 'idle' : 'echo', folder.at(name));
+        const { pid } = await client.call('vm.create', { name, config, start: true });
+        pids.set(name, pid ?? 0);
+      }),
+    );
+    await client.call('console.write', { vm: 'b', base64: Buffer.from('HAL').toString('base64') });
+    process.kill(pids.get('a') ?? 0, 'SIGKILL');
+    await daemon.end('SIGKILL');
+    client.close();
+    // One ends in order, and one dies, while nobody watches.
+    process.kill(pids.get('c') ?? 0, 'SIGTERM');
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    process.kill(pids.get('d') ?? 0, 'SIGKILL');
+    await daemon.start();
+    const again = await daemon.client();
+    await eventually(
+      'all is told',
+      () => history.states('d').at(-1) === 'crashed' && history.count('vm.crashed') === 2,
+    );
+    const { vms } = await again.call('vm.list', {});
+    assert.deepEqual(
+      vms.map(({ name, state, cause }) => [name, state, cause]),
+      [
+        ['a', 'crashed', 'killed'],
+        ['b', 'running', 'request'],
+        ['c', 'stopped', 'killed'],
+        ['d', 'crashed', 'killed'],
+      ],
+    );
+    assert.equal(vms.find(({ name }) => name === 'b')?.pid, pids.get('b'));
+    let output = '';
+    const { stream } = await again.attach({ vm: 'b' }, (bytes) => {
+      output += Buffer.from(bytes).toString();
+    });
+    await eventually('what was written before', () => output === 'IBM');
+    again.type(stream, Buffer.from('q'));
+    await eventually('it stops', () => history.states('b').at(-1) === 'stopped');
+    assert.ok(history.lost > 0);
+    assert.equal(history.count('monitor.started'), 1);
+    history.check();
+    again.close();
+  });
+
+  it('in the middle of starts leaves no guest behind that it does not know', async () => {
+    const client = await daemon.client();
+    const calls = ['a', 'b', 'c'].map((name) => {
+      const config = tinyGuest('idle', folder.at(name));
+      return client.call('vm.create', { name, config, start: true }).catch(() => undefined);
+    });
+    await eventually('two are starting', () => history.events.filter(({ event }) => event === 'vm.state').length >= 2);
+    await daemon.end('SIGKILL');
+    await Promise.all(calls);
+    await daemon.start();
+    const again = await daemon.client();
+    for (;;) {
+      const { vms } = await again.call('vm.list', {});
+      if (vms.every(({ state }) => state !== 'starting')) break;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    const { vms } = await again.call('vm.list', {});
+    assert.ok(vms.length >= 2);
+    for (const { name } of vms) await again.call('vm.delete', { vm: name, force: true });
+    await eventually('that is told', () => history.count('vm.deleted') === vms.length);
+    history.check();
+    again.close();
+  });
+
+  it('starts a guest again that was to be restarted', async () => {
+    const client = await daemon.client();
+    const config = { ...tinyGuest('idle', folder.at('idle')), restart: { when: 'on-failure' as const } };
+    const { pid } = await client.call('vm.create', { name: 'idle', config, start: true });
+    await daemon.end('SIGKILL');
+    process.kill(pid ?? 0, 'SIGKILL');
+    client.close();
+    await daemon.start();
+    await eventually(
+      'it runs again',
+      () => history.states('idle').join() === 'starting,running,crashed,starting,running',
+    );
+    history.check();
+  });
+});
