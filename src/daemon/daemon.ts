@@ -93,6 +93,10 @@ export async function runDaemon(config: Config): Promise<void> {
     answer: (method, params, session) => methods[method](params, session),
     metrics: () => metricsText(supervisor, server.sessions.size),
     isReady: () => ready,
+    qmpSocket: (name) => {
+      const vm = supervisor.find(name);
+      return vm?.isLiving === true ? vm.folder.qmp : undefined;
+    },
   });
   const forgetSignals = onEndingSignal((signal) => shutDown(signal));
   const append = (event: 'monitor.started' | 'monitor.stopping', data: object) =>

@@ -59,6 +59,11 @@ export class GuestFolder {
     return this.at('socket');
   }
 
+  /** And serves QMP here. */
+  get qmp(): string {
+    return this.at('qmp');
+  }
+
   get events(): string {
     return this.at('events');
   }

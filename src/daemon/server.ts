@@ -7,9 +7,10 @@ import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer } from 'ws';
 import { BeelineError, messageOf, systemCode } from '../errors.js';
-import type { Role } from '../monitor/declare.js';
+import { includesRole, type Role } from '../monitor/declare.js';
 import { type Config, isLoopback, tcpAddress } from './config.js';
 import type { DaemonLog } from './daemon-log.js';
+import { proxyQmp } from './qmp-proxy.js';
 import { Failures } from './rate.js';
 import { type Answer, closeStatus, Session } from './session.js';
 import { roleOf, type Tokens } from './tokens.js';
@@ -21,7 +22,11 @@ export interface ServerContext {
   readonly answer: Answer;
   readonly metrics: () => Promise<string>;
   readonly isReady: () => boolean;
+  /** The Unix socket where a guest serves QMP; undefined when it has none. */
+  readonly qmpSocket: (vm: string) => string | undefined;
 }
+
+const qmpPath = /^\/qmp\/([a-z0-9_.-]+)$/;
 
 /** A client has this long for its headers, and for its whole request, in milliseconds. */
 const requestLimit = 5000;
@@ -56,6 +61,8 @@ export class MonitorServer {
   readonly #sessions = new Set<Session>();
   readonly #failures = new Failures(failuresAllowed, failurePeriod);
   #unauthenticated = 0;
+  /** Connections that are passed on to guests. */
+  #proxies = 0;
   #lastId = 0;
 
   constructor(context: ServerContext) {
@@ -213,11 +220,19 @@ export class MonitorServer {
   // ---- WebSocket ----------------------------------------------------------------------------------------------------
 
   #admitClient(request: IncomingMessage, isUnix: boolean): Admission {
-    if (request.url?.split('?')[0] !== '/monitor') return { status: 404, words: 'Not Found', reason: 'path' };
+    const path = request.url?.split('?')[0] ?? '';
+    const qmp = qmpPath.exec(path)?.[1];
+    if (path !== '/monitor' && (qmp === undefined || this.#context.qmpSocket(qmp) === undefined)) {
+      return { status: 404, words: 'Not Found', reason: 'path' };
+    }
     const admission = this.#admit(request, isUnix);
     if (isRefusal(admission)) return admission;
+    // QMP knows no tokens of its own, and everything in it may change the guest.
+    if (qmp !== undefined && (admission.role === undefined || !includesRole(admission.role, 'control'))) {
+      return { status: 401, words: 'Unauthorized', reason: 'QMP without the role control' };
+    }
     const full = (reason: string) => ({ status: 503, words: 'Service Unavailable', reason });
-    if (this.#sessions.size >= this.#context.config.limits.clients) return full('too many connections');
+    if (this.#sessions.size + this.#proxies >= this.#context.config.limits.clients) return full('too many connections');
     if (admission.role === undefined && this.#unauthenticated >= largestUnauthenticated) {
       return full('too many connections without a token');
     }
@@ -236,7 +251,14 @@ export class MonitorServer {
       refuse(admission.status, admission.words, admission.reason);
       return;
     }
+    const qmp = qmpPath.exec(request.url?.split('?')[0] ?? '')?.[1];
     this.#sockets.handleUpgrade(request, socket, head, (client) => {
+      const qmpSocket = qmp === undefined ? undefined : this.#context.qmpSocket(qmp);
+      if (qmpSocket !== undefined) {
+        this.#proxies++;
+        proxyQmp(client, qmpSocket, () => this.#proxies--);
+        return;
+      }
       const { limits } = this.#context.config;
       const from = isUnix ? 'unix' : (request.socket.remoteAddress ?? 'unknown');
       let counted = admission.role === undefined;

@@ -104,8 +104,13 @@ export class Supervisor implements VmHost {
     this.#log[level]({ vm }, message);
   }
 
+  find(name: string): Vm | undefined {
+    return this.#vms.get(name);
+  }
+
+  /** Throws BEELINE_E_VM_UNKNOWN. */
   get(name: string): Vm {
-    const vm = this.#vms.get(name);
+    const vm = this.find(name);
     if (vm === undefined) throw new BeelineError('BEELINE_E_VM_UNKNOWN', { vm: name });
     return vm;
   }

@@ -140,7 +140,8 @@ export class Vm {
     clearTimeout(this.#restartTimer);
     const start = this.#record.starts + 1;
     const endOnPanic = this.#record.config.restart !== undefined && this.#record.config.restart.when !== 'never';
-    const file: StartFile = { name: this.name, start, paused, endOnPanic, config };
+    const { id } = this.#record;
+    const file: StartFile = { name: this.name, id, start, paused, endOnPanic, config };
     writeFileAtomically(this.folder.start, JSON.stringify(file));
     this.folder.removeClaimsBefore(start);
     rmSync(this.folder.counters, { force: true });

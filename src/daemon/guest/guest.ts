@@ -13,9 +13,9 @@ import { type GuestEvent, type GuestNotice, guestJournalLimits, type StartFile }
 /** How long a panicking kernel may go on printing its last words, in milliseconds. */
 const panicGrace = 2000;
 /** How often counters are noted for a report of a crash, in milliseconds. */
-const noteInterval = 5000;
+const noteInterval = 10_000;
 /** Guests that reset without end are told of this often, in milliseconds. */
-const resetInterval = 500;
+const resetInterval = 1000;
 /** How often bytes are offered again that the serial port did not take, in milliseconds. */
 const retryInterval = 20;
 /** Bytes that may wait for the guest beyond what the serial port holds. */
@@ -23,6 +23,7 @@ const largestBacklog = 256 * 1024;
 
 export interface GuestListener {
   tell(notice: GuestNotice): void;
+  happened(event: GuestEvent): void;
   /** The guest has come to its end, and all about it is in files. */
   ended(): void;
 }
@@ -39,6 +40,7 @@ export class Guest {
   /** What to give as the cause when the machine stops because we ended it. */
   #ending: { readonly cause: StateCause; readonly detail: string } | undefined;
   #panicked = false;
+  #hasRun = false;
   #panicTimer: NodeJS.Timeout | undefined;
   #noteTimer: NodeJS.Timeout | undefined;
   #resetTimer: NodeJS.Timeout | undefined;
@@ -63,6 +65,15 @@ export class Guest {
 
   get state(): VmState {
     return this.#state;
+  }
+
+  get panicked(): boolean {
+    return this.#panicked;
+  }
+
+  /** false: it was started paused and has executed nothing yet. */
+  get hasRun(): boolean {
+    return this.#hasRun;
   }
 
   begin(): void {
@@ -201,6 +212,7 @@ export class Guest {
   #enter(to: VmState, cause: StateCause, detail = ''): void {
     const from = this.#state;
     this.#state = to;
+    this.#hasRun ||= to === 'running';
     this.#record('vm.state', { from, to, cause, detail });
   }
 
@@ -212,6 +224,7 @@ export class Guest {
       process.stderr.write(`${record.time} the event ${event} cannot be kept: ${messageOf(error)}\n`);
     }
     this.#listener.tell('event');
+    this.#listener.happened(record);
   }
 
   #tellResets(): void {

@@ -3,11 +3,13 @@ import { closeSync, readFileSync, writeSync } from 'node:fs';
 import { BeelineError, messageOf } from '../../errors.js';
 import { firstFault } from '../../monitor/validation.js';
 import { loadAddon } from '../../native/loader.js';
+import { QmpServer } from '../../qmp/server.js';
 import { GuestFolder } from '../guest-folder.js';
 import { identify } from '../process-identity.js';
 import { ControlSocket } from './control-socket.js';
 import { Guest } from './guest.js';
 import { type Readiness, readinessDescriptor, StartFile } from './protocol.js';
+import { createQmpTarget, qmpEvent } from './qmp-target.js';
 
 /** For messages on the socket to leave before the process does, in milliseconds. */
 const lingering = 100;
@@ -43,12 +45,18 @@ async function main(folder: GuestFolder): Promise<void> {
     process.exit(1);
   }
   let socket: ControlSocket | undefined;
+  let qmp: QmpServer | undefined;
   const guest = new Guest(loadAddon(), folder, start, {
     tell: (notice) => socket?.tell(notice),
+    happened: (event) => {
+      const told = qmpEvent(event, start.endOnPanic);
+      if (told !== undefined) qmp?.event(told.name, told.data);
+    },
     ended: () => {
       say('the guest has ended');
       setTimeout(() => {
         socket?.close();
+        qmp?.close();
         process.exit(0);
       }, lingering);
     },
@@ -64,6 +72,8 @@ async function main(folder: GuestFolder): Promise<void> {
     counters: () => guest.counters(),
   });
   await socket.listen(folder.socket);
+  qmp = new QmpServer(createQmpTarget(guest, start));
+  await qmp.listen(folder.qmp);
   process.on('SIGTERM', () => guest.stop('killed', 'SIGTERM'));
   process.on('SIGINT', () => undefined);
   process.on('SIGHUP', () => undefined);

@@ -8,6 +8,7 @@ import { closed, noParams, noResult, VmState } from '../../monitor/types.js';
 /** What is to be run: the file that the daemon leaves in the guest's folder. */
 export const StartFile = Type.Object({
   name: Type.String(),
+  id: Type.String(),
   /** Number of this start, counted from 1. */
   start: Type.Integer({ minimum: 1 }),
   paused: Type.Boolean(),
