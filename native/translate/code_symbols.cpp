@@ -80,6 +80,7 @@ void add_tier_state(std::vector<SymbolRange>& frame, const Emitter& e) {
     add(&state.group_addend, sizeof state.group_addend, "group_addend");
     add(&state.float_flags, sizeof state.float_flags, "float_flags");
     add(&state.guest_mxcsr, sizeof state.guest_mxcsr, "guest_mxcsr");
+    add(&state.saturated, sizeof state.saturated, "saturated");
     add(&state.mxcsr, sizeof state.mxcsr, "mxcsr");
     add(&state.vector_constants, sizeof state.vector_constants, "constants");
     add(&state.counts[0], sizeof state.counts[0], "count({})", kMaxInstructions + 1);

@@ -1,5 +1,6 @@
 // Integer arithmetic and comparisons on vectors whose elements keep their size; reductions.
-#include "translate/vector_emitter.h"
+#include "translate/vector_arithmetic.h"
+#include "translate/vector_shifts.h"
 
 namespace beeline::translate {
 
@@ -7,24 +8,13 @@ using namespace Xbyak::util;
 using arm64::Insn;
 using arm64::Op;
 using Generator = Xbyak::CodeGenerator;
+using namespace integer;
 
 namespace {
 
 /// What the host has no instruction for.
 constexpr Packed kNone = nullptr;
 
-constexpr PackedBySize kAdd{
-    packed<&Generator::paddb, &Generator::vpaddb>, packed<&Generator::paddw, &Generator::vpaddw>,
-    packed<&Generator::paddd, &Generator::vpaddd>, packed<&Generator::paddq, &Generator::vpaddq>};
-constexpr PackedBySize kSub{
-    packed<&Generator::psubb, &Generator::vpsubb>, packed<&Generator::psubw, &Generator::vpsubw>,
-    packed<&Generator::psubd, &Generator::vpsubd>, packed<&Generator::psubq, &Generator::vpsubq>};
-constexpr PackedBySize kEqual{
-    packed<&Generator::pcmpeqb, &Generator::vpcmpeqb>, packed<&Generator::pcmpeqw, &Generator::vpcmpeqw>,
-    packed<&Generator::pcmpeqd, &Generator::vpcmpeqd>, packed<&Generator::pcmpeqq, &Generator::vpcmpeqq>};
-constexpr PackedBySize kGreater{
-    packed<&Generator::pcmpgtb, &Generator::vpcmpgtb>, packed<&Generator::pcmpgtw, &Generator::vpcmpgtw>,
-    packed<&Generator::pcmpgtd, &Generator::vpcmpgtd>, packed<&Generator::pcmpgtq, &Generator::vpcmpgtq>};
 constexpr PackedBySize kSignedMax{packed<&Generator::pmaxsb, &Generator::vpmaxsb>,
                                   packed<&Generator::pmaxsw, &Generator::vpmaxsw>,
                                   packed<&Generator::pmaxsd, &Generator::vpmaxsd>, kNone};
@@ -155,17 +145,54 @@ template <bool is_signed, bool accumulate> bool difference(VectorEmitter& w, con
     return true;
 }
 
-/// UHADD: the average less what rounding added; bytes and halfwords.
-bool halving_add(VectorEmitter& w, const Insn& insn) {
+/// The sum is twice the common bits and the others once; the difference is the first one's own bits less the second's,
+/// which is the others less twice the second's own.
+template <bool is_signed, bool subtract> bool halving(VectorEmitter& w, const Insn& insn) {
     const unsigned size = element_size(insn);
-    if (size > 1) return false;
-    const Xmm n = w.use(insn.rn), m = w.use(insn.rm);
-    w.a.movaps(xmm1, n);
-    w.a.pxor(xmm1, m);
-    w.a.pand(xmm1, w.constant(size == 0 ? VectorConstant::OneBytes : VectorConstant::OneHalfwords));
-    kAverage[size](w, xmm0, n, m);
-    kSub[size](w, xmm0, xmm0, xmm1);
+    const Xmm n = w.use(insn.rn), m = w.use(insn.rm), own = w.v.temporary();
+    w.a.movaps(own, n);
+    if (subtract)
+        w.a.pandn(own, m);
+    else
+        w.a.pand(own, m);
+    w.a.movaps(xmm0, n);
+    w.a.pxor(xmm0, m);
+    shift_right_by(w, xmm0, size, 1, is_signed);
+    (subtract ? kSub : kAdd)[size](w, xmm0, xmm0, own);
     w.finish(insn.rd, is_full(insn), xmm0);
+    return true;
+}
+
+/// SRHADD: all bits of either, less half of those that are in one alone.
+bool rounding_halving_add(VectorEmitter& w, const Insn& insn) {
+    const unsigned size = element_size(insn);
+    const Xmm n = w.use(insn.rn), m = w.use(insn.rm), all = w.v.temporary();
+    w.a.movaps(all, n);
+    w.a.por(all, m);
+    w.a.movaps(xmm0, n);
+    w.a.pxor(xmm0, m);
+    shift_right_by(w, xmm0, size, 1, true);
+    kSub[size](w, xmm0, all, xmm0);
+    w.finish(insn.rd, is_full(insn), xmm0);
+    return true;
+}
+
+/// URHADD: words have no instruction of the host's.
+bool rounding_average(VectorEmitter& w, const Insn& insn) {
+    const unsigned size = element_size(insn);
+    const Xmm n = w.use(insn.rn), m = w.use(insn.rm);
+    if (size < 2) {
+        kAverage[size](w, w.define(insn.rd), n, m);
+        w.finish(insn.rd, is_full(insn));
+        return true;
+    }
+    w.a.movaps(xmm0, n);
+    w.a.pxor(xmm0, m);
+    w.a.psrld(xmm0, 1);
+    w.a.movaps(xmm1, n);
+    w.a.por(xmm1, m);
+    w.a.psubd(xmm1, xmm0);
+    w.finish(insn.rd, is_full(insn), xmm1);
     return true;
 }
 
@@ -364,8 +391,12 @@ void add_vector_integer(VectorTable& t) {
     t[Op::SMIN_vector] = binary<kSignedMin>;
     t[Op::UMAX_vector] = binary<kUnsignedMax>;
     t[Op::UMIN_vector] = binary<kUnsignedMin>;
-    t[Op::URHADD_vector] = binary<kAverage>;
-    t[Op::UHADD_vector] = halving_add;
+    t[Op::SHADD_vector] = halving<true, false>;
+    t[Op::UHADD_vector] = halving<false, false>;
+    t[Op::SHSUB_vector] = halving<true, true>;
+    t[Op::UHSUB_vector] = halving<false, true>;
+    t[Op::SRHADD_vector] = rounding_halving_add;
+    t[Op::URHADD_vector] = rounding_average;
     t[Op::MLA_vector] = multiply_add<false>;
     t[Op::MLS_vector] = multiply_add<true>;
     t[Op::SABD_vector] = difference<true, false>;

@@ -1,7 +1,5 @@
 // Shifts of vector elements by immediates and by registers, and conversions to narrower and wider elements.
-#include "translate/vector_emitter.h"
-
-#include <bit>
+#include "translate/vector_shifts.h"
 
 namespace beeline::translate {
 
@@ -10,9 +8,6 @@ using arm64::Insn;
 using arm64::Op;
 
 namespace {
-
-/// log2 of the element's bytes: the highest set bit of immh. The shift is in aux[0].
-unsigned shifted_size(const Insn& insn) { return static_cast<unsigned>(std::bit_width(insn.word >> 19 & 15u)) - 1; }
 
 /// x = value in each byte; changes rax.
 void fill_bytes(VectorEmitter& w, const Xmm& x, unsigned value) {
@@ -28,8 +23,9 @@ void add(VectorEmitter& w, const Xmm& to, const Xmm& from, unsigned size) {
     }
 }
 
-/// x <<= by in each element, 0 to its bits - 1; changes xmm2.
-void left(VectorEmitter& w, const Xmm& x, unsigned size, unsigned by) {
+} // namespace
+
+void shift_left_by(VectorEmitter& w, const Xmm& x, unsigned size, unsigned by) {
     if (by == 0) return;
     if (size == 0) {
         fill_bytes(w, xmm2, 0xFFu >> by);
@@ -40,8 +36,7 @@ void left(VectorEmitter& w, const Xmm& x, unsigned size, unsigned by) {
     }
 }
 
-/// x >>= by in each element, 1 to its bits; changes xmm2.
-void right(VectorEmitter& w, const Xmm& x, unsigned size, unsigned by, bool is_signed) {
+void shift_right_by(VectorEmitter& w, const Xmm& x, unsigned size, unsigned by, bool is_signed) {
     const unsigned bits = 8u << size;
     if (!is_signed) {
         if (size == 0) {
@@ -74,25 +69,36 @@ void right(VectorEmitter& w, const Xmm& x, unsigned size, unsigned by, bool is_s
     }
 }
 
-/// Rounds to nearest, halves up: adds the last bit that is shifted out. Changes xmm1, xmm2.
-void rounding_right(VectorEmitter& w, const Xmm& x, unsigned size, unsigned by, bool is_signed) {
+void rounding_shift_right_by(VectorEmitter& w, const Xmm& x, unsigned size, unsigned by, bool is_signed) {
     const unsigned bits = 8u << size;
     w.a.movaps(xmm1, x);
     // That bit, as 0 or 1.
-    if (by > 1) right(w, xmm1, size, by - 1, false);
+    if (by > 1) shift_right_by(w, xmm1, size, by - 1, false);
     if (size == 0) {
         w.a.pand(xmm1, w.constant(VectorConstant::OneBytes));
     } else {
         w.shift_left(xmm1, size, bits - 1);
         w.shift_right(xmm1, size, bits - 1);
     }
-    right(w, x, size, by, is_signed);
+    shift_right_by(w, x, size, by, is_signed);
     add(w, x, xmm1, size);
 }
 
+void finish_narrow(VectorEmitter& w, const Insn& insn, const Xmm& x) {
+    if (!is_full(insn)) {
+        w.finish(insn.rd, false, x);
+        return;
+    }
+    w.use(insn.rd);
+    w.a.punpcklqdq(w.define(insn.rd), x);
+    w.finish(insn.rd, true);
+}
+
+namespace {
+
 bool shift_left(VectorEmitter& w, const Insn& insn) {
     w.a.movaps(xmm0, w.use(insn.rn));
-    left(w, xmm0, shifted_size(insn), insn.aux[0]);
+    shift_left_by(w, xmm0, shifted_size(insn), insn.aux[0]);
     w.finish(insn.rd, is_full(insn), xmm0);
     return true;
 }
@@ -100,7 +106,8 @@ bool shift_left(VectorEmitter& w, const Insn& insn) {
 template <bool is_signed, bool rounding, bool accumulate> bool shift_right(VectorEmitter& w, const Insn& insn) {
     const unsigned size = shifted_size(insn);
     w.a.movaps(xmm0, w.use(insn.rn));
-    rounding ? rounding_right(w, xmm0, size, insn.aux[0], is_signed) : right(w, xmm0, size, insn.aux[0], is_signed);
+    rounding ? rounding_shift_right_by(w, xmm0, size, insn.aux[0], is_signed)
+             : shift_right_by(w, xmm0, size, insn.aux[0], is_signed);
     if (accumulate) add(w, xmm0, w.use(insn.rd), size);
     w.finish(insn.rd, is_full(insn), xmm0);
     return true;
@@ -114,7 +121,7 @@ template <bool to_left> bool shift_insert(VectorEmitter& w, const Insn& insn) {
     uint64_t mask = 0;
     for (unsigned i = 0; i < 64; i += bits) mask |= taken << i;
     w.a.movaps(xmm0, w.use(insn.rn));
-    to_left ? left(w, xmm0, size, by) : right(w, xmm0, size, by, false);
+    to_left ? shift_left_by(w, xmm0, size, by) : shift_right_by(w, xmm0, size, by, false);
     w.immediate(xmm1, mask, true);
     w.a.pandn(xmm1, w.use(insn.rd));
     w.a.por(xmm0, xmm1);
@@ -122,21 +129,11 @@ template <bool to_left> bool shift_insert(VectorEmitter& w, const Insn& insn) {
     return true;
 }
 
-/// The lower half of x becomes the lower half of rd, the rest zero, or the upper half ("2"), the rest as it was.
-void finish_narrow(VectorEmitter& w, const Insn& insn, const Xmm& x) {
-    if (!is_full(insn)) {
-        w.finish(insn.rd, false, x);
-        return;
-    }
-    w.use(insn.rd);
-    w.a.punpcklqdq(w.define(insn.rd), x);
-    w.finish(insn.rd, true);
-}
-
 template <bool rounding> bool shift_right_narrow(VectorEmitter& w, const Insn& insn) {
     const unsigned size = shifted_size(insn);
     w.a.movaps(xmm0, w.use(insn.rn));
-    rounding ? rounding_right(w, xmm0, size + 1, insn.aux[0], false) : w.shift_right(xmm0, size + 1, insn.aux[0]);
+    rounding ? rounding_shift_right_by(w, xmm0, size + 1, insn.aux[0], false)
+             : w.shift_right(xmm0, size + 1, insn.aux[0]);
     w.narrow(xmm0, size);
     finish_narrow(w, insn, xmm0);
     return true;
@@ -191,7 +188,7 @@ bool shift_signed_by_register(VectorEmitter& w, const Insn& insn) {
 }
 
 enum class Narrow { Add, Subtract };
-template <Narrow operation> bool high_narrow(VectorEmitter& w, const Insn& insn) {
+template <Narrow operation, bool rounding> bool high_narrow(VectorEmitter& w, const Insn& insn) {
     const unsigned size = element_size(insn);
     w.a.movaps(xmm0, w.use(insn.rn));
     const Xmm m = w.use(insn.rm);
@@ -199,7 +196,12 @@ template <Narrow operation> bool high_narrow(VectorEmitter& w, const Insn& insn)
         add(w, xmm0, m, size + 1);
     else
         size == 0 ? w.a.psubw(xmm0, m) : size == 1 ? w.a.psubd(xmm0, m) : w.a.psubq(xmm0, m);
-    w.shift_right(xmm0, size + 1, 8u << size);
+    const unsigned bits = 8u << size;
+    if (rounding) {
+        w.immediate(xmm1, size == 0 ? 0x0080008000800080u : size == 1 ? 0x0000800000008000u : 0x80000000u, true);
+        add(w, xmm0, xmm1, size + 1);
+    }
+    w.shift_right(xmm0, size + 1, bits);
     w.narrow(xmm0, size);
     finish_narrow(w, insn, xmm0);
     return true;
@@ -241,8 +243,10 @@ void add_vector_shifts(VectorTable& t) {
     t[Op::SHRN_vector] = shift_right_narrow<false>;
     t[Op::RSHRN_vector] = shift_right_narrow<true>;
     t[Op::XTN_vector] = extract_narrow;
-    t[Op::ADDHN_vector] = high_narrow<Narrow::Add>;
-    t[Op::SUBHN_vector] = high_narrow<Narrow::Subtract>;
+    t[Op::ADDHN_vector] = high_narrow<Narrow::Add, false>;
+    t[Op::RADDHN_vector] = high_narrow<Narrow::Add, true>;
+    t[Op::SUBHN_vector] = high_narrow<Narrow::Subtract, false>;
+    t[Op::RSUBHN_vector] = high_narrow<Narrow::Subtract, true>;
     t[Op::SSHLL_vector] = shift_left_long<true>;
     t[Op::USHLL_vector] = shift_left_long<false>;
     t[Op::SHLL_vector] = shift_left_long_by_size;

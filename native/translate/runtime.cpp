@@ -110,7 +110,7 @@ public:
     // MXCSR is the guest's in translated code: its rounding mode, and what was raised since state.fpsr was last true.
     // Denormal operands are no business of FPSR's while FZ is clear.
 
-    /// state.fpsr |= what MXCSR has raised. Changes r10, r11, EFLAGS.
+    /// state.fpsr |= what MXCSR has raised, and what has saturated. Changes r10, r11, EFLAGS.
     void collect_exceptions() {
         a_.stmxcsr(e_.state(&state_.mxcsr, 32));
         a_.mov(r10d, e_.state(&state_.mxcsr, 32));
@@ -119,6 +119,14 @@ public:
         a_.shr(r11d, 1);
         a_.and_(r11d, 0x1E);
         a_.or_(r10d, r11d);
+        host::Label exact;
+        a_.mov(r11, e_.state(&state_.saturated[0]));
+        a_.or_(r11, e_.state(&state_.saturated[1]));
+        a_.jz(exact);
+        a_.or_(r10d, arm64::fpsr::kQc);
+        a_.mov(e_.state(&state_.saturated[0]), 0);
+        a_.mov(e_.state(&state_.saturated[1]), 0);
+        a_.L(exact);
         a_.or_(e_.state(&cpu_.state.fpsr, 32), r10d);
     }
     /// MXCSR from FPCR. Changes r10, EFLAGS.

@@ -142,6 +142,7 @@ VectorTable make_table() {
     add_vector_integer(table);
     add_vector_wide(table);
     add_vector_shifts(table);
+    add_vector_saturating(table);
     add_vector_permutes(table);
     add_vector_crypto(table);
     add_scalar_float(table);

@@ -115,6 +115,7 @@ void add_vector_moves(VectorTable& table);
 void add_vector_integer(VectorTable& table);
 void add_vector_wide(VectorTable& table);
 void add_vector_shifts(VectorTable& table);
+void add_vector_saturating(VectorTable& table);
 void add_vector_permutes(VectorTable& table);
 void add_vector_crypto(VectorTable& table);
 void add_scalar_float(VectorTable& table);

@@ -22,7 +22,7 @@ int VectorRegisters::find(unsigned guest) const {
     return -1;
 }
 
-unsigned VectorRegisters::allocate(unsigned guest) {
+unsigned VectorRegisters::allocate(int guest) {
     // An instruction names fewer registers than there are.
     unsigned best = kCount;
     for (unsigned i = 0; i < kCount; i++) {
@@ -40,7 +40,7 @@ unsigned VectorRegisters::allocate(unsigned guest) {
 Xmm VectorRegisters::use(unsigned guest) {
     int index = find(guest);
     if (index < 0) {
-        index = static_cast<int>(allocate(guest));
+        index = static_cast<int>(allocate(static_cast<int>(guest)));
         e_.a.movaps(Xmm(static_cast<int>(kFirst) + index), memory(guest));
     }
     used_[static_cast<unsigned>(index)] = ++clock_;
@@ -50,11 +50,17 @@ Xmm VectorRegisters::use(unsigned guest) {
 
 Xmm VectorRegisters::define(unsigned guest) {
     int index = find(guest);
-    if (index < 0) index = static_cast<int>(allocate(guest));
+    if (index < 0) index = static_cast<int>(allocate(static_cast<int>(guest)));
     significant_[guest] = 16;
     used_[static_cast<unsigned>(index)] = ++clock_;
     pinned_ |= 1u << index;
     return Xmm(static_cast<int>(kFirst) + index);
+}
+
+Xmm VectorRegisters::temporary() {
+    const unsigned index = allocate(-1);
+    pinned_ |= 1u << index;
+    return Xmm(static_cast<int>(kFirst + index));
 }
 
 void VectorRegisters::store(unsigned guest) { e_.a.movaps(memory(guest), Xmm(static_cast<int>(kFirst) + find(guest))); }

@@ -46,6 +46,8 @@ public:
     /// The host register to put the new value of `guest` into, all 128 bits of it; it holds the old value when `guest`
     /// was in use. Follow with store().
     Xmm define(unsigned guest);
+    /// A register for the instruction's own use.
+    Xmm temporary();
     /// The new value is in the register that define() gave: CpuState gets it too.
     void store(unsigned guest);
     /// Whether a use costs no load.
@@ -59,7 +61,7 @@ public:
 
 private:
     int find(unsigned guest) const;
-    unsigned allocate(unsigned guest);
+    unsigned allocate(int guest);
 
     Emitter& e_;
     Contents contents_;
