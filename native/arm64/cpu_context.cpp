@@ -28,7 +28,7 @@ ExecutionContext execution_context(const Vcpu& cpu) {
             .mmu = (cpu.state.sys.sctlr_el1 & kSctlrM) != 0,
             .fp_trapped = fp_access_trapped(cpu),
             .big_endian = big_endian_data(cpu),
-            .fp_flushes = (cpu.state.fpcr & fpcr::kFz) != 0,
+            .fp_flushes = (cpu.state.fpcr & (fpcr::kFz | fpcr::kFz16 | fpcr::kAhp)) != 0,
             .sp0 = cpu.state.pstate.el != 0 && cpu.state.pstate.sp_sel == 0,
             .debug = debug_active(cpu)};
 }

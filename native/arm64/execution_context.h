@@ -12,7 +12,7 @@ struct ExecutionContext {
     bool mmu = false;        ///< SCTLR_EL1.M
     bool fp_trapped = false; ///< CPACR_EL1.FPEN traps FP/SIMD at this exception level.
     bool big_endian = false; ///< Data accesses: SCTLR_EL1.EE at EL1, E0E at EL0.
-    bool fp_flushes = false; ///< FPCR.FZ
+    bool fp_flushes = false; ///< FPCR.FZ, FZ16 or AHP: floating point is nothing like the host's.
     bool sp0 = false;        ///< EL1 with PSTATE.SP clear: SP_EL0 is the stack pointer, and no register.
     bool debug = false;      ///< Software step or breakpoints are active: a block is one instruction long.
 

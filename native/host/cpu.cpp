@@ -17,7 +17,7 @@ constexpr NamedFlag kNames[] = {
     {"popcnt", &CpuFlags::popcnt}, {"movbe", &CpuFlags::movbe},       {"avx", &CpuFlags::avx},
     {"avx2", &CpuFlags::avx2},     {"avx512", &CpuFlags::avx512},     {"sse4.2", &CpuFlags::sse42},
     {"pclmul", &CpuFlags::pclmul}, {"fsgsbase", &CpuFlags::fsgsbase}, {"fma", &CpuFlags::fma},
-    {"aes", &CpuFlags::aes},       {"sha", &CpuFlags::sha},
+    {"aes", &CpuFlags::aes},       {"sha", &CpuFlags::sha},           {"f16c", &CpuFlags::f16c},
 };
 
 CpuFlags detect() {
@@ -33,6 +33,7 @@ CpuFlags detect() {
         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq");
     flags.sse42 = __builtin_cpu_supports("sse4.2");
     flags.pclmul = __builtin_cpu_supports("pclmul");
+    flags.f16c = __builtin_cpu_supports("f16c");
     flags.aes = __builtin_cpu_supports("aes");
     unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
     flags.sha = __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) != 0 && (ebx & bit_SHA) != 0;

@@ -8,7 +8,7 @@ namespace beeline::host {
 
 struct CpuFlags {
     bool bmi1 = false, bmi2 = false, lzcnt = false, popcnt = false, movbe = false, avx = false, avx2 = false,
-         avx512 = false, fma = false, aes = false, sha = false, sse42 = false, pclmul = false, fsgsbase = false;
+         avx512 = false, fma = false, f16c = false, aes = false, sha = false, sse42 = false, pclmul = false, fsgsbase = false;
 };
 
 /// What CPUID says, less what BEELINE_HOST_FEATURES takes away ("-bmi2,-avx512"). Read once.

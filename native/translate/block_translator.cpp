@@ -53,6 +53,7 @@ BlockTranslator::BlockTranslator(host::Assembler& assembler, arm64::Vcpu& cpu, c
     TranslatedState& state = translated_state(cpu);
     for (unsigned n = 0; n <= kMaxInstructions; n++) state.counts[n] = {n, 0};
     state.vector_constants = kVectorConstantValues;
+    state.triple_shuffles = kTripleShuffles;
     state.float_flags = kFloatFlags;
     for (uint32_t mode = 0; mode < 4; mode++) state.guest_mxcsr[mode] = mxcsr_of(mode);
 }

@@ -83,6 +83,7 @@ void add_tier_state(std::vector<SymbolRange>& frame, const Emitter& e) {
     add(&state.saturated, sizeof state.saturated, "saturated");
     add(&state.mxcsr, sizeof state.mxcsr, "mxcsr");
     add(&state.vector_constants, sizeof state.vector_constants, "constants");
+    add(&state.triple_shuffles, sizeof state.triple_shuffles, "triple_shuffles");
     add(&state.counts[0], sizeof state.counts[0], "count({})", kMaxInstructions + 1);
 }
 

@@ -61,21 +61,61 @@ void to_integer(VectorEmitter& w, Precision precision, Rounding rounding, bool i
     if (rounding != Rounding::Zero) round_element(w, precision, xmm0, n, static_cast<unsigned>(Rounding::Nearest));
 }
 
+/// The number 2^exponent.
+uint64_t power_of_two(Precision precision, int exponent) {
+    return precision == Precision::Double ? static_cast<uint64_t>(1023 + exponent) << 52
+                                          : static_cast<uint64_t>(127 + exponent) << 23;
+}
+
+/// `to` = n * 2^bits as an integer, to zero. What may be out of range goes to the fix-up first, so that scaling is
+/// exact.
+void to_fixed(VectorEmitter& w, Precision precision, bool is_signed, bool wide, unsigned bits, const Reg64& to,
+              const Xmm& n) {
+    const bool is_double = precision == Precision::Double;
+    const unsigned width = wide ? 63 : is_signed ? 31 : 32; // Of what the host's signed conversions take.
+    const uint64_t limit = power_of_two(precision, static_cast<int>(width) - static_cast<int>(bits));
+    w.e.clobber_flags();
+    // Signs are dropped, or make numbers too large.
+    if (is_double) {
+        w.a.movq(rax, n);
+        if (is_signed) w.a.add(rax, rax);
+        w.a.mov(rcx, is_signed ? limit << 1 : limit);
+        w.a.cmp(rax, rcx);
+    } else {
+        w.a.movd(eax, n);
+        if (is_signed) w.a.add(eax, eax);
+        w.a.cmp(eax, static_cast<uint32_t>(is_signed ? limit << 1 : limit));
+    }
+    w.a.jae(w.fix_up(), Generator::T_NEAR);
+    w.a.movaps(xmm0, n);
+    w.a.mov(rax, power_of_two(precision, static_cast<int>(bits)));
+    w.a.movq(xmm1, rax);
+    is_double ? w.a.mulsd(xmm0, xmm1) : w.a.mulss(xmm0, xmm1);
+    convert_to_signed(w, precision, is_signed ? Emitter::sized(to, wide) : Xbyak::Reg(to), xmm0);
+}
+
 template <Rounding rounding, bool is_signed> bool to_general(VectorEmitter& w, const Insn& insn) {
-    if (w.flushes || insn.aux[0] != 0) return false;
+    if (w.flushes) return false;
     const Xmm n = w.use(insn.rn);
     const Reg64 to = w.e.target(insn.rd, rdx);
-    to_integer(w, precision_of(insn), rounding, is_signed, (insn.word >> 31) != 0, to, n);
+    const bool wide = (insn.word >> 31) != 0;
+    if (insn.aux[0] != 0)
+        to_fixed(w, precision_of(insn), is_signed, wide, insn.aux[0], to, n);
+    else
+        to_integer(w, precision_of(insn), rounding, is_signed, wide, to, n);
     w.e.commit(insn.rd, to);
     return true;
 }
 
 /// Between elements of the same size.
-template <Rounding rounding, bool is_signed> bool to_element(VectorEmitter& w, const Insn& insn) {
+template <Rounding rounding, bool is_signed, bool fixed = false> bool to_element(VectorEmitter& w, const Insn& insn) {
     if (w.flushes) return false;
     const Precision precision = precision_of(insn);
     const bool wide = precision == Precision::Double;
-    to_integer(w, precision, rounding, is_signed, wide, rdx, w.use(insn.rn));
+    if (fixed)
+        to_fixed(w, precision, is_signed, wide, insn.aux[0], rdx, w.use(insn.rn));
+    else
+        to_integer(w, precision, rounding, is_signed, wide, rdx, w.use(insn.rn));
     const Xmm d = w.define(insn.rd);
     wide ? w.a.movq(d, rdx) : w.a.movd(d, edx);
     w.finish(insn.rd, true);
@@ -145,7 +185,7 @@ template <bool is_signed> bool from_general(VectorEmitter& w, const Insn& insn) 
     return true;
 }
 
-template <bool is_signed> bool from_element(VectorEmitter& w, const Insn& insn) {
+template <bool is_signed, bool fixed = false> bool from_element(VectorEmitter& w, const Insn& insn) {
     const Precision precision = precision_of(insn);
     const bool wide = precision == Precision::Double;
     prepare_from_integer(w, is_signed, wide);
@@ -156,6 +196,7 @@ template <bool is_signed> bool from_element(VectorEmitter& w, const Insn& insn) 
     else
         w.a.movd(eax, w.use(insn.rn));
     from_integer(w, precision, is_signed, wide, rax);
+    if (fixed) scale_down(w, precision, insn.aux[0]);
     w.finish(insn.rd, true, xmm0);
     return true;
 }
@@ -218,38 +259,91 @@ void round_elements(VectorEmitter& w, Precision precision, const Xmm& to, const 
     precision == Precision::Double ? w.a.roundpd(to, from, imm) : w.a.roundps(to, from, imm);
 }
 
-/// To signed integers. What the host gives for all that is out of range is the smallest one.
-template <Rounding rounding> bool to_elements(VectorEmitter& w, const Insn& insn) {
+/// xmm2 = integers of `from`, to zero; changes rax, rcx, xmm1.
+void convert_elements(VectorEmitter& w, Precision precision, const Xmm& from) {
+    if (precision == Precision::Single) {
+        w.a.cvttps2dq(xmm2, from);
+        return;
+    }
+    w.a.cvttsd2si(rax, from);
+    w.a.pshufd(xmm1, from, 0xEE);
+    w.a.cvttsd2si(rcx, xmm1);
+    w.a.movq(xmm2, rax);
+    w.a.pinsrq(xmm2, rcx, 1);
+}
+
+/// x * 2^exponent, exactly; changes xmm1, rax.
+void scale_elements(VectorEmitter& w, Precision precision, const Xmm& x, int exponent) {
+    const uint64_t factor = power_of_two(precision, exponent);
+    if (precision == Precision::Double) {
+        w.immediate(xmm1, factor, true);
+        w.a.mulpd(x, xmm1);
+    } else {
+        w.immediate(xmm1, factor << 32 | factor, true);
+        w.a.mulps(x, xmm1);
+    }
+}
+
+/// Fix-up where |x|, or x if it is to be unsigned, is not less than 2^exponent. Changes xmm1, xmm2, rax.
+void check_magnitudes(VectorEmitter& w, Precision precision, bool is_signed, const Xmm& x, unsigned exponent) {
+    const bool wide = precision == Precision::Double;
+    // As integers the formats of positive numbers are in order; negative ones have their sign to tell.
+    const uint64_t greatest = power_of_two(precision, static_cast<int>(exponent)) - 1;
+    w.a.movaps(xmm1, x);
+    if (is_signed) w.a.andps(xmm1, w.constant(wide ? VectorConstant::ValuesD : VectorConstant::ValuesS));
+    w.immediate(xmm2, wide ? greatest : greatest << 32 | greatest, true);
+    wide ? w.a.pcmpgtq(xmm1, xmm2) : w.a.pcmpgtd(xmm1, xmm2);
+    if (!is_signed) w.a.orps(xmm1, x);
+    check_mask(w, xmm1);
+}
+
+/// Fix-ups come before anything is raised, as with scalars. What the host gives for all that is out of range of signed
+/// integers is the smallest one.
+template <Rounding rounding, bool is_signed> bool to_elements(VectorEmitter& w, const Insn& insn) {
     if (w.flushes) return false;
     const Precision precision = precision_of(insn);
+    const bool wide = precision == Precision::Double;
     const Xmm n = elements(w, insn);
     Xmm from = n;
-    if (rounding != Rounding::Zero) {
-        round_elements(w, precision, xmm1, n, static_cast<unsigned>(rounding) | kQuietly);
-        from = xmm1;
+    if (rounding == Rounding::Away) {
+        from = w.v.temporary();
+        emit_round_all_away(w, precision, from, n);
+    } else if (rounding != Rounding::Zero || !is_signed) {
+        from = w.v.temporary();
+        round_elements(w, precision, from, n, static_cast<unsigned>(rounding) | kQuietly);
     }
-    if (precision == Precision::Double) {
-        w.a.cvttsd2si(rax, from);
-        w.a.pshufd(xmm1, from, 0xEE);
-        w.a.cvttsd2si(rcx, xmm1);
-        w.a.movq(xmm2, rax);
-        w.a.pinsrq(xmm2, rcx, 1);
-        w.a.movaps(xmm1, w.constant(VectorConstant::SignsD));
-        w.a.pcmpeqq(xmm1, xmm2);
-    } else {
-        w.a.cvttps2dq(xmm2, from);
-        w.a.movaps(xmm1, w.constant(VectorConstant::SignsS));
-        w.a.pcmpeqd(xmm1, xmm2);
+    if (!is_signed) check_magnitudes(w, precision, false, from, wide ? 63 : 31);
+    convert_elements(w, precision, from);
+    if (is_signed) {
+        w.a.movaps(xmm1, w.constant(wide ? VectorConstant::SignsD : VectorConstant::SignsS));
+        wide ? w.a.pcmpeqq(xmm1, xmm2) : w.a.pcmpeqd(xmm1, xmm2);
+        check_mask(w, xmm1);
     }
-    check_mask(w, xmm1);
-    if (rounding != Rounding::Zero) round_elements(w, precision, xmm1, n, static_cast<unsigned>(rounding));
+    if (from.getIdx() != n.getIdx()) round_elements(w, precision, xmm1, n, static_cast<unsigned>(Rounding::Nearest));
     w.finish(insn.rd, is_full(insn), xmm2);
     return true;
 }
 
-bool from_elements(VectorEmitter& w, const Insn& insn) {
+template <bool is_signed> bool to_fixed_elements(VectorEmitter& w, const Insn& insn) {
+    if (w.flushes) return false;
+    const Precision precision = precision_of(insn);
+    const unsigned bits = insn.aux[0];
+    const unsigned width = precision == Precision::Double ? 63 : 31;
+    if (bits > width) return false;
+    const Xmm n = w.v.temporary();
+    w.copy(n, elements(w, insn));
+    check_magnitudes(w, precision, is_signed, n, width - bits);
+    scale_elements(w, precision, n, static_cast<int>(bits));
+    convert_elements(w, precision, n);
+    w.finish(insn.rd, is_full(insn), xmm2);
+    return true;
+}
+
+template <bool is_signed, bool fixed = false> bool from_elements(VectorEmitter& w, const Insn& insn) {
+    const Precision precision = precision_of(insn);
+    if (!is_signed && precision == Precision::Double) return false;
     const Xmm n = elements(w, insn);
-    if (precision_of(insn) == Precision::Double) {
+    if (precision == Precision::Double) {
         w.a.movq(rax, n);
         w.a.pextrq(rcx, n, 1);
         w.zero(xmm0);
@@ -257,9 +351,21 @@ bool from_elements(VectorEmitter& w, const Insn& insn) {
         w.zero(xmm1);
         w.a.cvtsi2sd(xmm1, rcx);
         w.a.unpcklpd(xmm0, xmm1);
-    } else {
+    } else if (is_signed) {
         w.a.cvtdq2ps(xmm0, n);
+    } else {
+        // Both halves are exact, and so is the upper one's place: rounding is in the sum.
+        const Xmm upper = w.v.temporary();
+        w.a.movaps(upper, n);
+        w.a.psrld(upper, 16);
+        w.a.cvtdq2ps(upper, upper);
+        scale_elements(w, precision, upper, 16);
+        w.copy(xmm0, n);
+        w.a.pand(xmm0, w.constant(VectorConstant::EvenHalfwords));
+        w.a.cvtdq2ps(xmm0, xmm0);
+        w.a.addps(xmm0, upper);
     }
+    if (fixed) scale_elements(w, precision, xmm0, -static_cast<int>(insn.aux[0]));
     w.finish(insn.rd, is_full(insn), xmm0);
     return true;
 }
@@ -287,16 +393,33 @@ void add_float_conversions(VectorTable& t) {
     t[Op::FCVTMU_simd_scalar] = to_element<Rounding::Down, false>;
     t[Op::FCVTZS_simd_scalar] = to_element<Rounding::Zero, true>;
     t[Op::FCVTZU_simd_scalar] = to_element<Rounding::Zero, false>;
-    t[Op::FCVTNS_vector] = to_elements<Rounding::Nearest>;
-    t[Op::FCVTPS_vector] = to_elements<Rounding::Up>;
-    t[Op::FCVTMS_vector] = to_elements<Rounding::Down>;
-    t[Op::FCVTZS_vector] = to_elements<Rounding::Zero>;
+    t[Op::FCVTNS_vector] = to_elements<Rounding::Nearest, true>;
+    t[Op::FCVTNU_vector] = to_elements<Rounding::Nearest, false>;
+    t[Op::FCVTPS_vector] = to_elements<Rounding::Up, true>;
+    t[Op::FCVTPU_vector] = to_elements<Rounding::Up, false>;
+    t[Op::FCVTMS_vector] = to_elements<Rounding::Down, true>;
+    t[Op::FCVTMU_vector] = to_elements<Rounding::Down, false>;
+    t[Op::FCVTZS_vector] = to_elements<Rounding::Zero, true>;
+    t[Op::FCVTZU_vector] = to_elements<Rounding::Zero, false>;
+    t[Op::FCVTAS_vector] = to_elements<Rounding::Away, true>;
+    t[Op::FCVTAU_vector] = to_elements<Rounding::Away, false>;
+    t[Op::FCVTZS_fixed_scalar] = to_general<Rounding::Zero, true>;
+    t[Op::FCVTZU_fixed_scalar] = to_general<Rounding::Zero, false>;
+    t[Op::FCVTZS_fixed_simd_scalar_s] = t[Op::FCVTZS_fixed_simd_scalar_d] = to_element<Rounding::Zero, true, true>;
+    t[Op::FCVTZU_fixed_simd_scalar_s] = t[Op::FCVTZU_fixed_simd_scalar_d] = to_element<Rounding::Zero, false, true>;
+    t[Op::FCVTZS_fixed_vector_s] = t[Op::FCVTZS_fixed_vector_d] = to_fixed_elements<true>;
+    t[Op::FCVTZU_fixed_vector_s] = t[Op::FCVTZU_fixed_vector_d] = to_fixed_elements<false>;
 
     t[Op::SCVTF_integer_scalar] = t[Op::SCVTF_fixed_scalar] = from_general<true>;
     t[Op::UCVTF_integer_scalar] = t[Op::UCVTF_fixed_scalar] = from_general<false>;
     t[Op::SCVTF_simd_scalar] = from_element<true>;
     t[Op::UCVTF_simd_scalar] = from_element<false>;
-    t[Op::SCVTF_vector] = from_elements;
+    t[Op::SCVTF_vector] = from_elements<true>;
+    t[Op::UCVTF_vector] = from_elements<false>;
+    t[Op::SCVTF_fixed_simd_scalar_s] = t[Op::SCVTF_fixed_simd_scalar_d] = from_element<true, true>;
+    t[Op::UCVTF_fixed_simd_scalar_s] = t[Op::UCVTF_fixed_simd_scalar_d] = from_element<false, true>;
+    t[Op::SCVTF_fixed_vector_s] = t[Op::SCVTF_fixed_vector_d] = from_elements<true, true>;
+    t[Op::UCVTF_fixed_vector_s] = t[Op::UCVTF_fixed_vector_d] = from_elements<false, true>;
 
     t[Op::FCVT_s_to_d] = single_to_double;
     t[Op::FCVT_d_to_s] = double_to_single;

@@ -156,6 +156,15 @@ template <uint8_t mode> bool round(VectorEmitter& w, const Insn& insn) {
     return true;
 }
 
+bool round_away(VectorEmitter& w, const Insn& insn) {
+    if (w.flushes) return false;
+    const Xmm n = w.use(insn.rn), to = w.v.temporary();
+    is_full(insn) ? w.a.movaps(xmm0, n) : w.a.movddup(xmm0, n);
+    emit_round_all_away(w, precision_of(insn), to, xmm0);
+    w.finish(insn.rd, is_full(insn), to);
+    return true;
+}
+
 bool absolute(VectorEmitter& w, const Insn& insn) {
     w.a.movaps(xmm0, w.use(insn.rn));
     clear_signs(w, precision_of(insn), xmm0);
@@ -303,6 +312,26 @@ template <Precision precision> bool add_pair(VectorEmitter& w, const Insn& insn)
     return true;
 }
 
+/// FMAXV and the like: of four singles; of two elements (FMAXP and the like, scalar).
+template <bool maximum, bool of_pair> bool extreme_across(VectorEmitter& w, const Insn& insn) {
+    if (w.flushes) return false;
+    const Precision precision = of_pair ? precision_of(insn) : Precision::Single;
+    const bool wide = precision == Precision::Double;
+    const Xmm n = w.use(insn.rn), other = w.v.temporary();
+    of_pair && !wide ? w.a.movddup(xmm0, n) : w.a.movaps(xmm0, n);
+    check_all_ordered(w, precision, xmm0, xmm0);
+    const FloatBinary& op = maximum ? kMax : kMin;
+    for (const uint8_t pattern : {0x4E, 0xB1}) {
+        if (of_pair && (pattern == 0x4E) != wide) continue;
+        w.a.pshufd(xmm1, xmm0, pattern);
+        op.emit(w, precision, other, xmm0, xmm1);
+        op.emit(w, precision, xmm0, xmm1, xmm0);
+        maximum ? w.a.andps(xmm0, other) : w.a.orps(xmm0, other);
+    }
+    w.finish_scalar(insn.rd, size_log2_of(precision), xmm0);
+    return true;
+}
+
 } // namespace
 
 void add_packed_float(VectorTable& t) {
@@ -328,6 +357,7 @@ void add_packed_float(VectorTable& t) {
     t[Op::FRINTZ_vector] = round<8 + 3>;
     t[Op::FRINTI_vector] = round<8 + 4>;
     t[Op::FRINTX_vector] = round<4>;
+    t[Op::FRINTA_vector] = round_away;
 
     t[Op::FCMEQ_vector] = t[Op::FCMEQ_scalar] = compare<Predicate::Equal>;
     t[Op::FCMGE_vector] = t[Op::FCMGE_scalar] = compare<Predicate::LessEqual>;
@@ -346,6 +376,13 @@ void add_packed_float(VectorTable& t) {
     t[Op::FMUL_scalar_element_s] = t[Op::FMUL_scalar_element_d] = multiply_scalar_by_element;
     t[Op::FMLA_scalar_element_s] = t[Op::FMLA_scalar_element_d] = multiply_add_scalar_by_element<false>;
     t[Op::FMLS_scalar_element_s] = t[Op::FMLS_scalar_element_d] = multiply_add_scalar_by_element<true>;
+
+    t[Op::FMAXV_s] = t[Op::FMAXNMV_s] = extreme_across<true, false>;
+    t[Op::FMINV_s] = t[Op::FMINNMV_s] = extreme_across<false, false>;
+    t[Op::FMAXP_pair_s] = t[Op::FMAXP_pair_d] = t[Op::FMAXNMP_pair_s] = t[Op::FMAXNMP_pair_d] =
+        extreme_across<true, true>;
+    t[Op::FMINP_pair_s] = t[Op::FMINP_pair_d] = t[Op::FMINNMP_pair_s] = t[Op::FMINNMP_pair_d] =
+        extreme_across<false, true>;
 
     t[Op::FABD_scalar] = absolute_difference_scalar;
     t[Op::FADDP_pair_s] = add_pair<Precision::Single>;

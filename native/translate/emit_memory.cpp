@@ -141,7 +141,8 @@ host::Label* BlockTranslator::emit_check(Access access) {
         const Address addend = in_tlb(site + static_cast<int>(offsetof(SiteEntry, addend)));
         // Runs of FP/SIMD registers are seldom aligned to their size.
         const bool keep = !e_.flags_free() && !e_.float_form() && e_.host.bmi2 &&
-                          e_.techniques.has(Technique::FlagProbe) && size <= 16;
+                          e_.techniques.has(Technique::FlagProbe) && size <= 16 &&
+                          std::has_single_bit(static_cast<unsigned>(size));
         const auto total_log2 = static_cast<unsigned>(std::bit_width(static_cast<unsigned>(size)) - 1);
         if (!keep) e_.clobber_flags();
         a_.putSeg(gs);

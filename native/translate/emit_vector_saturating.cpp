@@ -1,7 +1,8 @@
 // Integer operations on vectors that saturate: FPSR.QC is set where they do.
 //
-// What differs from the exact result is collected in TranslatedState::saturated; FPSR gets it where it is read. Elements
-// that an instruction does not work on must not differ: operands of 64 bits and scalars are cleared above that.
+// What differs from the exact result is collected in TranslatedState::saturated; FPSR gets it where it is read.
+// Elements that an instruction does not work on must not differ: operands of 64 bits and scalars are cleared above
+// that.
 #include "translate/state.h"
 #include "translate/vector_arithmetic.h"
 #include "translate/vector_shifts.h"
@@ -144,8 +145,9 @@ template <bool is_signed, bool subtract> bool sum(VectorEmitter& w, const Insn& 
     load_operand(w, insn, insn.rn, size, n);
     load_operand(w, insn, insn.rm, size, m);
     if (size < 2) {
-        const PackedBySize& saturating =
-            is_signed ? subtract ? kSignedSub : kSignedAdd : subtract ? kUnsignedSub : kUnsignedAdd;
+        const PackedBySize& saturating = is_signed  ? subtract ? kSignedSub : kSignedAdd
+                                         : subtract ? kUnsignedSub
+                                                    : kUnsignedAdd;
         saturating[size](w, xmm0, n, m);
         (subtract ? kSub : kAdd)[size](w, xmm1, n, m);
         w.a.pxor(xmm1, xmm0);

@@ -158,4 +158,27 @@ Xmm elements(VectorEmitter& w, const arm64::Insn& insn) {
     return xmm0;
 }
 
+void emit_round_all_away(VectorEmitter& w, Precision precision, const Xmm& to, const Xmm& n) {
+    constexpr uint8_t kToZeroQuietly = 8 + 3, kLessEqual = 2;
+    const bool wide = precision == Precision::Double;
+    const Address signs = w.constant(wide ? VectorConstant::SignsD : VectorConstant::SignsS);
+    // As integers, the formats of numbers without their sign are in order.
+    absolute(w, precision, xmm1, n);
+    w.immediate(xmm2, wide ? (uint64_t{1023 + 52} << 52) - 1 : 0x4AFFFFFF4AFFFFFF, true);
+    wide ? w.a.pcmpgtq(xmm1, xmm2) : w.a.pcmpgtd(xmm1, xmm2);
+    check_mask(w, xmm1);
+    wide ? w.a.roundpd(to, n, kToZeroQuietly) : w.a.roundps(to, n, kToZeroQuietly);
+    w.a.movaps(xmm1, n);
+    wide ? w.a.subpd(xmm1, to) : w.a.subps(xmm1, to);
+    w.a.andps(xmm1, w.constant(wide ? VectorConstant::ValuesD : VectorConstant::ValuesS));
+    w.immediate(xmm2, wide ? 0x3FE0000000000000 : 0x3F0000003F000000, true);
+    wide ? w.a.cmppd(xmm2, xmm1, kLessEqual) : w.a.cmpps(xmm2, xmm1, kLessEqual);
+    w.immediate(xmm1, wide ? 0x3FF0000000000000 : 0x3F8000003F800000, true);
+    w.a.andps(xmm2, xmm1);
+    w.a.movaps(xmm1, signs);
+    w.a.andps(xmm1, n);
+    w.a.orps(xmm2, xmm1);
+    wide ? w.a.addpd(to, xmm2) : w.a.addps(to, xmm2);
+}
+
 } // namespace beeline::translate

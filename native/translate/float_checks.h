@@ -62,6 +62,8 @@ void check_product(VectorEmitter& w, Precision precision, const Xmm& x);
 /// `scratch` is the only vector register that this one changes.
 void check_all_ordered(VectorEmitter& w, Precision precision, const Xmm& x, const Xmm& y, const Xmm& scratch = Xmm(1));
 void check_all_products(VectorEmitter& w, Precision precision, const Xmm& x);
+/// The counterpart of emit_round_away(); changes xmm1, xmm2, of which `to` and n are neither.
+void emit_round_all_away(VectorEmitter& w, Precision precision, const Xmm& to, const Xmm& n);
 /// Fix-up if any sign bit of x's elements is set, each of which is all ones or has a zero there.
 void check_mask(VectorEmitter& w, const Xmm& x);
 

@@ -107,20 +107,37 @@ bool describe_vector_transfer(uint32_t word, VectorTransfer& t) {
         t.size_log2 = 2 + bits(31, 30);
         return true;
     }
-    if ((word & 0xBF200000) == 0x0C000000) { // Multiple structures, of which LD1 and ST1
+    const auto set_index = [&] {
+        if (bits(23, 23) == 0) return;
+        t.index = Index::Post;
+        t.register_post = bits(20, 16) != 31;
+    };
+    if ((word & 0xBF200000) == 0x0C000000) { // Multiple structures
         switch (bits(15, 12)) {
         case 7: t.registers = 1; break;
         case 10: t.registers = 2; break;
         case 6: t.registers = 3; break;
         case 2: t.registers = 4; break;
+        case 8: t.registers = 2; break;
+        case 4: t.registers = 3; break;
+        case 0: t.registers = 4; break;
         default: return false;
         }
+        if (bits(13, 12) == 0) t.shape = VectorTransfer::Shape::Interleaved;
         t.size_log2 = 3 + bits(30, 30);
+        t.element_log2 = bits(11, 10);
         t.load = bits(22, 22) != 0;
-        if (bits(23, 23) != 0) {
-            t.index = Index::Post;
-            t.register_post = bits(20, 16) != 31;
-        }
+        set_index();
+        return true;
+    }
+    if ((word & 0xBF000000) == 0x0D000000) { // Single structures
+        const unsigned scale = bits(15, 14), element = bits(11, 10);
+        t.registers = 1 + (bits(13, 13) << 1 | bits(21, 21));
+        t.shape = scale == 3 ? VectorTransfer::Shape::Replicated : VectorTransfer::Shape::Lane;
+        t.size_log2 = scale == 3 ? element : scale == 2 ? 2 + (element & 1) : scale;
+        t.full = bits(30, 30) != 0;
+        t.load = bits(22, 22) != 0;
+        set_index();
         return true;
     }
     return false;

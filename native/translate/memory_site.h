@@ -28,10 +28,19 @@ struct Transfer {
 /// False: `word`, which decodes, is not a plain load or store of general registers.
 bool describe_transfer(uint32_t word, Transfer& transfer);
 
-/// A load or store of whole FP/SIMD registers, or of their low parts (C4.1.88).
+/// A load or store of FP/SIMD registers (C4.1.88).
 struct VectorTransfer {
-    unsigned size_log2 = 0; ///< Of each register's part.
-    unsigned registers = 1; ///< A pair's are rd and ra; those of LD1 and ST1 follow each other from rd on.
+    enum class Shape : uint8_t {
+        Plain,       ///< Whole registers, or their low parts.
+        Interleaved, ///< LD2 to LD4, ST2 to ST4: whole registers, their elements in turn.
+        Lane,        ///< One element of each register; which is in aux[0].
+        Replicated,  ///< One element for all of each register.
+    };
+    Shape shape = Shape::Plain;
+    unsigned size_log2 = 0;    ///< Of each register's part, in memory.
+    unsigned registers = 1;    ///< A pair's are rd and ra; those of structures follow each other from rd on.
+    unsigned element_log2 = 0; ///< Of interleaved elements.
+    bool full = true;          ///< Replicated: into 128 bits.
     bool load = false;
     bool pair = false;
     bool register_offset = false;

@@ -45,7 +45,7 @@ struct AccessSite {
 };
 
 /// Bytes that one check may be for: general registers, FP/SIMD registers, and runs of up to four of those.
-inline constexpr std::array<uint8_t, 9> kProbeSizes{1, 2, 4, 8, 16, 24, 32, 48, 64};
+inline constexpr std::array<uint8_t, 12> kProbeSizes{1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64};
 
 constexpr unsigned probe_index(unsigned bytes) {
     unsigned index = 0;

@@ -79,6 +79,7 @@ struct alignas(64) TranslatedState {
         uint64_t value, zero;
     } counts[kMaxInstructions + 1]; ///< counts[n].value is n: what a block adds to the instruction count.
     alignas(16) VectorConstants vector_constants;
+    TripleShuffles triple_shuffles;
     uint64_t saturated[2]; ///< Not zero: FPSR.QC is set, which state.fpsr does not tell yet.
     std::array<uint16_t, kFloatFlags.size()> float_flags;
     uint32_t guest_mxcsr[4]; ///< By FPCR.RMode; the first one is the host's as well.

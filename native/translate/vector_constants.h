@@ -37,6 +37,15 @@ enum class VectorConstant : uint8_t {
     OneD,
     LeastNormalsS, ///< The smallest normal number of the formats in each element.
     LeastNormalsD,
+    SignH, ///< Half precision: the sign in the lowest element, and in each.
+    SignsH,
+    ValueH,
+    ValuesH,
+    InfinitiesH,   ///< In each element.
+    LeastNormalsH, ///< The smallest normal number.
+    LostBits,      ///< Those of double precision that single precision has no place for.
+    UnzipBytes,    ///< Shuffle of even bytes into the lower half, odd ones into the upper one; the same of halfwords.
+    UnzipHalfwords,
     kCount,
 };
 inline constexpr unsigned kVectorConstants = static_cast<unsigned>(VectorConstant::kCount);
@@ -74,6 +83,42 @@ inline constexpr VectorConstants kVectorConstantValues{{
     {0x3FF0000000000000, 0},
     {0x0080000000800000, 0x0080000000800000},
     {0x0010000000000000, 0x0010000000000000},
+    {0x8000, 0},
+    {0x8000800080008000, 0x8000800080008000},
+    {0x7FFF, 0},
+    {0x7FFF7FFF7FFF7FFF, 0x7FFF7FFF7FFF7FFF},
+    {0x7C007C007C007C00, 0x7C007C007C007C00},
+    {0x0400040004000400, 0x0400040004000400},
+    {0x000000001FFFFFFF, 0x000000001FFFFFFF},
+    {0x0E0C0A0806040200, 0x0F0D0B0907050301},
+    {0x0D0C090805040100, 0x0F0E0B0A07060302},
 }};
+
+/// Shuffles of bytes for structures of three elements, by log2 of the element's bytes: what register `to` gets from
+/// register `from`. 0x80 makes a zero.
+struct TripleShuffles {
+    using Shuffle = std::array<uint8_t, 16>;
+    alignas(16) std::array<std::array<std::array<Shuffle, 3>, 3>, 4> load, store;
+};
+inline constexpr TripleShuffles kTripleShuffles = [] {
+    TripleShuffles shuffles{};
+    for (unsigned size = 0; size < 4; size++) {
+        for (unsigned to = 0; to < 3; to++) {
+            for (unsigned from = 0; from < 3; from++) {
+                for (unsigned i = 0; i < 16; i++) {
+                    const unsigned offset = i % (1u << size);
+                    // Register `to` is element `to` of each structure in memory; `from` is a quadword there.
+                    const unsigned at = (3 * (i >> size) + to) * (1u << size) + offset;
+                    shuffles.load[size][to][from][i] = static_cast<uint8_t>(at / 16 == from ? at % 16 : 0x80);
+                    // And the other way round.
+                    const unsigned element = (16 * to + i) >> size;
+                    shuffles.store[size][to][from][i] =
+                        static_cast<uint8_t>(element % 3 == from ? (element / 3) * (1u << size) + offset : 0x80);
+                }
+            }
+        }
+    }
+    return shuffles;
+}();
 
 } // namespace beeline::translate

@@ -147,6 +147,7 @@ VectorTable make_table() {
     add_vector_crypto(table);
     add_scalar_float(table);
     add_packed_float(table);
+    add_half_float(table);
     add_float_conversions(table);
     return table;
 }

@@ -22,7 +22,7 @@ public:
     VectorRegisters& v;
     host::Assembler& a;
     const bool avx;
-    const bool flushes; ///< FPCR.FZ: floating-point arithmetic is for the interpreter's handlers.
+    const bool flushes; ///< FPCR.FZ, FZ16 or AHP: floating-point arithmetic is for the interpreter's handlers.
 
     /// Where the interpreter's handler does the instruction over, from its operands in CpuState. Jump there before
     /// anything that the instruction changes has been written; what has been raised in MXCSR stays.
@@ -120,6 +120,7 @@ void add_vector_permutes(VectorTable& table);
 void add_vector_crypto(VectorTable& table);
 void add_scalar_float(VectorTable& table);
 void add_packed_float(VectorTable& table);
+void add_half_float(VectorTable& table);
 void add_float_conversions(VectorTable& table);
 
 /// The emitter of FP/SIMD data processing `op`, or nullptr.

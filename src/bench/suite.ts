@@ -20,6 +20,7 @@ export const groups: readonly Group[] = [
   group('jit', 'code that changes', 'jit-append smc-rewrite'),
   group('float', 'float', 'fp-int-convert fma fp-rounding libm whet matmul-double matmul-float fft mandel nbody'),
   group('simd', 'SIMD', 'sha256 chacha-vec pixel-blend saxpy dot-int8'),
+  group('crypto', 'cryptography', 'aes-instructions sha256-instructions crc32-instructions'),
   group(
     'sys',
     'system',

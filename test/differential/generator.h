@@ -17,6 +17,9 @@ const char* row_not_judgeable(const arm64::Row& row);
 /// User mode sees no more of the row than that EL0 may not use it.
 bool row_judged_as_undefined_only(const arm64::Row& row);
 
+/// As a pattern: all rows of floating point, Advanced SIMD, cryptography and CRC32.
+inline constexpr const char* kVectorRows = "<vector>";
+
 class Generator {
 public:
     /// `rows`: a pattern with * and ? over row ids; empty for all. `probes`: every case is one encoding that the model
