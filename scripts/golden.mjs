@@ -32,7 +32,7 @@ function idiomsOf(source) {
   try {
     const object = join(scratch, 'object');
     const code = join(scratch, 'code');
-    tool('aarch64-linux-gnu-as', ['-march=armv8.2-a+crc+rcpc', '-o', object, source]);
+    tool('aarch64-linux-gnu-as', ['-march=armv8.2-a+crc+rcpc+fp16', '-o', object, source]);
     tool('aarch64-linux-gnu-objcopy', ['-O', 'binary', '-j', '.text', object, code]);
     const bytes = readFileSync(code);
     const labels = tool('aarch64-linux-gnu-nm', ['--numeric-sort', object])

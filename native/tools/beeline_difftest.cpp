@@ -6,6 +6,7 @@
 //                    [--tier interpreter|direct] [--disable TECHNIQUE]... [--judge qemu|interpreter]
 //                    [--techniques] [--qemu PROGRAM] [--oracle PROGRAM] [--oracle-cpu NAME]
 //
+// --rows takes a pattern over the table's identifiers, or <vector> for all of FP, Advanced SIMD, cryptography and CRC32.
 // Exit status: 0 no mismatch, 1 mismatches, 2 bad usage, 3 the oracle does not run.
 
 #include "differential/campaign.h"

@@ -19,7 +19,7 @@ function sample(seconds: number, args: string[], features?: string): void {
   process.stdout.write(result.stdout.replace(/^/gm, '      '));
 }
 
-// `npm run test:differential` and `npm run test:differential:direct` run the whole.
+// `npm run test:differential` and `npm run test:differential:direct` run the whole, with `:float` that of FP and SIMD.
 describe('random instruction sequences', function () {
   this.timeout(150_000);
 
@@ -29,7 +29,10 @@ describe('random instruction sequences', function () {
 
   it('end alike translated and in the interpreter', () => sample(10, ['--tier', 'direct', '--judge', 'interpreter']));
 
-  for (const features of ['-bmi1,-bmi2,-lzcnt', '-avx,-avx2,-avx512']) {
+  it('end alike translated and in qemu-aarch64: FP, SIMD and cryptography', () =>
+    sample(15, ['--tier', 'direct', '--rows', '<vector>']));
+
+  for (const features of ['-bmi1,-bmi2,-lzcnt', '-avx512,-fma,-f16c', '-avx,-avx2,-avx512,-fma,-f16c']) {
     it(`end alike translated for a host with ${features}`, () =>
       sample(5, ['--tier', 'direct', '--judge', 'interpreter'], features));
   }

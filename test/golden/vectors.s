@@ -38,3 +38,36 @@ convert:
         scvtf   d0, x0
         fcvtzs  w1, d0
         b       .
+saturating_add:
+        sqadd   v0.8h, v1.8h, v2.8h
+        b       .
+saturating_narrow:
+        sqxtun  v0.8b, v1.8h
+        b       .
+saturating_multiply:
+        sqrdmulh v0.4s, v1.4s, v2.s[1]
+        b       .
+load_three:
+        ld3     {v0.16b-v2.16b}, [x1], #48
+        b       .
+store_four:
+        st4     {v0.4s-v3.4s}, [x1]
+        b       .
+load_lane:
+        ld1     {v0.s}[2], [x1]
+        b       .
+load_replicated:
+        ld1r    {v0.8h}, [x1]
+        b       .
+convert_fixed:
+        fcvtzs  v0.4s, v1.4s, #16
+        b       .
+convert_unsigned:
+        ucvtf   v0.4s, v1.4s
+        b       .
+half_add:
+        fadd    v0.8h, v1.8h, v2.8h
+        b       .
+half_fused:
+        fmla    v0.4h, v1.4h, v2.4h
+        b       .
