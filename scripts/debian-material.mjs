@@ -1,9 +1,9 @@
 // Debian's own test material inside a guest: python3's tests of floating point, and openssl speed, of which QEMU's
 // figures are shown too (BEELINE_QEMU, else qemu-system-aarch64).
 //   npm run test:debian [-- --folder F] [--seconds N]
-// The folder keeps the packages and the root that is made of them (a temporary one, ~/.cache/beeline/debian-material).
+// The folder keeps the packages and the root that is made of them.
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -62,27 +62,26 @@ async function makeRoot() {
   run('sh', ['-c', `cd ${root} && find . | cpio --quiet -o -H newc -R 0:0 | gzip -1 > ${initrd}`]);
 }
 
-/** What a guest printed. @param {string} program @param {string[]} args @param {string} what */
+/** What a guest printed that was told to do `what`. @param {string} program @param {string[]} args @param {string} what */
 function boot(program, args, what) {
-  const append = `console=ttyAMA0 quiet rdinit=/init material=${what}`;
-  const result = spawnSync(program, [...args, '-append', append].map((word) => (program.includes('qemu') ? word : word.replace(/^-append$/, '--append'))), {
-    encoding: 'utf8',
-    input: '',
-    timeout: 3_600_000,
-    maxBuffer: 1 << 28,
-  });
-  if (!result.stdout?.includes(`end ${what}`)) throw new Error(`${program}: ${result.error ?? ''}${result.stdout}${result.stderr}`);
-  return result.stdout.replace(/\r/g, '');
+  const result = spawnSync(program, args, { encoding: 'utf8', input: '', timeout: 3_600_000, maxBuffer: 1 << 28 });
+  if (result.stdout?.includes(`end ${what}`)) return result.stdout.replace(/\r/g, '');
+  throw new Error(`${program}: ${result.error ?? ''}${result.stdout}${result.stderr}`);
 }
 
-const beeline = (/** @type {string} */ what) =>
-  boot(join(project, 'build/native/beeline_boot'), ['--kernel', kernel, '--initrd', initrd, '--memory', '2048', '--timeout', '3600'], what);
-const qemu = (/** @type {string} */ what) =>
-  boot(
-    process.env['BEELINE_QEMU'] ?? 'qemu-system-aarch64',
-    ['-M', 'virt,gic-version=3', '-cpu', 'cortex-a57', '-m', '2048', '-nographic', '-nic', 'none', '-kernel', kernel, '-initrd', initrd],
-    what,
-  );
+const commandLine = (/** @type {string} */ what) => `console=ttyAMA0 quiet rdinit=/init material=${what}`;
+
+function beeline(/** @type {string} */ what) {
+  const files = ['--kernel', kernel, '--initrd', initrd, '--append', commandLine(what)];
+  const program = join(project, 'build/native/beeline_boot');
+  return boot(program, [...files, '--tier', 'direct', '--memory', '2048', '--timeout', '3600'], what);
+}
+
+function qemu(/** @type {string} */ what) {
+  const files = ['-kernel', kernel, '-initrd', initrd, '-append', commandLine(what)];
+  const machine = ['-M', 'virt,gic-version=3', '-cpu', 'cortex-a57', '-m', '2048', '-nographic', '-nic', 'none'];
+  return boot(process.env.BEELINE_QEMU ?? 'qemu-system-aarch64', [...machine, ...files], what);
+}
 
 /** Bytes a second of each cipher. @param {string} output */
 const speeds = (output) => ciphers.map((_, i) => Number([...output.matchAll(/^\+F:.*:([0-9.]+)$/gm)][i]?.[1]));
@@ -91,7 +90,9 @@ await makeRoot();
 const begun = Date.now();
 const python = beeline('python');
 const passed = tests.filter((test) => python.includes(`passed ${test}`));
-console.log(`python3 in the guest, ${((Date.now() - begun) / 1000).toFixed(0)} s: ${passed.length} of ${tests.length} pass (${passed.join(', ')})`);
+console.log(
+  `python3 in the guest, ${((Date.now() - begun) / 1000).toFixed(0)} s: ${passed.length} of ${tests.length} pass (${passed.join(', ')})`,
+);
 if (passed.length !== tests.length) console.log(python);
 
 const user = spawnSync('qemu-aarch64', ['-L', root, join(root, 'usr/bin/python3'), '-m', 'test', ...tests], {
@@ -103,6 +104,8 @@ if (user.error === undefined) console.log(`python3 under qemu-aarch64: status ${
 const [ours, theirs] = [speeds(beeline('openssl')), speeds(qemu('openssl'))];
 for (const [i, cipher] of ciphers.entries()) {
   const [mine = 0, other = 0] = [ours[i], theirs[i]];
-  console.log(`openssl speed ${cipher}, 8 KiB: ${(mine / 1e6).toFixed(1)} MB/s, QEMU ${(other / 1e6).toFixed(1)} MB/s, ${(mine / other).toFixed(2)} times`);
+  console.log(
+    `openssl speed ${cipher}, 8 KiB: ${(mine / 1e6).toFixed(1)} MB/s, QEMU ${(other / 1e6).toFixed(1)} MB/s, ${(mine / other).toFixed(2)} times`,
+  );
 }
 process.exitCode = passed.length === tests.length ? 0 : 1;
