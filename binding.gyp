@@ -34,7 +34,7 @@
         "-fno-exceptions",
         "-foptimize-sibling-calls"
       ],
-      "libraries": ["-lfmt", "-lfdt", "-lz", "-lZydis", "-lpthread"]
+      "libraries": ["-lfmt", "-lfdt", "-luring", "-lz", "-lZydis", "-lpthread"]
     }
   ]
 }

@@ -7,6 +7,7 @@ export const buildPackages = [
   'make',
   'libfmt-dev',
   'libfdt-dev',
+  'liburing-dev',
   'libxbyak-dev',
   'libzydis-dev',
   'zlib1g-dev',

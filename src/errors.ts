@@ -49,6 +49,7 @@ export const errorTable = {
     remedy: 'give more with --memory',
     status: ExitStatus.usage,
   },
+  BEELINE_E_DISK: { cause: '--drive: {path}: {detail}', remedy: '{remedy}', status: ExitStatus.usage },
   BEELINE_E_DUMP: {
     cause: 'FILE: {path} cannot be inspected: {detail}',
     remedy: 'write one with: beeline run --perf-dump FILE',

@@ -1,6 +1,6 @@
 import { strict as assert } from 'node:assert';
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, symlinkSync } from 'node:fs';
+import { existsSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { createBenchProgram } from '../src/bench/options.js';
@@ -78,6 +78,7 @@ describe('the documentation', () => {
         }).stdout.trim();
       symlinkSync(path('--kernel'), folder.at('vmlinuz'));
       symlinkSync(path('--initrd'), folder.at('initrd.img'));
+      writeFileSync(folder.at('disk.img'), Buffer.alloc(1 << 20));
       const command = line.replaceAll('npx beeline', `"${process.execPath}" "${cliPath}"`);
       const result = spawnSync('bash', ['-c', command], { cwd: folder.path, encoding: 'utf8', timeout: 170_000 });
       assert.equal(result.status, 0, result.stdout.slice(-1000) + result.stderr);

@@ -54,6 +54,12 @@ void EventBridge::on_serial(const uint8_t* bytes, size_t count) {
     }
 }
 
+void EventBridge::on_pause(std::string reason) {
+    std::lock_guard lock(mutex_);
+    pause_ = std::move(reason);
+    schedule();
+}
+
 void EventBridge::on_exit(board::ExitCause cause, std::string detail) {
     std::lock_guard lock(mutex_);
     exit_ = Exit{cause, std::move(detail)};
@@ -62,12 +68,14 @@ void EventBridge::on_exit(board::ExitCause cause, std::string detail) {
 
 void EventBridge::deliver(Napi::Env env) {
     std::vector<uint8_t> output;
+    std::optional<std::string> pause;
     std::optional<Exit> exit;
     {
         std::lock_guard lock(mutex_);
         scheduled_ = false;
         if (!open_) return;
         output.swap(output_);
+        pause.swap(pause_);
         exit.swap(exit_);
         if (exit) open_ = false;
         drained_.notify_all();
@@ -77,8 +85,10 @@ void EventBridge::deliver(Napi::Env env) {
         Napi::Value data = Napi::Buffer<uint8_t>::Copy(env, output.data(), output.size());
         events.Get("onSerial").As<Napi::Function>().Call(events, {data});
     }
+    // An exception of a callback stays pending for Node to report; no further call may be made then.
+    if (pause && !env.IsExceptionPending())
+        events.Get("onPause").As<Napi::Function>().Call(events, {Napi::String::New(env, *pause)});
     if (!exit) return;
-    // An exception of onSerial stays pending for Node to report; no further call may be made then.
     if (!env.IsExceptionPending()) {
         Napi::Value cause = Napi::String::New(env, name_of(exit->cause));
         Napi::Value detail = Napi::String::New(env, exit->detail);

@@ -18,13 +18,14 @@ namespace beeline::addon {
 /// than JavaScript reads is slowed down, never blocked without bound, and nothing is lost.
 class EventBridge final : public board::MachineEvents {
 public:
-    /// On the JavaScript thread: opens the way. The callbacks are the methods onSerial and onExit of `events`; `owner`
+    /// On the JavaScript thread: opens the way. The callbacks are the methods of `events`; `owner`
     /// (the object that has this bridge) is kept alive until onExit has been called.
     void open(Napi::Env env, Napi::Object events, Napi::Object owner);
     /// On the JavaScript thread, when the environment goes down: nothing is delivered any more.
     void close();
 
     void on_serial(const uint8_t* bytes, size_t count) override;
+    void on_pause(std::string reason) override;
     void on_exit(board::ExitCause cause, std::string detail) override;
 
 private:
@@ -41,6 +42,7 @@ private:
     std::mutex mutex_;
     std::condition_variable drained_;
     std::vector<uint8_t> output_;
+    std::optional<std::string> pause_; ///< The reason.
     std::optional<Exit> exit_;
     bool scheduled_ = false;
     bool open_ = false;

@@ -13,6 +13,19 @@ namespace {
 std::string text_of(const Napi::Object& object, const char* key) { return object.Get(key).ToString().Utf8Value(); }
 double number_of(const Napi::Object& object, const char* key) { return object.Get(key).ToNumber().DoubleValue(); }
 
+block::DriveConfig drive_from(const Napi::Object& object) {
+    block::DriveConfig drive;
+    drive.path = text_of(object, "path");
+    drive.read_only = object.Get("readonly").ToBoolean();
+    drive.snapshot = object.Get("snapshot").ToBoolean();
+    drive.serial = text_of(object, "serial");
+    if (const std::string format = text_of(object, "format"); format != "probe")
+        drive.format = format == "qcow2" ? block::Format::Qcow2 : block::Format::Raw;
+    if (const std::string engine = text_of(object, "aio"); engine != "auto")
+        drive.engine = engine == "threads" ? block::EngineKind::Threads : block::EngineKind::IoUring;
+    return drive;
+}
+
 board::MachineConfig config_from(const Napi::Object& object) {
     board::MachineConfig config;
     config.memory_bytes = static_cast<uint64_t>(number_of(object, "memoryBytes"));
@@ -41,6 +54,9 @@ board::MachineConfig config_from(const Napi::Object& object) {
         Napi::Object load = loads.Get(i).As<Napi::Object>();
         config.raw_loads.push_back({text_of(load, "path"), static_cast<uint64_t>(number_of(load, "address"))});
     }
+    Napi::Array drives = object.Get("drives").As<Napi::Array>();
+    for (uint32_t i = 0; i < drives.Length(); i++)
+        config.drives.push_back(drive_from(drives.Get(i).As<Napi::Object>()));
     return config;
 }
 

@@ -39,7 +39,7 @@ Board::Board(const BoardConfig& config, GuestMemory& memory, SerialPort& serial,
     bus_.attach(kRtc, rtc_);
     bus_.attach(kGpio, gpio_);
     bus_.attach(kFwCfg, fw_cfg_);
-    bus_.attach(kVirtioMmio, virtio_);
+    bus_.attach(kVirtioMmio, virtio_slots_);
 
     fw_cfg_.set16(devices::FwCfg::Key::NbCpus, static_cast<uint16_t>(config.cpus));
     fw_cfg_.set16(devices::FwCfg::Key::MaxCpus, static_cast<uint16_t>(config.cpus));
@@ -72,10 +72,22 @@ const char* Board::missing_device() const {
 
 BoardDescription Board::description() const { return {config_.cpu_model, config_.gic_version, affinities_}; }
 
+void Board::add_drive(std::unique_ptr<block::Disk> disk, std::string serial) {
+    using namespace devices::virtio;
+    const auto slot = static_cast<unsigned>(drives_.size());
+    const std::string path = disk->path();
+    drives_.push_back(std::make_unique<VirtioBlk>(std::move(disk), std::move(serial), config_.cpus, memory_,
+                                                  [this, path] { system_.no_space(path); }));
+    virtio_slots_.insert(slot, std::make_unique<VirtioMmio>(
+                                   *drives_.back(), devices::InterruptLine(*gic_, kVirtioMmioSpi + slot), lock_));
+}
+
 // ---- Threads ----------------------------------------------------------------------------------------------------
 
 bool Board::start_threads() {
     if (!timer_thread_.start("beeline-timer", [this] { timers_.serve(); })) return false;
+    for (const auto& drive : drives_)
+        if (!drive->start()) return false;
     for (const auto& thread : threads_)
         if (!thread->start()) return false;
     return true;
@@ -84,6 +96,7 @@ bool Board::start_threads() {
 void Board::stop_threads() {
     for (const auto& thread : threads_) thread->request_finish();
     for (const auto& thread : threads_) thread->finish();
+    for (const auto& drive : drives_) drive->stop();
     timers_.stop();
     timer_thread_.join();
 }
@@ -139,6 +152,10 @@ void Board::serial_output_drained() {
     // Under the lock: a CPU that has just been found to write too much is held before this releases it.
     release(runtime::VcpuThread::Hold::Serial);
     uart_.transmit_ready();
+}
+
+void Board::retry_drives() {
+    for (const auto& drive : drives_) drive->retry();
 }
 
 Board::Counts Board::counts() {

@@ -17,7 +17,8 @@
 #include "devices/pl031.h"
 #include "devices/pl061.h"
 #include "devices/timer_queue.h"
-#include "devices/virtio_mmio_slots.h"
+#include "devices/virtio/virtio_blk.h"
+#include "devices/virtio/virtio_mmio.h"
 #include "devices/virtual_clock.h"
 #include "runtime/shootdown.h"
 #include "runtime/thread.h"
@@ -30,12 +31,15 @@
 
 namespace beeline::board {
 
-/// What the guest asks of the machine as a whole. Called on a CPU's thread, without the board lock.
+/// What the guest asks of the machine as a whole. Called on a CPU's or a device's thread, without the board
+/// lock.
 class SystemControl {
 public:
     virtual ~SystemControl() = default;
     virtual void guest_power_off() = 0;
     virtual void guest_reset() = 0;
+    /// The host has no room for what the guest writes to this disk: the guest had better pause.
+    virtual void no_space(const std::string& path) = 0;
     /// Beeline itself cannot go on.
     virtual void internal_error(std::string detail) = 0;
 };
@@ -58,7 +62,12 @@ public:
     const char* missing_device() const;
     BoardDescription description() const;
 
-    /// Starts the threads of timers and CPUs; all CPUs are off. False: errno says why, and stop_threads() cleans up.
+    static constexpr size_t kMostDrives = devices::virtio::VirtioMmioSlots::kSlots;
+    /// Puts a disk into the next free slot. Before the threads start.
+    void add_drive(std::unique_ptr<block::Disk> disk, std::string serial);
+
+    /// Starts the threads of timers, devices and CPUs; all CPUs are off. False: errno says why, and stop_threads()
+    /// cleans up.
     [[nodiscard]] bool start_threads();
     void stop_threads();
 
@@ -77,6 +86,8 @@ public:
     void press_power_button();
     void serial_input_waiting();
     void serial_output_drained();
+    /// Writes that found no room on the host are tried again.
+    void retry_drives();
 
     /// The flash's contents, for loaders. Only while the CPUs are still.
     devices::GuestMemoryAccess& flash() { return flash_contents_; }
@@ -144,7 +155,7 @@ private:
     devices::CfiFlash flash_[2];
     FlashContents flash_contents_{*this};
     devices::FwCfg fw_cfg_;
-    devices::VirtioMmioSlots virtio_;
+    devices::virtio::VirtioMmioSlots virtio_slots_;
     devices::TimerQueue::Id power_button_release_;
     Bus bus_;
 
@@ -155,6 +166,7 @@ private:
     std::atomic<uint64_t> broadcasts_{0};
     std::vector<const translate::DirectTier*> direct_tiers_; ///< The CPUs own them.
     bool missing_tier_ = false;
+    std::vector<std::unique_ptr<devices::virtio::VirtioBlk>> drives_;
 };
 
 } // namespace beeline::board

@@ -196,9 +196,9 @@ void write_devices(TreeWriter& tree) {
     tree.flag("dma-coherent");
     tree.end();
 
-    for (unsigned slot = 0; slot < devices::VirtioMmioSlots::kSlots; slot++) {
-        const Region region{kVirtioMmio.base + slot * devices::VirtioMmioSlots::kSlotSize,
-                            devices::VirtioMmioSlots::kSlotSize};
+    for (unsigned slot = 0; slot < devices::virtio::VirtioMmioSlots::kSlots; slot++) {
+        const Region region{kVirtioMmio.base + slot * devices::virtio::VirtioMmio::kSize,
+                            devices::virtio::VirtioMmio::kSize};
         tree.begin(unit("virtio_mmio", region.base));
         tree.strings("compatible", {"virtio,mmio"});
         tree.regions({region});

@@ -77,6 +77,26 @@ Error too_big(std::string option, std::string path, uint64_t size, uint64_t memo
     return error;
 }
 
+Error unwritable_file(std::string option, std::string path, std::string detail) {
+    Error error{.code = "BEELINE_E_FILE_UNWRITABLE",
+                .option = std::move(option),
+                .path = std::move(path),
+                .detail = std::move(detail),
+                .remedy = "choose a file that you may write to"};
+    compose(error, fmt::format("{}: {} cannot be written ({})", error.option, error.path, error.detail));
+    return error;
+}
+
+Error disk_error(std::string path, std::string detail, std::string remedy) {
+    Error error{.code = "BEELINE_E_DISK",
+                .option = "--drive",
+                .path = std::move(path),
+                .detail = std::move(detail),
+                .remedy = std::move(remedy)};
+    compose(error, fmt::format("--drive: {}: {}", error.path, error.detail));
+    return error;
+}
+
 Error machine_error(std::string detail) {
     Error error{.code = "BEELINE_E_MACHINE", .detail = std::move(detail)};
     compose(error, fmt::format("the machine failed: {}", error.detail));

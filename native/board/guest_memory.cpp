@@ -25,8 +25,7 @@ Result<std::unique_ptr<GuestMemory>> GuestMemory::create(uint64_t bytes, unsigne
 
     // On a boundary of the granule, which is the host's huge page.
     const size_t reserved = bytes + kGranule;
-    void* mapping =
-        mmap(nullptr, reserved, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void* mapping = mmap(nullptr, reserved, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (mapping == MAP_FAILED)
         return memory_error(fmt::format("the host refuses {} ({})", readable_size(bytes), std::strerror(errno)),
                             "give less");

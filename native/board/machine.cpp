@@ -29,6 +29,18 @@ using Hold = runtime::VcpuThread::Hold;
 /// Output is handed over this long after its first byte: a line at a time rather than byte by byte.
 constexpr std::chrono::milliseconds kGatherOutput{1};
 
+Error drive_error(const block::OpenFailure& failure) {
+    using Kind = block::OpenFailure::Kind;
+    switch (failure.kind) {
+    case Kind::Missing: return missing_file("--drive", failure.path);
+    case Kind::Unreadable: return unreadable_file("--drive", failure.path, failure.detail);
+    case Kind::Unwritable: return unwritable_file("--drive", failure.path, failure.detail);
+    case Kind::WrongKind: return wrong_kind("--drive", failure.path, failure.detail);
+    case Kind::Refused: break;
+    }
+    return disk_error(failure.path, failure.detail, failure.remedy);
+}
+
 double seconds(Clock::duration duration) { return std::chrono::duration<double>(duration).count(); }
 
 } // namespace
@@ -59,6 +71,12 @@ public:
     }
 
     Status prepare() {
+        for (const block::DriveConfig& drive : config_.drives) {
+            block::OpenFailure failure;
+            std::unique_ptr<block::Disk> disk = block::open_disk(drive, failure);
+            if (disk == nullptr) return drive_error(failure);
+            board_->add_drive(std::move(disk), drive.serial);
+        }
         if (const char* missing = board_->missing_device(); missing != nullptr)
             return machine_error(fmt::format("the host has no memory for the {}", missing));
         Result<std::vector<uint8_t>> tree = build_device_tree(board_->description());
@@ -89,13 +107,15 @@ public:
         }
     }
 
-    void pause() {
+    /// False: there was nothing to pause.
+    bool pause() {
         const std::lock_guard lifecycle(lifecycle_);
-        if (exited() || std::exchange(paused_, true)) return;
+        if (exited() || std::exchange(paused_, true)) return false;
         board_->hold(Hold::Pause);
-        if (!running()) return;
+        if (!running()) return true;
         board_->wait_until_still();
         board_->freeze_clock();
+        return true;
     }
 
     void resume() {
@@ -103,6 +123,7 @@ public:
         if (exited() || !std::exchange(paused_, false)) return;
         if (running()) board_->thaw_clock();
         board_->release(Hold::Pause);
+        board_->retry_drives();
     }
 
     void reset() {
@@ -180,6 +201,12 @@ public:
         supervisor_wake_.notify_one();
     }
 
+    void no_space(const std::string& path) override {
+        const std::lock_guard lock(mutex_);
+        pause_reason_ = fmt::format("no space left on the host for {}", path);
+        supervisor_wake_.notify_one();
+    }
+
     void internal_error(std::string detail) override {
         board_->hold(Hold::Reset);
         request_exit(ExitCause::InternalError, std::move(detail));
@@ -225,20 +252,24 @@ private:
         for (;;) {
             bool exiting = false, resetting = false;
             uint64_t ticket = 0;
+            std::string pause_reason;
             {
                 std::unique_lock lock(mutex_);
-                const auto urgent = [this] {
-                    return exit_cause_ || guest_reset_requested_ || resets_done_ != resets_requested_;
+                const auto resetting_wanted = [this] {
+                    return guest_reset_requested_ || resets_done_ != resets_requested_;
                 };
+                const auto urgent = [&] { return exit_cause_ || !pause_reason_.empty() || resetting_wanted(); };
                 supervisor_wake_.wait(lock, [&] { return output_waiting_ || urgent(); });
                 if (!urgent()) supervisor_wake_.wait_for(lock, kGatherOutput, urgent);
                 output_waiting_ = false;
                 exiting = exit_cause_.has_value();
-                resetting = urgent() && !exiting;
+                resetting = resetting_wanted() && !exiting;
                 ticket = resets_requested_;
+                pause_reason = std::exchange(pause_reason_, {});
             }
             deliver_output();
             if (exiting) break;
+            if (!pause_reason.empty() && pause()) events_.on_pause(std::move(pause_reason));
             if (resetting) {
                 perform_reset();
                 const std::lock_guard lock(mutex_);
@@ -307,6 +338,7 @@ private:
     uint64_t resets_requested_ = 0, resets_done_ = 0, guest_resets_ = 0;
     std::optional<ExitCause> exit_cause_;
     std::string exit_detail_;
+    std::string pause_reason_; ///< Empty: none.
     Clock::time_point start_time_{}, end_time_{};
     double create_seconds_ = 0;
 
@@ -347,6 +379,11 @@ Result<std::unique_ptr<Machine>> Machine::create(const MachineConfig& config, Ma
         GuestMemory::create(config.memory_bytes, arm64::cpu_features(config.cpu_model).pa_bits);
     if (!memory) return std::move(memory.error());
     auto implementation = std::make_unique<Implementation>(config, events, std::move(*memory), std::move(perf_map));
+    if (config.drives.size() > Board::kMostDrives)
+        return value_error("--drive",
+                           fmt::format("{} drives are more than the {} that the board has room for",
+                                       config.drives.size(), Board::kMostDrives),
+                           "give fewer");
     if (Status prepared = implementation->prepare(); !prepared) return std::move(prepared.error());
     implementation->set_create_seconds(seconds(Clock::now() - begin));
     return std::unique_ptr<Machine>(new Machine(std::move(implementation)));

@@ -3,6 +3,7 @@
 
 #include "arm64/counters.h"
 #include "arm64/types.h"
+#include "block/open.h"
 #include "board/error.h"
 #include "translate/direct_tier.h"
 
@@ -32,7 +33,8 @@ struct MachineConfig {
     std::string dtb_path; ///< Used instead of the built tree; /chosen and /memory are filled in.
     std::string append;   ///< Kernel command line.
     std::vector<RawLoad> raw_loads;
-    bool direct = false; ///< Hot code runs in the direct tier; else everything in the interpreter.
+    std::vector<block::DriveConfig> drives; ///< The guest's first disk first.
+    bool direct = false;                    ///< Hot code runs in the direct tier; else everything in the interpreter.
     translate::DirectOptions direct_options;
     bool perf_map = false;  ///< Name translated code for Linux perf.
     bool no_reboot = false; ///< A guest's reset ends the run with ExitCause::Reset.
@@ -51,6 +53,8 @@ class MachineEvents {
 public:
     virtual ~MachineEvents() = default;
     virtual void on_serial(const uint8_t* bytes, size_t count) = 0;
+    /// The machine has paused by itself, `reason` says why: until resume().
+    virtual void on_pause(std::string reason) = 0;
     /// Comes exactly once for a machine that was started, after the last on_serial(). The machine may be destroyed only
     /// after stop() has returned, and stop() must not be called from here.
     virtual void on_exit(ExitCause cause, std::string detail) = 0;
@@ -75,7 +79,7 @@ struct MachineStats {
 class Machine {
 public:
     /// Builds the machine and loads its images. `events` must outlive it. Errors: BEELINE_E_MEMORY, _CPUS,
-    /// _OPTION_VALUE, _FILE_MISSING, _FILE_UNREADABLE, _FILE_KIND, _FILE_TOO_BIG, _MACHINE.
+    /// _OPTION_VALUE, _FILE_MISSING, _FILE_UNREADABLE, _FILE_UNWRITABLE, _FILE_KIND, _FILE_TOO_BIG, _DISK, _MACHINE.
     static Result<std::unique_ptr<Machine>> create(const MachineConfig& config, MachineEvents& events);
 
     /// Stops first when need be.

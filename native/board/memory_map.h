@@ -4,7 +4,7 @@
 #include "devices/cfi_flash.h"
 #include "devices/fw_cfg.h"
 #include "devices/gic/gic_v3.h"
-#include "devices/virtio_mmio_slots.h"
+#include "devices/virtio/virtio_mmio.h"
 
 #include <cstdint>
 
@@ -25,7 +25,8 @@ inline constexpr Region kUart{0x0900'0000, 0x1000};
 inline constexpr Region kRtc{0x0901'0000, 0x1000};
 inline constexpr Region kFwCfg{0x0902'0000, devices::FwCfg::kSize};
 inline constexpr Region kGpio{0x0903'0000, 0x1000};
-inline constexpr Region kVirtioMmio{0x0A00'0000, devices::VirtioMmioSlots::kSlots* devices::VirtioMmioSlots::kSlotSize};
+inline constexpr Region kVirtioMmio{0x0A00'0000,
+                                    devices::virtio::VirtioMmioSlots::kSlots* devices::virtio::VirtioMmio::kSize};
 inline constexpr uint64_t kRamBase = 0x4000'0000;
 
 /// Shared peripheral interrupts, from 0.

@@ -2,7 +2,8 @@
 //
 //     beeline_boot --kernel F [--initrd F] [--append S] [--dtb F] [--memory MIB] [--cpus N] [--cpu n1|a57] [--gic 2|3]
 //                  [--load FILE@ADDRESS]... [--tier interpreter|direct] [--visits N] [--disable TECHNIQUE]...
-//                  [--verify [--checks N]] [--no-reboot] [--timeout SECONDS] [--until TEXT] [--dump-dtb FILE]
+//                  [--drive FILE[,qcow2|raw|ro|snapshot|threads]...]... [--verify [--checks N]] [--no-reboot]
+//                  [--timeout SECONDS] [--until TEXT] [--dump-dtb FILE]
 //
 // The guest's serial port is on standard input and output; counters go to standard error at the end.
 #include "board/machine.h"
@@ -42,6 +43,7 @@ public:
             count -= static_cast<size_t>(written);
         }
     }
+    void on_pause(std::string reason) override { fmt::print(stderr, "paused: {}\n", reason); }
     void on_exit(board::ExitCause cause, std::string detail) override {
         const std::lock_guard lock(mutex_);
         cause_ = cause;
@@ -84,6 +86,29 @@ bool number(std::string_view text, uint64_t& value) {
     if (base == 16) text.remove_prefix(2);
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, base);
     return error == std::errc() && end == text.data() + text.size();
+}
+
+block::DriveConfig drive(std::string_view text) {
+    block::DriveConfig config;
+    bool first = true;
+    while (!text.empty()) {
+        const size_t comma = std::min(text.find(','), text.size());
+        const std::string_view part = text.substr(0, comma);
+        text.remove_prefix(std::min(comma + 1, text.size()));
+        if (std::exchange(first, false))
+            config.path = part;
+        else if (part == "qcow2")
+            config.format = block::Format::Qcow2;
+        else if (part == "raw")
+            config.format = block::Format::Raw;
+        else if (part == "ro")
+            config.read_only = true;
+        else if (part == "snapshot")
+            config.snapshot = true;
+        else if (part == "threads")
+            config.engine = block::EngineKind::Threads;
+    }
+    return config;
 }
 
 int usage(const char* what) {
@@ -173,6 +198,8 @@ int main(int argc, char** argv) {
             config.direct_options.techniques.disable(*technique);
         } else if (option == "--until") {
             console.wait_for(value);
+        } else if (option == "--drive") {
+            config.drives.push_back(drive(value));
         } else if (option == "--load") {
             const size_t at = value.rfind('@');
             if (at == value.npos || !number(value.substr(at + 1), parsed)) return usage("--load takes FILE@ADDRESS");

@@ -54,6 +54,7 @@ export function startBeeline({ tier, disable, cpuModel }: BeelineVariant, files:
     ...files,
     dtb: '',
     loads: [],
+    drives: [],
     noReboot: true,
     tier: tier === 'direct' ? 'direct' : 'interpreter',
     disable,

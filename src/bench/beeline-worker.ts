@@ -20,6 +20,7 @@ function start(config: NativeMachineConfig): void {
     until: undefined,
     timeout: undefined,
     output: (data) => process.stdout.write(data),
+    paused: () => undefined,
   });
   session = started;
   process.stdin.on('data', (data) => started.write(data));

@@ -1,8 +1,8 @@
-// The escape key of the serial console: Ctrl-A, then x, ? or Ctrl-A.
+// The escape key of the serial console: Ctrl-A, then x, c, ? or Ctrl-A.
 
 const ctrlA = 0x01;
 
-export type EscapeAction = 'quit' | 'help';
+export type EscapeAction = 'quit' | 'resume' | 'help';
 
 export interface EscapeKeysEvents {
   onData(data: Uint8Array): void;
@@ -11,9 +11,12 @@ export interface EscapeKeysEvents {
 
 export const escapeHelp = [
   'Ctrl-A x       quit Beeline',
+  'Ctrl-A c       continue a guest that has paused',
   'Ctrl-A ?       show this help',
   'Ctrl-A Ctrl-A  send Ctrl-A to the guest',
 ];
+
+const actions: Readonly<Record<string, EscapeAction>> = { x: 'quit', c: 'resume', '?': 'help', h: 'help' };
 
 /** Separates what is meant for the guest from what is meant for us. An unknown key after Ctrl-A is dropped. */
 export class EscapeKeys {
@@ -39,9 +42,10 @@ export class EscapeKeys {
       this.#pending = false;
       if (byte === ctrlA) plain.push(ctrlA);
       const key = String.fromCharCode(byte).toLowerCase();
-      if (key === 'x' || key === '?' || key === 'h') {
+      const action = actions[key];
+      if (action !== undefined) {
         flush();
-        this.#events.onAction(key === 'x' ? 'quit' : 'help');
+        this.#events.onAction(action);
       }
     }
     flush();

@@ -2,6 +2,7 @@
 import { accessSync, closeSync, constants, existsSync, openSync, readSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { BeelineError, messageOf, systemCode } from '../errors.js';
+import type { Drive } from '../native/addon.js';
 
 /** Refuses what is missing, not a regular file, or not readable. Returns its size in bytes. */
 export function checkReadable(option: string, path: string): number {
@@ -23,6 +24,19 @@ export function checkReadable(option: string, path: string): number {
     throw new BeelineError('BEELINE_E_FILE_UNREADABLE', { option, path, detail: code ?? messageOf(error) }, error);
   }
   return size;
+}
+
+/** Refuses a drive that could not be opened. Block devices are drives too. */
+export function checkDrive({ path, readonly, snapshot }: Drive): void {
+  const option = '--drive';
+  if (!existsSync(path) || !statSync(path).isBlockDevice()) checkReadable(option, path);
+  if (readonly || snapshot) return;
+  try {
+    accessSync(path, constants.R_OK | constants.W_OK);
+  } catch (error) {
+    const detail = `${systemCode(error) ?? messageOf(error)}; ,readonly and ,snapshot need not write`;
+    throw new BeelineError('BEELINE_E_FILE_UNWRITABLE', { option, path, detail }, error);
+  }
 }
 
 function readAt(path: string, offset: number, length: number): Buffer {

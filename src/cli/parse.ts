@@ -1,6 +1,6 @@
 // Turns the text of options into values; every failure names the option and the remedy.
 import { BeelineError, messageOf } from '../errors.js';
-import type { RawLoad } from '../native/addon.js';
+import type { Drive, RawLoad } from '../native/addon.js';
 import type { Reply } from '../vm/matcher.js';
 
 /** What the core takes. GICv2 has eight CPU interfaces. */
@@ -149,6 +149,44 @@ export function parseSerial(text: string): SerialTarget {
     detail: `${text} is not known`,
     remedy: 'choose stdio, file:PATH or none',
   });
+}
+
+/** What the guest can be told of a serial number (Virtio 1.2, 5.2.6). */
+const longestSerial = 20;
+
+function driveError(detail: string): BeelineError {
+  const remedy =
+    'write it as FILE[,format=raw|qcow2][,readonly][,snapshot][,serial=TEXT][,aio=io_uring|threads], with ,, for a comma';
+  return new BeelineError('BEELINE_E_OPTION_VALUE', { option: '--drive', detail, remedy });
+}
+
+/** FILE and options behind commas; two commas are one of the text. */
+export function parseDrive(text: string): Drive {
+  const [path = '', ...parts] = text
+    .replaceAll(',,', '\0')
+    .split(',')
+    .map((part) => part.replaceAll('\0', ','));
+  if (path === '') throw driveError('there is no file');
+  let drive: Drive = { path, format: 'probe', readonly: false, snapshot: false, serial: '', aio: 'auto' };
+  const seen = new Set<string>();
+  for (const part of parts) {
+    const [, name = '', value] = /^([^=]*)(?:=(.*))?$/s.exec(part) ?? [];
+    if (seen.has(name)) throw driveError(`${name} is given twice`);
+    seen.add(name);
+    if ((name === 'readonly' || name === 'snapshot') && (value ?? 'on') === 'on') drive = { ...drive, [name]: true };
+    else if ((name === 'readonly' || name === 'snapshot') && value === 'off') continue;
+    else if (name === 'format' && (value === 'raw' || value === 'qcow2')) drive = { ...drive, format: value };
+    else if (name === 'aio' && (value === 'io_uring' || value === 'threads')) drive = { ...drive, aio: value };
+    else if (
+      name === 'serial' &&
+      value !== undefined &&
+      /^[\x20-\x7e]+$/.test(value) &&
+      value.length <= longestSerial
+    ) {
+      drive = { ...drive, serial: value };
+    } else throw driveError(`${part === '' ? 'an empty option' : part} is not known`);
+  }
+  return drive;
 }
 
 /** FILE@ADDRESS; the address in C's notation. */

@@ -1,7 +1,7 @@
 // The command line: what there is to say, and what each thing calls.
 import { Argument, Command, Option } from 'commander';
 import { parseMemory } from '../memory-size.js';
-import type { RawLoad } from '../native/addon.js';
+import type { Drive, RawLoad } from '../native/addon.js';
 import { version } from '../version.js';
 import type { Reply } from '../vm/matcher.js';
 import { printCompletion, shells } from './completion.js';
@@ -12,6 +12,7 @@ import {
   maximumCpus,
   parseChoice,
   parseCpus,
+  parseDrive,
   parseLoad,
   parseRegex,
   parseSend,
@@ -35,20 +36,26 @@ IMAGE is a name that \`beeline image list\` shows; without IMAGE, --kernel and -
 built yet is built first. --kernel, --initrd and --append replace those of the image.
 Where there is no kernel, the first file of --load is started at its first byte.
 
+--drive FILE takes further words behind commas. snapshot keeps FILE as it is: writes go to a temporary file in TMPDIR
+(/var/tmp), gone at the end. Without format= the file's first bytes tell. aio=threads does without io_uring. Two commas are
+one of a file's name. When the host runs out of space the guest pauses and goes on at Ctrl-A c or SIGCONT.
+
 REGEX is a JavaScript regular expression in multi-line mode: ^ and $ match at line ends, and $ also at the end of what has
 arrived. Terminal escape sequences are left out before matching. Each --send fires once, in the order given, on text after
 the match of the one before; --until is looked for after the last of them. In --send, REGEX ends at the first = (write \\=
 for an = in it), and TEXT knows \\n \\r \\t \\\\ and \\xNN.
 
-Keys: Ctrl-A x quits, Ctrl-A ? shows help, Ctrl-A Ctrl-A sends Ctrl-A.
+Keys: Ctrl-A x quits, Ctrl-A c continues a paused guest, Ctrl-A ? shows help, Ctrl-A Ctrl-A sends Ctrl-A.
 
 Exit status: 0 guest powered off or --until matched, 1 failure of Beeline, 2 bad usage or input, 3 guest reset with
 --no-reboot, 4 timeout, 5 guest kernel panicked, 130 quit by Ctrl-A x or Ctrl-C, 128 + N ended by signal N.`;
 
 /** As commander leaves them: what was not given is absent. */
-interface RawRunOptions extends Omit<RunOptions, 'gic' | 'load' | 'send' | 'disable' | 'verify' | 'perfMap' | 'quiet'> {
+interface RawRunOptions
+  extends Omit<RunOptions, 'gic' | 'load' | 'drive' | 'send' | 'disable' | 'verify' | 'perfMap' | 'quiet'> {
   readonly gic: '2' | '3';
   readonly load?: readonly RawLoad[];
+  readonly drive?: readonly Drive[];
   readonly send?: readonly Reply[];
   readonly disable?: readonly string[];
   readonly verify?: boolean;
@@ -73,6 +80,11 @@ function addRun(program: Command, done: (status: number) => void): void {
       '--load <FILE@ADDRESS>',
       'copy a file to guest memory or flash as it is; repeatable',
       append<RawLoad>(parseLoad),
+    )
+    .option(
+      '--drive <FILE[,OPTION...]>',
+      'a disk, as /dev/vda and so on: format=raw|qcow2, readonly, snapshot, serial=TEXT; repeatable',
+      append<Drive>(parseDrive),
     )
     .option('--memory <SIZE>', 'guest memory, such as 512M or 1G; without a unit MiB (default: 1G)', parseMemory)
     .option(
@@ -111,9 +123,27 @@ function addRun(program: Command, done: (status: number) => void): void {
     .option('--no-reboot', 'end with status 3 when the guest resets')
     .addHelpText('after', runNotes)
     .action(async (image: string | undefined, options: RawRunOptions) => {
-      const { load = [], send = [], disable = [], verify = false, perfMap = false, quiet = false } = options;
+      const {
+        load = [],
+        drive = [],
+        send = [],
+        disable = [],
+        verify = false,
+        perfMap = false,
+        quiet = false,
+      } = options;
       done(
-        await run(image, { ...options, load, send, disable, verify, perfMap, quiet, gic: options.gic === '2' ? 2 : 3 }),
+        await run(image, {
+          ...options,
+          load,
+          drive,
+          send,
+          disable,
+          verify,
+          perfMap,
+          quiet,
+          gic: options.gic === '2' ? 2 : 3,
+        }),
       );
     });
 }

@@ -6,14 +6,14 @@ import { describeHost } from '../host.js';
 import type { BuiltImage } from '../images/ensure.js';
 import { getLog } from '../log.js';
 import { checkHostMemory } from '../memory-size.js';
-import type { Addon, NativeMachineConfig, RawLoad, Tier } from '../native/addon.js';
+import type { Addon, Drive, NativeMachineConfig, RawLoad, Tier } from '../native/addon.js';
 import { loadAddon } from '../native/loader.js';
 import { onEndingSignal, signalStatus } from '../signals.js';
 import type { Reply } from '../vm/matcher.js';
 import { describeOutcome, outcome } from '../vm/outcome.js';
 import { Session, type SessionResult } from '../vm/session.js';
 import { EscapeKeys, escapeHelp } from './escape-keys.js';
-import { checkDtb, checkInitrd, checkReadable, checkWritable } from './files.js';
+import { checkDrive, checkDtb, checkInitrd, checkReadable, checkWritable } from './files.js';
 import { makeStats } from './make-stats.js';
 import { checkCpus, type SerialTarget } from './parse.js';
 import { writePerfDump } from './perf-dump.js';
@@ -41,6 +41,7 @@ export interface RunOptions {
   readonly serial: SerialTarget;
   readonly until?: RegExp;
   readonly load: readonly RawLoad[];
+  readonly drive: readonly Drive[];
   readonly send: readonly Reply[];
   /** Seconds. */
   readonly timeout?: number;
@@ -82,6 +83,7 @@ function checkOptions(options: RunOptions): void {
   if (options.kernel !== undefined) checkReadable('--kernel', options.kernel);
   if (options.initrd !== undefined) checkInitrd('--initrd', options.initrd);
   if (options.dtb !== undefined) checkDtb('--dtb', options.dtb);
+  for (const drive of options.drive) checkDrive(drive);
   for (const load of options.load) checkReadable('--load', load.path);
   if (options.stats !== undefined && options.stats !== '-') checkWritable('--stats', options.stats);
   if (options.perfDump !== undefined) checkWritable('--perf-dump', options.perfDump);
@@ -99,6 +101,7 @@ function machineConfig(options: RunOptions, image: BuiltImage | undefined): Nati
     dtb: options.dtb ?? '',
     append: options.append ?? image?.append ?? '',
     loads: options.load,
+    drives: options.drive,
     noReboot: !options.reboot,
     tier: options.tier,
     disable: options.disable,
@@ -140,6 +143,7 @@ function connectInput(addon: Addon, session: Session, terminal: Terminal, quiet:
     onData: (data) => session.write(data),
     onAction: (action) => {
       if (action === 'quit') session.finish(outcome('quit'));
+      else if (action === 'resume') session.resume();
       else process.stderr.write(`\n${escapeHelp.join('\n')}\n`);
     },
   });
@@ -222,8 +226,14 @@ export async function run(imageName: string | undefined, options: RunOptions): P
     until: options.until,
     timeout: options.timeout,
     output,
+    paused: (reason) => {
+      const key = options.serial.kind === 'stdio' && process.stdin.isTTY ? 'Ctrl-A c here, or ' : '';
+      say(`guest paused: ${reason}; free some, then continue it with ${key}kill -CONT ${process.pid}`);
+    },
   });
   if (early !== undefined) session.finish(early);
+  const onContinue = () => session?.resume();
+  process.on('SIGCONT', onContinue);
   serial = new SerialOutput(options.serial);
   const disconnect =
     options.serial.kind === 'stdio' ? connectInput(addon, session, new Terminal(), options.quiet) : () => undefined;
@@ -233,6 +243,7 @@ export async function run(imageName: string | undefined, options: RunOptions): P
     result = await session.run();
   } finally {
     disconnect();
+    process.off('SIGCONT', onContinue);
     serial.close();
     forgetSignals();
   }

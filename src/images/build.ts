@@ -9,6 +9,7 @@ import { diskFull, runTool, ToolError } from '../process.js';
 import { type BuildFolder, type BuildRecord, sha256 } from './cache.js';
 import type { Image } from './catalogue.js';
 import { type CpioEntry, cpioArchive } from './cpio.js';
+import { collectModules } from './kernel-modules.js';
 import { type FetchedPackage, PrivateApt } from './private-apt.js';
 import type { DebianRecipe, InitramfsEntry, MakeRecipe } from './schema.js';
 
@@ -49,7 +50,9 @@ function matchingFile(folder: string, wildcard: string, packageName: string): st
 
 /** Packages a recipe needs files from, with the wildcards of those files. */
 function wantedFiles(recipe: DebianRecipe): Map<string, string[]> {
-  const wanted = new Map<string, string[]>([[recipe.kernel.package, [recipe.kernel.path]]]);
+  const { kernel } = recipe;
+  const modules = kernel.modules === undefined ? [] : ['lib/modules/*'];
+  const wanted = new Map<string, string[]>([[kernel.package, [kernel.path, ...modules]]]);
   for (const entry of recipe.initramfs) {
     if (entry.type !== 'file' || !('package' in entry.from)) continue;
     const { package: name, path } = entry.from;
@@ -145,10 +148,26 @@ class DebianBuild implements Build {
     }
   }
 
+  /** The kernel's modules that the recipe wants, and their order. */
+  #modules(): CpioEntry[] {
+    const { kernel } = this.#recipe;
+    if (kernel.modules === undefined) return [];
+    const found = collectModules(this.#unpacked.get(kernel.package) ?? '', kernel.modules);
+    const folder = (path: string): CpioEntry => ({ type: 'directory', path, mode: 0o755 });
+    const file = (path: string, data: Buffer): CpioEntry => ({ type: 'file', path, mode: 0o644, data });
+    const order = found.map(({ name }) => `${name}\n`).join('');
+    return [
+      folder('lib'),
+      folder('lib/modules'),
+      ...found.map(({ name, data }) => file(`lib/modules/${name}.ko`, data)),
+      file('lib/modules/order', Buffer.from(order)),
+    ];
+  }
+
   #assemble(): void {
     const { kernel, initramfs } = this.#recipe;
     copyFileSync(this.#packageFile(kernel.package, kernel.path), join(this.#folder.result, 'vmlinuz'));
-    const archive = cpioArchive(initramfs.map((entry) => this.#entry(entry)));
+    const archive = cpioArchive([...initramfs.map((entry) => this.#entry(entry)), ...this.#modules()]);
     const compressed = gzipSync(archive, { level: zlibConstants.Z_BEST_COMPRESSION });
     writeFileSync(join(this.#folder.result, 'initrd.img'), compressed);
   }

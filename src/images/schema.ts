@@ -53,6 +53,13 @@ export const DebianRecipeSchema = Type.Object(
           Type.String({ description: 'Regular expression: the dependency of that package which holds the kernel.' }),
         ),
         path: Path,
+        modules: Type.Optional(
+          Type.Array(Type.String({ pattern: '^[a-zA-Z0-9_-]+$' }), {
+            description:
+              'Modules of that package which the initramfs gets, with those they need, as lib/modules/NAME.ko; ' +
+              'lib/modules/order names them in the order to load them in.',
+          }),
+        ),
       },
       closed,
     ),

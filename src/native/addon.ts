@@ -12,6 +12,20 @@ export interface RawLoad {
   readonly address: number;
 }
 
+/** A disk of the guest. */
+export interface Drive {
+  readonly path: string;
+  /** probe: as the first bytes of the file say. */
+  readonly format: 'probe' | 'raw' | 'qcow2';
+  readonly readonly: boolean;
+  /** Writes go to a throw-away overlay. */
+  readonly snapshot: boolean;
+  /** What the guest reads as the disk's serial number. */
+  readonly serial: string;
+  /** auto: io_uring, or threads where the host refuses it. */
+  readonly aio: 'auto' | 'io_uring' | 'threads';
+}
+
 /** Empty paths mean none. */
 export interface NativeMachineConfig {
   readonly memoryBytes: number;
@@ -23,6 +37,8 @@ export interface NativeMachineConfig {
   readonly dtb: string;
   readonly append: string;
   readonly loads: readonly RawLoad[];
+  /** The guest's first disk first. */
+  readonly drives: readonly Drive[];
   readonly noReboot: boolean;
   readonly tier: Tier;
   /** Techniques of the direct tier that are switched off, by the names that techniques() gives. */
@@ -44,6 +60,8 @@ export type ExitReason = 'poweroff' | 'reset' | 'stopped' | 'internal_error';
 export interface NativeMachineEvents {
   /** Bytes the guest wrote to its serial port, in order, none lost. */
   onSerial(data: Buffer): void;
+  /** The machine has paused by itself, until resume(). */
+  onPause(reason: string): void;
   /** Comes once, after the last onSerial. */
   onExit(reason: ExitReason, detail: string): void;
 }

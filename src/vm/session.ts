@@ -29,6 +29,8 @@ export interface SessionOptions {
   readonly timeout: number | undefined;
   /** Receives everything the guest writes to its serial port. */
   readonly output: (data: Uint8Array) => void;
+  /** The machine has paused by itself, until resume(). */
+  readonly paused: (reason: string) => void;
 }
 
 export interface SessionResult {
@@ -86,6 +88,7 @@ export class Session {
     });
     this.#machine = createMachine(addon, options.config, {
       onSerial: (data) => this.#onSerial(data),
+      onPause: (reason) => options.paused(reason),
       onExit: (reason, detail) => this.#onExit(reason, detail),
     });
   }
@@ -114,6 +117,11 @@ export class Session {
       }
       this.#unsent.shift();
     }
+  }
+
+  /** Lets a paused machine go on. */
+  resume(): void {
+    this.#machine.resume();
   }
 
   stats(): NativeStats {

@@ -18,6 +18,7 @@ describe('escape keys', () => {
   it('quit, help, and Ctrl-A itself, across chunks', () => {
     assert.deepEqual(feed('a\x01', 'xb'), ['data a', 'quit', 'data b']);
     assert.deepEqual(feed('\x01?'), ['help']);
+    assert.deepEqual(feed('\x01c'), ['resume']);
     assert.deepEqual(feed('\x01\x01\x01', '\x01'), ['data \x01', 'data \x01']);
   });
   it('drop a key that means nothing', () => {

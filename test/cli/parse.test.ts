@@ -2,6 +2,7 @@ import { strict as assert } from 'node:assert';
 import {
   checkCpus,
   parseCpus,
+  parseDrive,
   parseLoad,
   parseRegex,
   parseSend,
@@ -25,6 +26,33 @@ describe('option values', () => {
     const error = throwsCode('BEELINE_E_REGEX', () => parseRegex('--until', '(['));
     assert.match(error.message, /^--until: \(\[ is not a regular expression \(Unterminated character class\)/);
     throwsCode('BEELINE_E_REGEX', () => parseRegex('--until', ''));
+  });
+
+  it('takes drives apart', () => {
+    const plain = { path: 'a', format: 'probe', readonly: false, snapshot: false, serial: '', aio: 'auto' };
+    assert.deepEqual(parseDrive('a'), plain);
+    assert.deepEqual(parseDrive('a,,b,,,readonly'), { ...plain, path: 'a,b,', readonly: true });
+    assert.deepEqual(parseDrive('a,format=raw,snapshot,serial=x-1,aio=threads'), {
+      ...plain,
+      format: 'raw',
+      snapshot: true,
+      serial: 'x-1',
+      aio: 'threads',
+    });
+    assert.deepEqual(parseDrive('a,readonly=on,snapshot=off'), { ...plain, readonly: true });
+    for (const text of [
+      '',
+      ',readonly',
+      'a,',
+      'a,format=vhd',
+      'a,readonly,readonly',
+      'a,serial=',
+      'a,x',
+      'a,readonly=1',
+    ]) {
+      assert.match(throwsCode('BEELINE_E_OPTION_VALUE', () => parseDrive(text)).message, /write it as FILE\[,format=/);
+    }
+    throwsCode('BEELINE_E_OPTION_VALUE', () => parseDrive(`a,serial=${'x'.repeat(21)}`));
   });
 
   it('cuts --send at the first = without a backslash', () => {

@@ -66,6 +66,7 @@ public:
         output_.append(reinterpret_cast<const char*>(bytes), count);
         changed_.notify_all();
     }
+    void on_pause(std::string) override {}
     void on_exit(board::ExitCause cause, std::string) override {
         const std::lock_guard lock(mutex_);
         cause_ = cause;

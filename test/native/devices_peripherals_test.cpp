@@ -5,7 +5,7 @@
 #include "devices/generic_timer.h"
 #include "devices/pl031.h"
 #include "devices/pl061.h"
-#include "devices/virtio_mmio_slots.h"
+#include "devices/virtio/virtio_mmio.h"
 
 #include <chrono>
 #include <cstring>
@@ -309,7 +309,7 @@ void fw_cfg() {
 }
 
 void virtio_slots() {
-    devices::VirtioMmioSlots slots;
+    devices::virtio::VirtioMmioSlots slots;
     const Registers r{slots};
     check_equal(r.read(0x200 * 31), 0x74726976, "magic");
     check_equal(r.read(0x200 * 31 + 4), 2, "version");

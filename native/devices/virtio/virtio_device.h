@@ -1,0 +1,65 @@
+// What every virtio device is, whatever transport it is behind (Virtio 1.2, chapters 2 and 3).
+#pragma once
+
+#include "devices/virtio/virtqueue.h"
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace beeline::devices::virtio {
+
+enum class DeviceId : uint32_t { None = 0, Net = 1, Block = 2, Console = 3, Entropy = 4 };
+
+/// Feature bits of all devices (6).
+inline constexpr uint64_t kRingIndirectDescriptors = uint64_t{1} << 28, kRingEventIndex = uint64_t{1} << 29,
+                          kVersion1 = uint64_t{1} << 32;
+
+/// The way from a device to its driver. Called from the device's threads with none of its locks held, since it takes
+/// the board's.
+class DriverInterrupts {
+public:
+    virtual ~DriverInterrupts() = default;
+    /// The device has returned buffers of these queues (a bit each), and the driver wants to know.
+    virtual void queues_used(uint64_t queues) = 0;
+    /// The driver broke the rules: DEVICE_NEEDS_RESET (2.1).
+    virtual void needs_reset() = 0;
+};
+
+/// Calls come with the board lock held but where it says otherwise; a device must not wait there for anything that
+/// needs that lock.
+class VirtioDevice {
+public:
+    virtual ~VirtioDevice() = default;
+
+    void attach(DriverInterrupts& interrupts) { interrupts_ = &interrupts; }
+
+    virtual DeviceId id() const = 0;
+    /// Those of the device's kind; the transport adds what the queues can do.
+    virtual uint64_t features() const = 0;
+    virtual unsigned queues() const = 0;
+    /// The configuration space; bytes beyond it read as 0.
+    virtual std::span<const uint8_t> configuration() const = 0;
+
+    /// DRIVER_OK: the queues that the driver made ready, by number, sizes of 0 for the others. False: a queue cannot be
+    /// where the driver says.
+    [[nodiscard]] virtual bool activate(uint64_t features, std::span<const QueueLayout> layouts) = 0;
+    /// There may be something new in a queue.
+    virtual void notify(unsigned queue) = 0;
+    /// Without the lock, since the device may be waiting for it to raise an interrupt. Returns when guest memory is not
+    /// touched any more. No other call comes meanwhile.
+    virtual void reset() = 0;
+
+    /// Starts the device's thread, once and without the lock. False: errno says why.
+    [[nodiscard]] virtual bool start() = 0;
+    /// Ends it, without the lock.
+    virtual void stop() = 0;
+
+protected:
+    DriverInterrupts& interrupts() { return *interrupts_; }
+
+private:
+    DriverInterrupts* interrupts_ = nullptr;
+};
+
+} // namespace beeline::devices::virtio
