@@ -95,12 +95,6 @@ console.log(
 );
 if (passed.length !== tests.length) console.log(python);
 
-const user = spawnSync('qemu-aarch64', ['-L', root, join(root, 'usr/bin/python3'), '-m', 'test', ...tests], {
-  encoding: 'utf8',
-  env: { ...process.env, PYTHONHOME: join(root, 'usr') },
-});
-if (user.error === undefined) console.log(`python3 under qemu-aarch64: status ${user.status}`);
-
 const [ours, theirs] = [speeds(beeline('openssl')), speeds(qemu('openssl'))];
 for (const [i, cipher] of ciphers.entries()) {
   const [mine = 0, other = 0] = [ours[i], theirs[i]];
