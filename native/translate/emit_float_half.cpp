@@ -116,11 +116,11 @@ bool binary(VectorEmitter& w, const Insn& insn) {
     return true;
 }
 
-/// See the single-precision form. NaNs of other elements are let through: the fix-up does the same.
+/// See the single-precision form.
 template <bool maximum> bool extreme(VectorEmitter& w, const Insn& insn) {
     if (!supported(w)) return false;
     const Xmm n = w.v.temporary(), m = w.v.temporary();
-    // With operands in order, elements that are not there are zero.
+    // NaNs in elements that do not take part are none of its business.
     const auto keep = [&](const Xmm& to, const Xmm& from) {
         if (is_full(insn)) {
             w.a.movaps(to, from);

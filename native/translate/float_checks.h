@@ -4,9 +4,8 @@
 //   NaN      Which operand's NaN the result is, the default NaN's sign, and inf * 0 + NaN differ. No operand that is a
 //            NaN, and no invalid operation, goes without a NaN as the result.
 //   tiny     The guest tells underflow before rounding, the host after it: an inexact result that is the smallest
-//   normal
-//            number may be underflow to the guest alone. Sums, quotients and roots are never like that: below that
-//            number sums are exact, and quotients are too far from it to be rounded up to it.
+//            normal number may be underflow to the guest alone. Sums, quotients and roots are never like that: below
+//            that number sums are exact, and quotients are too far from it to be rounded up to it.
 //   denormal Operands raise nothing that FPSR has.
 // Both go to the fix-up: the interpreter's handler raises what the host has raised, or more.
 #pragma once

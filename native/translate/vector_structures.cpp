@@ -14,7 +14,7 @@ unsigned number(const Insn& insn, const VectorTransfer& t, unsigned i) {
     return t.pair && i == 1 ? insn.ra : (insn.rd + i) % 32;
 }
 
-/// `part` of rax, of 1 << size_log2 bytes.
+/// rax, of 1 << size_log2 bytes.
 Xbyak::Reg accumulator(unsigned size_log2) {
     switch (size_log2) {
     case 0: return al;
