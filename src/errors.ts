@@ -167,6 +167,21 @@ export const errorTable = {
     remedy: 'stop it by force',
     status: ExitStatus.timeout,
   },
+  BEELINE_E_CPU_UNKNOWN: {
+    cause: '{vm} has no CPU {cpu}',
+    remedy: 'count from 0',
+    status: ExitStatus.usage,
+  },
+  BEELINE_E_CPU_OFF: {
+    cause: 'CPU {cpu} of {vm} is off, or has executed nothing since the start or reset',
+    remedy: 'let the guest go on first',
+    status: ExitStatus.failure,
+  },
+  BEELINE_E_ADDRESS: {
+    cause: 'there is no memory at the {space} address {address}',
+    remedy: 'devices and unmapped addresses cannot be read',
+    status: ExitStatus.failure,
+  },
   BEELINE_E_LIMIT: { cause: '{detail}', remedy: '{remedy}', status: ExitStatus.failure },
   BEELINE_E_CURSOR: {
     cause: 'the cursor {cursor} is none of this journal',

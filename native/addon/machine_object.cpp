@@ -1,6 +1,7 @@
 #include "addon/machine_object.h"
 
 #include "addon/code_views.h"
+#include "addon/cpu_view.h"
 #include "arm64/counters.h"
 
 #include <string>
@@ -125,6 +126,8 @@ Napi::Function MachineObject::define(Napi::Env env) {
                            InstanceMethod("stats", &MachineObject::stats),
                            InstanceMethod("translations", &MachineObject::translations),
                            InstanceMethod("dtb", &MachineObject::dtb),
+                           InstanceMethod("cpuState", &MachineObject::cpu_state),
+                           InstanceMethod("readMemory", &MachineObject::read_memory),
                        });
 }
 
@@ -213,6 +216,19 @@ Napi::Value MachineObject::translations(const Napi::CallbackInfo& info) {
     Napi::Error::New(info.Env(), "translations are to be had of a machine that has stopped")
         .ThrowAsJavaScriptException();
     return info.Env().Undefined();
+}
+
+Napi::Value MachineObject::cpu_state(const Napi::CallbackInfo& info) {
+    return addon::cpu_state(info.Env(), *machine_, info[0].ToNumber().Uint32Value());
+}
+
+Napi::Value MachineObject::read_memory(const Napi::CallbackInfo& info) {
+    bool lossless = true;
+    const uint64_t address = info[0].As<Napi::BigInt>().Uint64Value(&lossless);
+    std::vector<uint8_t> bytes(info[1].ToNumber().Uint32Value());
+    const size_t count = info[2].IsNumber() ? machine_->read_virtual(info[2].ToNumber().Uint32Value(), address, bytes)
+                                            : machine_->read_physical(address, bytes);
+    return Napi::Buffer<uint8_t>::Copy(info.Env(), bytes.data(), count);
 }
 
 Napi::Value MachineObject::dtb(const Napi::CallbackInfo& info) {

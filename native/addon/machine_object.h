@@ -30,6 +30,8 @@ private:
     Napi::Value stats(const Napi::CallbackInfo& info);
     Napi::Value translations(const Napi::CallbackInfo& info);
     Napi::Value dtb(const Napi::CallbackInfo& info);
+    Napi::Value cpu_state(const Napi::CallbackInfo& info);
+    Napi::Value read_memory(const Napi::CallbackInfo& info);
 
     /// The bridge outlives the machine, whose threads call it.
     EventBridge bridge_;

@@ -74,6 +74,8 @@ public:
     // ---- the machine's side: any thread, without the board lock ---------------------------------------------------
     void hold(runtime::VcpuThread::Hold reason);
     void release(runtime::VcpuThread::Hold reason);
+    /// Whether a CPU has been switched on and has begun to execute.
+    bool cpu_on(unsigned cpu) const { return threads_[cpu]->power() == runtime::VcpuThread::Power::On; }
     void hold_cpu(unsigned cpu, runtime::VcpuThread::Hold reason) { threads_[cpu]->hold(reason); }
     /// Until no CPU executes guest code. They must be held.
     void wait_until_still();

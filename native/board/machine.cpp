@@ -1,6 +1,7 @@
 #include "board/machine.h"
 
 #include "arm64/features.h"
+#include "arm64/mmu.h"
 #include "board/board.h"
 #include "board/boot.h"
 #include "board/device_tree.h"
@@ -9,6 +10,7 @@
 #include "host/cpu.h"
 #include "runtime/thread.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <condition_variable>
@@ -148,6 +150,39 @@ public:
         return accepted;
     }
 
+    std::optional<arm64::CpuState> cpu_state(unsigned cpu) const {
+        const std::lock_guard lifecycle(lifecycle_);
+        if (!still() || cpu >= board_->cpus().size() || !board_->cpu_on(cpu)) return std::nullopt;
+        return board_->cpus()[cpu]->state;
+    }
+
+    size_t read_physical(uint64_t address, std::span<uint8_t> bytes) const {
+        if (!memory_->contains(address, 0)) return 0;
+        const size_t count = std::min<uint64_t>(bytes.size(), memory_->end() - address);
+        std::memcpy(bytes.data(), memory_->span(address, count), count);
+        return count;
+    }
+
+    size_t read_virtual(unsigned cpu, uint64_t address, std::span<uint8_t> bytes) const {
+        constexpr uint64_t kPage = 4096, kFault = 1, kAddress = 0x0000FFFFFFFFF000;
+        const std::lock_guard lifecycle(lifecycle_);
+        if (!still() || cpu >= board_->cpus().size()) return 0;
+        arm64::Vcpu& vcpu = *board_->cpus()[cpu];
+        size_t done = 0;
+        while (done < bytes.size()) {
+            const uint64_t at = address + done, inside = at % kPage;
+            uint64_t par = 0;
+            arm64::Fault fault;
+            if (!translate_for_par(vcpu, at, arm64::Access::Read, vcpu.data_regime(), par, fault)) break;
+            if ((par & kFault) != 0) break;
+            const size_t wanted = std::min<size_t>(bytes.size() - done, kPage - inside);
+            const size_t count = read_physical((par & kAddress) + inside, bytes.subspan(done, wanted));
+            done += count;
+            if (count < wanted) break;
+        }
+        return done;
+    }
+
     std::vector<uint8_t> dtb() const {
         const std::lock_guard lock(mutex_);
         return boot_.device_tree;
@@ -220,6 +255,9 @@ private:
         boot_ = std::move(*boot);
         return success();
     }
+
+    /// Whether no guest code executes until resume(). With lifecycle_ held.
+    bool still() const { return paused_ && running(); }
 
     bool running() const {
         const std::lock_guard lock(mutex_);
@@ -404,6 +442,13 @@ const std::vector<const translate::DirectTier*>& Machine::direct_tiers() const {
     return implementation_->board().direct_tiers();
 }
 MachineStats Machine::stats() const { return implementation_->stats(); }
+std::optional<arm64::CpuState> Machine::cpu_state(unsigned cpu) const { return implementation_->cpu_state(cpu); }
+size_t Machine::read_physical(uint64_t address, std::span<uint8_t> bytes) const {
+    return implementation_->read_physical(address, bytes);
+}
+size_t Machine::read_virtual(unsigned cpu, uint64_t address, std::span<uint8_t> bytes) const {
+    return implementation_->read_virtual(cpu, address, bytes);
+}
 bool Machine::paused() const { return implementation_->paused(); }
 bool Machine::exited() const { return implementation_->exited(); }
 

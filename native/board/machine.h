@@ -2,6 +2,7 @@
 #pragma once
 
 #include "arm64/counters.h"
+#include "arm64/state.h"
 #include "arm64/types.h"
 #include "block/open.h"
 #include "board/error.h"
@@ -10,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -106,6 +108,16 @@ public:
     /// the queue accepted (all of them, up to kSerialQueueBytes waiting).
     size_t serial_write(std::span<const uint8_t> bytes);
     static constexpr size_t kSerialQueueBytes = size_t{1} << 20;
+
+    /// What a CPU's registers hold while the machine is paused; nothing while it is not, there is no such CPU, or that
+    /// is off or has executed nothing since the machine's start or reset.
+    std::optional<arm64::CpuState> cpu_state(unsigned cpu) const;
+    /// Copies guest memory (RAM only) into `bytes`, by physical address; returns how many bytes from the first on there
+    /// are.
+    size_t read_physical(uint64_t address, std::span<uint8_t> bytes) const;
+    /// The same by virtual address, as `cpu` would translate it for data at its exception level; the guest's tables
+    /// stay as they are. Nothing unless the machine is paused.
+    size_t read_virtual(unsigned cpu, uint64_t address, std::span<uint8_t> bytes) const;
 
     /// The device tree that the guest is given.
     std::vector<uint8_t> dtb() const;

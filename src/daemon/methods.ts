@@ -30,7 +30,13 @@ const defaultLogLines = 100;
 const defaultEvents = 100;
 
 export function createMethods(context: MethodContext): Methods {
-  return { ...vmMethods(context), ...consoleMethods(context), ...perfMethods(context), ...monitorMethods(context) };
+  return {
+    ...vmMethods(context),
+    ...consoleMethods(context),
+    ...inspectionMethods(context),
+    ...perfMethods(context),
+    ...monitorMethods(context),
+  };
 }
 
 function vmMethods({ supervisor }: MethodContext) {
@@ -97,6 +103,16 @@ function consoleMethods({ supervisor }: MethodContext) {
       const wanted = Math.min(from ?? Math.max(0, end - most), end);
       const { offset, bytes } = vm.console.read(wanted, most);
       return { offset, end, missed: offset - wanted, base64: Buffer.from(bytes).toString('base64') };
+    },
+  } satisfies Partial<Methods>;
+}
+
+function inspectionMethods({ supervisor }: MethodContext) {
+  return {
+    'cpu.registers': ({ vm, cpu }) => supervisor.get(vm).registers(cpu ?? 0),
+    'memory.read': async ({ vm, ...range }) => {
+      const base64 = await supervisor.get(vm).read(range);
+      return { address: range.address.toLowerCase(), base64 };
     },
   } satisfies Partial<Methods>;
 }

@@ -7,7 +7,7 @@ import type { EventData, EventName } from '../monitor/protocol.js';
 import type { StateCause, VmState } from '../monitor/types.js';
 import { ConsoleReader } from './console-store.js';
 import type { LoggedEvent } from './event-log.js';
-import type { GuestEvent, GuestMethod, StartFile } from './guest/protocol.js';
+import type { GuestEvent, MemoryRange, StartFile } from './guest/protocol.js';
 import { GuestFolder } from './guest-folder.js';
 import { type LaunchedGuest, launchGuest } from './guest-launcher.js';
 import { GuestLink } from './guest-link.js';
@@ -315,7 +315,7 @@ export class Vm {
   // ---- What clients ask for -----------------------------------------------------------------------------------------
 
   /** Rejects with BEELINE_E_VM_STATE when there is no process. */
-  async ask(method: Exclude<GuestMethod, 'write' | 'counters' | 'stop'>, action: string): Promise<void> {
+  async ask(method: 'pause' | 'resume' | 'reset' | 'powerdown', action: string): Promise<void> {
     await this.#linkFor(action).request(method, {});
     this.drain();
   }
@@ -327,6 +327,14 @@ export class Vm {
 
   counters() {
     return this.#linkFor('measured').request('counters', {});
+  }
+
+  registers(cpu: number) {
+    return this.#linkFor('looked into').request('registers', { cpu });
+  }
+
+  async read(range: MemoryRange): Promise<string> {
+    return (await this.#linkFor('read').request('read', range)).base64;
   }
 
   #linkFor(action: string): GuestLink {

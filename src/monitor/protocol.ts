@@ -3,7 +3,9 @@ import type { Static } from '@sinclair/typebox';
 import type { ErrorCode } from '../errors.js';
 import type { DomainDeclaration, EventDeclaration, MethodDeclaration, NoticeDeclaration } from './declare.js';
 import { console } from './domains/console.js';
+import { cpu } from './domains/cpu.js';
 import { log } from './domains/log.js';
+import { memory } from './domains/memory.js';
 import { monitor } from './domains/monitor.js';
 import { perf } from './domains/perf.js';
 import { vm } from './domains/vm.js';
@@ -11,7 +13,10 @@ import { vm } from './domains/vm.js';
 /** Grows when something is taken away or changes its meaning. */
 export const protocolVersion = 1;
 
-export const domains = { vm, console, perf, log, monitor } as const satisfies Record<string, DomainDeclaration>;
+export const domains = { vm, console, cpu, memory, perf, log, monitor } as const satisfies Record<
+  string,
+  DomainDeclaration
+>;
 
 /** What any call may be refused for. */
 export const commonErrors = [

@@ -30,6 +30,9 @@ export const Cursor = Type.String({
   description: 'A place in the journal of events: everything up to it has been seen.',
 });
 
+export const Hex = Type.String({ pattern: '^0x[0-9a-f]+$', description: 'Hexadecimal, with 0x.' });
+export const CpuIndex = Type.Integer({ minimum: 0, maximum: 63, description: 'Number of the CPU (default: 0).' });
+
 export const count = Type.Integer({ minimum: 0 });
 export const Counters = Type.Record(Type.String(), Type.Number({ minimum: 0 }), {
   description: 'Counters by name; which there are depends on the version.',

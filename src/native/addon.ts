@@ -120,6 +120,19 @@ export interface NativeCode {
   readonly blocks: readonly NativeBlock[];
 }
 
+/** Numbers are hexadecimal, with 0x. */
+export interface NativeCpuState {
+  readonly el: number;
+  readonly pc: string;
+  readonly sp: string;
+  readonly pstate: string;
+  readonly fpcr: string;
+  readonly fpsr: string;
+  readonly x: string[];
+  readonly v: string[];
+  readonly system: Record<string, string>;
+}
+
 export interface NativeMachine {
   start(): void;
   pause(): void;
@@ -135,6 +148,10 @@ export interface NativeMachine {
   /** By CPU; empty with the interpreter alone. Only when the machine has stopped. */
   translations(): NativeCode[];
   dtb(): Buffer;
+  /** Registers as the monitor shows them; undefined when the machine is not paused, or the CPU is off or has not begun. */
+  cpuState(cpu: number): NativeCpuState | undefined;
+  /** RAM from an address on: physical without `cpu`, else as that CPU translates it; shorter where there is none. */
+  readMemory(address: bigint, length: number, cpu: number | undefined): Buffer;
 }
 
 export interface Addon {

@@ -8,14 +8,13 @@ import { tinyGuest } from '../support/tiny-guests.js';
 
 describe('guests on the command line', function () {
   this.timeout(120_000);
-  const folder = new TemporaryFolder();
   let daemon: TestDaemon;
+  const folder = new TemporaryFolder(() => daemon?.destroy());
 
   beforeEach(async () => {
     daemon = new TestDaemon(folder.path);
     await daemon.start();
   });
-  afterEach(() => daemon.destroy());
 
   async function good(...args: string[]): Promise<string> {
     const result = await daemon.cli(args);

@@ -1,5 +1,5 @@
 import { strict as assert } from 'node:assert';
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import type { MonitorClient } from '../../src/monitor/client.js';
 import type { EventNotice } from '../../src/monitor/follow.js';
 import { eventually, TestDaemon } from '../support/daemon.js';
@@ -10,8 +10,8 @@ const code = (wanted: string) => (error: unknown) => error instanceof Error && '
 
 describe('beeline daemon', function () {
   this.timeout(90_000);
-  const folder = new TemporaryFolder();
   let daemon: TestDaemon;
+  const folder = new TemporaryFolder(() => daemon?.destroy());
   let client: MonitorClient;
   let events: EventNotice[];
 
@@ -30,10 +30,7 @@ describe('beeline daemon', function () {
     client.on('monitor.event', (event) => events.push(event));
     await client.call('monitor.subscribe', {});
   });
-  afterEach(async () => {
-    client.close();
-    await daemon.destroy();
-  });
+  afterEach(() => client.close());
 
   it('keeps its folder to itself', () => {
     assert.equal(statSync(daemon.state).mode & 0o777, 0o700);
@@ -84,6 +81,43 @@ describe('beeline daemon', function () {
     await client.call('console.write', { vm: 'echo', base64: Buffer.from('q').toString('base64') });
     await eventually('it stops', () => states('echo').includes('stopped'));
     assert.equal(output, 'IBMb');
+  });
+
+  it('shows registers and memory of a paused guest', async () => {
+    await client.call('vm.create', { name: 'echo', config: tiny('echo') });
+    await client.call('vm.start', { vm: 'echo', paused: true });
+    await assert.rejects(client.call('cpu.registers', { vm: 'echo' }), code('BEELINE_E_CPU_OFF'));
+    await client.call('vm.resume', { vm: 'echo' });
+    while (((await client.call('perf.counters', { vm: 'echo' })).cpus[0]?.instructions ?? 0) === 0);
+    await client.call('vm.pause', { vm: 'echo' });
+    const program = readFileSync(folder.at('echo'));
+    const read = async (
+      more: { space?: 'physical'; cpu?: number },
+      address = '0x40080000',
+      length = program.length,
+    ) => {
+      const { base64 } = await client.call('memory.read', { vm: 'echo', address, length, ...more });
+      return Buffer.from(base64, 'base64');
+    };
+    assert.ok((await read({})).equals(program));
+    assert.ok((await read({ space: 'physical' })).equals(program));
+    assert.equal((await read({ space: 'physical' }, '0x41fffffc', 100)).length, 4, 'up to the end of memory');
+    await assert.rejects(read({}, '0x9000000'), code('BEELINE_E_ADDRESS'));
+    await assert.rejects(read({ space: 'physical' }, '0xffffffffffffffff'), code('BEELINE_E_ADDRESS'));
+    await assert.rejects(read({ cpu: 1 }), code('BEELINE_E_CPU_UNKNOWN'));
+    await client.call('vm.resume', { vm: 'echo' });
+    await assert.rejects(read({}), code('BEELINE_E_VM_STATE'));
+    await assert.rejects(client.call('cpu.registers', { vm: 'echo' }), code('BEELINE_E_VM_STATE'));
+    assert.ok((await read({ space: 'physical' })).equals(program));
+    await client.call('vm.pause', { vm: 'echo' });
+    const registers = await client.call('cpu.registers', { vm: 'echo' });
+    assert.equal(registers.x[1], '0x9000000', 'the address of the serial port');
+    assert.equal(registers.el, 1);
+    assert.equal([...registers.x, ...registers.v].length, 31 + 32);
+    const pc = Number(registers.pc);
+    assert.ok(pc >= 0x4008_0000 && pc < 0x4008_0000 + program.length, registers.pc);
+    await client.call('vm.reset', { vm: 'echo' });
+    await assert.rejects(client.call('cpu.registers', { vm: 'echo' }), code('BEELINE_E_CPU_OFF'));
   });
 
   it('samples counters, and stops to when told', async () => {

@@ -123,10 +123,8 @@ function message(random: Random, id: number): string | Uint8Array {
 
 describe(`${messageCount} random and mutated messages`, function () {
   this.timeout(60_000 + messageCount * 4);
-  const folder = new TemporaryFolder();
   let daemon: TestDaemon;
-
-  afterEach(() => daemon.destroy());
+  const folder = new TemporaryFolder(() => daemon?.destroy());
 
   it(`of a viewer neither crash nor stop the daemon, nor change anything (seed ${seed})`, async () => {
     daemon = new TestDaemon(folder.path);

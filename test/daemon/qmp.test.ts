@@ -43,14 +43,13 @@ class QmpClient {
 
 describe('QMP of a guest', function () {
   this.timeout(60_000);
-  const folder = new TemporaryFolder();
   let daemon: TestDaemon;
+  const folder = new TemporaryFolder(() => daemon?.destroy());
 
   beforeEach(async () => {
     daemon = new TestDaemon(folder.path);
     await daemon.start();
   });
-  afterEach(() => daemon.destroy());
 
   it('drives it for several clients at once, with the daemon or without', async () => {
     const owner = await daemon.client();

@@ -1,4 +1,6 @@
 import { strict as assert } from 'node:assert';
+import { rmSync } from 'node:fs';
+import { identify, isAlive } from '../../src/daemon/process-identity.js';
 import { eventually, TestDaemon } from '../support/daemon.js';
 import { EventHistory } from '../support/event-history.js';
 import { TemporaryFolder } from '../support/temporary.js';
@@ -6,8 +8,8 @@ import { tinyGuest } from '../support/tiny-guests.js';
 
 describe('a daemon that is killed', function () {
   this.timeout(120_000);
-  const folder = new TemporaryFolder();
   let daemon: TestDaemon;
+  const folder = new TemporaryFolder(() => daemon?.destroy());
   let history: EventHistory;
 
   beforeEach(async () => {
@@ -16,10 +18,7 @@ describe('a daemon that is killed', function () {
     history = new EventHistory(daemon.socket);
     await eventually('it follows', () => history.isFollowing);
   });
-  afterEach(async () => {
-    await history.end();
-    await daemon.destroy();
-  });
+  afterEach(() => history.end());
 
   it('finds its guests again, and every event is told exactly once', async () => {
     const names = ['a', 'b', 'c', 'd'];
@@ -107,5 +106,20 @@ describe('a daemon that is killed', function () {
       () => history.states('idle').join() === 'starting,running,crashed,starting,running',
     );
     history.check();
+  });
+
+  it('and whose folder is removed leaves no guest running', async () => {
+    const client = await daemon.client();
+    const { pid } = await client.call('vm.create', {
+      name: 'idle',
+      config: tinyGuest('idle', folder.at('idle')),
+      start: true,
+    });
+    client.close();
+    await daemon.end('SIGKILL');
+    const identity = identify(pid ?? 0);
+    assert.ok(identity !== undefined);
+    rmSync(daemon.state, { recursive: true });
+    await eventually('it ends', () => !isAlive(identity));
   });
 });

@@ -12,14 +12,13 @@ const code = (wanted: string) => (error: unknown) => error instanceof Error && '
 
 describe('the monitor against those who mean harm', function () {
   this.timeout(60_000);
-  const folder = new TemporaryFolder();
   let daemon: TestDaemon;
+  const folder = new TemporaryFolder(() => daemon?.destroy());
 
   async function start(...args: string[]): Promise<void> {
     daemon = new TestDaemon(folder.path, ...args);
     await daemon.start({ BEELINE_LIMITS_PATIENCE: '1', BEELINE_LIMITS_RATE: '50', BEELINE_LIMITS_MESSAGE: '4096' });
   }
-  afterEach(() => daemon.destroy());
 
   const bearer = (token: string) => ({ headers: { authorization: `Bearer ${token}` } });
   const withToken = (token: string) => connect({ kind: 'url', url: daemon.url, token });

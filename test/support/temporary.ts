@@ -6,12 +6,15 @@ import { join } from 'node:path';
 export class TemporaryFolder {
   path = '';
 
-  /** Call in a describe block: every test gets a new, empty folder. */
-  constructor() {
+  /** Call in a describe block: every test gets a new, empty folder. `before` ends what still uses it. */
+  constructor(before: () => Promise<void> | undefined = () => undefined) {
     beforeEach(() => {
       this.path = mkdtempSync(join(tmpdir(), 'beeline-test-'));
     });
-    afterEach(() => rmSync(this.path, { recursive: true, force: true }));
+    afterEach(async () => {
+      await before();
+      rmSync(this.path, { recursive: true, force: true });
+    });
   }
 
   at(...names: string[]): string {

@@ -1,6 +1,8 @@
 // A guest in its own process: the machine, what it writes, and what becomes of it. Everything that must outlive the
 // process goes to files before anybody is told.
+import { existsSync } from 'node:fs';
 import { BeelineError, messageOf } from '../../errors.js';
+import type { Registers } from '../../monitor/domains/cpu.js';
 import type { StateCause, VmState } from '../../monitor/types.js';
 import type { Addon, ExitReason, NativeMachine } from '../../native/addon.js';
 import { createMachine } from '../../vm/machine.js';
@@ -8,7 +10,7 @@ import { ConsoleWatcher } from '../../vm/matcher.js';
 import { ConsoleWriter } from '../console-store.js';
 import type { GuestFolder } from '../guest-folder.js';
 import { JournalWriter } from '../journal-files.js';
-import { type GuestEvent, type GuestNotice, guestJournalLimits, type StartFile } from './protocol.js';
+import { type GuestEvent, type GuestNotice, guestJournalLimits, type MemoryRange, type StartFile } from './protocol.js';
 
 /** How long a panicking kernel may go on printing its last words, in milliseconds. */
 const panicGrace = 2000;
@@ -137,14 +139,37 @@ export class Guest {
     return { elapsedSeconds, cpus, direct, switches, board };
   }
 
+  registers(cpu: number): Registers {
+    this.#mustBePaused('looked into', cpu);
+    const state = this.#machine.cpuState(cpu);
+    if (state === undefined) throw new BeelineError('BEELINE_E_CPU_OFF', { vm: this.#start.name, cpu });
+    return state;
+  }
+
+  /** At least one byte. */
+  read({ address, length, space, cpu }: MemoryRange): Buffer {
+    const isVirtual = space !== 'physical';
+    if (isVirtual) this.#mustBePaused('read by virtual addresses', cpu ?? 0);
+    else this.#mustRun('read');
+    const bytes = this.#machine.readMemory(BigInt(address), length, isVirtual ? (cpu ?? 0) : undefined);
+    if (bytes.length > 0) return bytes;
+    throw new BeelineError('BEELINE_E_ADDRESS', { space: isVirtual ? 'virtual' : 'physical', address });
+  }
+
+  #mustBePaused(action: string, cpu: number): void {
+    if (cpu >= this.#start.config.cpus) {
+      throw new BeelineError('BEELINE_E_CPU_UNKNOWN', { vm: this.#start.name, cpu });
+    }
+    if (this.#state !== 'paused') throw this.#refusal(action, 'pause it first');
+  }
+
   #mustRun(action: string): void {
     if (this.#state === 'running' || this.#state === 'paused') return;
-    throw new BeelineError('BEELINE_E_VM_STATE', {
-      vm: this.#start.name,
-      action,
-      state: this.#state,
-      remedy: 'start it first',
-    });
+    throw this.#refusal(action, 'start it first');
+  }
+
+  #refusal(action: string, remedy: string): BeelineError {
+    return new BeelineError('BEELINE_E_VM_STATE', { vm: this.#start.name, action, state: this.#state, remedy });
   }
 
   #sendWaiting(): void {
@@ -250,6 +275,8 @@ export class Guest {
       this.#folder.writeCounters({ at: new Date().toISOString(), elapsedSeconds, instructions, board });
     } catch (error) {
       process.stderr.write(`counters cannot be noted: ${messageOf(error)}\n`);
+      // Nobody can find a guest without its folder any more, neither to use it nor to end it.
+      if (!existsSync(this.#folder.path)) this.stop('killed', 'its folder is gone');
     }
   }
 }

@@ -8,7 +8,7 @@ import { GuestFolder } from '../guest-folder.js';
 import { identify } from '../process-identity.js';
 import { ControlSocket } from './control-socket.js';
 import { Guest } from './guest.js';
-import { type Readiness, readinessDescriptor, StartFile } from './protocol.js';
+import { type MemoryRange, type Readiness, readinessDescriptor, StartFile } from './protocol.js';
 import { createQmpTarget, qmpEvent } from './qmp-target.js';
 
 /** For messages on the socket to leave before the process does, in milliseconds. */
@@ -69,6 +69,8 @@ async function main(folder: GuestFolder): Promise<void> {
     powerdown: () => guest.powerdown(),
     stop: () => guest.stop('request'),
     write: ({ base64 }: { base64: string }) => ({ written: guest.write(Buffer.from(base64, 'base64')) }),
+    registers: ({ cpu }: { cpu: number }) => guest.registers(cpu),
+    read: (range: MemoryRange) => ({ base64: guest.read(range).toString('base64') }),
     counters: () => guest.counters(),
   });
   await socket.listen(folder.socket);

@@ -2,8 +2,10 @@
 // what is added here must be optional for both.
 import { type Static, Type } from '@sinclair/typebox';
 import { method } from '../../monitor/declare.js';
+import { Registers } from '../../monitor/domains/cpu.js';
+import { memoryRange } from '../../monitor/domains/memory.js';
 import { PerfCounters } from '../../monitor/domains/perf.js';
-import { closed, noParams, noResult, VmState } from '../../monitor/types.js';
+import { CpuIndex, closed, noParams, noResult, VmState } from '../../monitor/types.js';
 
 /** What is to be run: the file that the daemon leaves in the guest's folder. */
 export const StartFile = Type.Object({
@@ -56,6 +58,20 @@ export const guestMethods = {
     result: Type.Object({ written: Type.Integer() }),
     errors: ['BEELINE_E_CONSOLE_FULL'],
   }),
+  registers: method({
+    description: 'Registers of a CPU.',
+    role: 'view',
+    params: Type.Object({ cpu: CpuIndex }, closed),
+    result: Registers,
+    errors: ['BEELINE_E_CPU_UNKNOWN', 'BEELINE_E_CPU_OFF', 'BEELINE_E_VM_STATE'],
+  }),
+  read: method({
+    description: 'Reads its memory.',
+    role: 'view',
+    params: Type.Object(memoryRange, closed),
+    result: Type.Object({ base64: Type.String() }),
+    errors: ['BEELINE_E_CPU_UNKNOWN', 'BEELINE_E_VM_STATE', 'BEELINE_E_ADDRESS'],
+  }),
   counters: method({
     description: 'Its counters.',
     role: 'view',
@@ -64,6 +80,7 @@ export const guestMethods = {
     errors: [],
   }),
 } as const;
+export type MemoryRange = Static<(typeof guestMethods)['read']['params']>;
 export type GuestMethod = keyof typeof guestMethods;
 
 /** Notifications of the process: there is something new in its files. */

@@ -31,10 +31,8 @@ function ownMebibytes(pid: number): number {
 
 describe('ten guests at once', function () {
   this.timeout(1_200_000);
-  const folder = new TemporaryFolder();
   let daemon: TestDaemon;
-
-  afterEach(() => daemon.destroy());
+  const folder = new TemporaryFolder(() => daemon?.destroy());
 
   it('outlive one of them and the daemon, and every event is told once', async () => {
     daemon = new TestDaemon(folder.path, '--max-cpus', '10', '--max-memory', '2560M');

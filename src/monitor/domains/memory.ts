@@ -1,0 +1,43 @@
+// Domain memory: what the memory of a guest holds.
+import { Type } from '@sinclair/typebox';
+import { method } from '../declare.js';
+import { CpuIndex, closed, Hex, oneOf, VmName } from '../types.js';
+
+/** Bytes of one answer. */
+export const longestMemoryRead = 64 * 1024;
+
+export const memoryRange = {
+  address: Type.String({ pattern: '^0x[0-9a-fA-F]{1,16}$', description: 'Hexadecimal, with 0x.' }),
+  length: Type.Integer({ minimum: 1, maximum: longestMemoryRead, description: 'Bytes.' }),
+  space: Type.Optional(oneOf(['physical', 'virtual'], 'What kind of address (default: virtual).')),
+  cpu: Type.Optional(CpuIndex),
+} as const;
+
+export const memory = {
+  description: 'What the memory of a guest holds. Devices are not read: that could change them.',
+  methods: {
+    read: method({
+      description:
+        'Reads memory. Virtual addresses are translated as a load of the CPU at its present exception level would be, and need ' +
+        'a paused guest; physical ones do not.',
+      role: 'view',
+      params: Type.Object({ vm: VmName, ...memoryRange }, closed),
+      result: Type.Object(
+        {
+          address: Hex,
+          base64: Type.String({ description: 'The bytes: fewer than asked for where what follows is not mapped.' }),
+        },
+        closed,
+      ),
+      errors: [
+        'BEELINE_E_VM_UNKNOWN',
+        'BEELINE_E_VM_STATE',
+        'BEELINE_E_VM_PROCESS',
+        'BEELINE_E_CPU_UNKNOWN',
+        'BEELINE_E_ADDRESS',
+      ],
+    }),
+  },
+  events: {},
+  notices: {},
+} as const;
