@@ -59,11 +59,15 @@ export class Guest {
     this.#listener = listener;
     this.#console = new ConsoleWriter(folder.console);
     this.#journal = new JournalWriter(folder.events, guestJournalLimits);
-    this.#machine = createMachine(addon, { ...start.config, drives: [] }, {
-      onSerial: (data) => this.#onSerial(data),
-      onPause: (reason) => this.#enter('paused', 'guest', reason),
-      onExit: (reason, detail) => this.#onExit(reason, detail),
-    });
+    this.#machine = createMachine(
+      addon,
+      { ...start.config, drives: [] },
+      {
+        onSerial: (data) => this.#onSerial(data),
+        onPause: (reason) => this.#enter('paused', 'guest', reason),
+        onExit: (reason, detail) => this.#onExit(reason, detail),
+      },
+    );
   }
 
   get state(): VmState {
