@@ -34,7 +34,7 @@
         "-fno-exceptions",
         "-foptimize-sibling-calls"
       ],
-      "libraries": ["-lfmt", "-lfdt", "-luring", "-lz", "-lZydis", "-lpthread"]
+      "libraries": ["-lfmt", "-lfdt", "-luring", "-lzstd", "-lz", "-lZydis", "-lpthread"]
     }
   ]
 }

@@ -9,6 +9,7 @@ export const buildPackages = [
   'libfdt-dev',
   'liburing-dev',
   'libxbyak-dev',
+  'libzstd-dev',
   'libzydis-dev',
   'zlib1g-dev',
 ];
@@ -17,4 +18,4 @@ export const buildPackages = [
 export const crossPackages = ['gcc-aarch64-linux-gnu', 'libc6-dev-arm64-cross'];
 
 /** To run the tests: guests to compile, judges to compare with, and node-gyp's interpreter. */
-export const testPackages = [...crossPackages, 'qemu-user', 'device-tree-compiler', 'python3'];
+export const testPackages = [...crossPackages, 'qemu-user', 'qemu-utils', 'device-tree-compiler', 'python3'];

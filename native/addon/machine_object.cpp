@@ -19,6 +19,7 @@ block::DriveConfig drive_from(const Napi::Object& object) {
     drive.path = text_of(object, "path");
     drive.read_only = object.Get("readonly").ToBoolean();
     drive.snapshot = object.Get("snapshot").ToBoolean();
+    drive.at = text_of(object, "at");
     drive.serial = text_of(object, "serial");
     if (const std::string format = text_of(object, "format"); format != "probe")
         drive.format = format == "qcow2" ? block::Format::Qcow2 : block::Format::Raw;

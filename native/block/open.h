@@ -16,6 +16,7 @@ struct DriveConfig {
     std::optional<Format> format; ///< None: as the file's first bytes say.
     bool read_only = false;
     bool snapshot = false;            ///< Writes go to a throw-away overlay.
+    std::string at;                   ///< A snapshot inside a qcow2 file, by name or id, whose state to show.
     std::string serial;               ///< Up to 20 characters that the guest can ask for.
     std::optional<EngineKind> engine; ///< None: io_uring, or threads where the host refuses it.
 };

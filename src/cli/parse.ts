@@ -156,7 +156,7 @@ const longestSerial = 20;
 
 function driveError(detail: string): BeelineError {
   const remedy =
-    'write it as FILE[,format=raw|qcow2][,readonly][,snapshot][,serial=TEXT][,aio=io_uring|threads], with ,, for a comma';
+    'write it as FILE[,format=raw|qcow2][,readonly][,snapshot][,at=SNAPSHOT][,serial=TEXT][,aio=io_uring|threads], with ,, for a comma';
   return new BeelineError('BEELINE_E_OPTION_VALUE', { option: '--drive', detail, remedy });
 }
 
@@ -167,7 +167,7 @@ export function parseDrive(text: string): Drive {
     .split(',')
     .map((part) => part.replaceAll('\0', ','));
   if (path === '') throw driveError('there is no file');
-  let drive: Drive = { path, format: 'probe', readonly: false, snapshot: false, serial: '', aio: 'auto' };
+  let drive: Drive = { path, format: 'probe', readonly: false, snapshot: false, at: '', serial: '', aio: 'auto' };
   const seen = new Set<string>();
   for (const part of parts) {
     const [, name = '', value] = /^([^=]*)(?:=(.*))?$/s.exec(part) ?? [];
@@ -176,6 +176,7 @@ export function parseDrive(text: string): Drive {
     if ((name === 'readonly' || name === 'snapshot') && (value ?? 'on') === 'on') drive = { ...drive, [name]: true };
     else if ((name === 'readonly' || name === 'snapshot') && value === 'off') continue;
     else if (name === 'format' && (value === 'raw' || value === 'qcow2')) drive = { ...drive, format: value };
+    else if (name === 'at' && value !== undefined && value !== '') drive = { ...drive, at: value };
     else if (name === 'aio' && (value === 'io_uring' || value === 'threads')) drive = { ...drive, aio: value };
     else if (
       name === 'serial' &&

@@ -37,7 +37,7 @@ built yet is built first. --kernel, --initrd and --append replace those of the i
 Where there is no kernel, the first file of --load is started at its first byte.
 
 --drive FILE takes further words behind commas. snapshot keeps FILE as it is: writes go to a temporary file in TMPDIR
-(/var/tmp), gone at the end. Without format= the file's first bytes tell. aio=threads does without io_uring. Two commas are
+(/var/tmp), gone at the end. at=NAME shows what a snapshot inside a qcow2 file holds; it goes with readonly or snapshot. Without format= the file's first bytes tell. aio=threads does without io_uring. Two commas are
 one of a file's name. When the host runs out of space the guest pauses and goes on at Ctrl-A c or SIGCONT.
 
 REGEX is a JavaScript regular expression in multi-line mode: ^ and $ match at line ends, and $ also at the end of what has
@@ -83,7 +83,7 @@ function addRun(program: Command, done: (status: number) => void): void {
     )
     .option(
       '--drive <FILE[,OPTION...]>',
-      'a disk, as /dev/vda and so on: format=raw|qcow2, readonly, snapshot, serial=TEXT; repeatable',
+      'a disk, as /dev/vda and so on: format=raw|qcow2, readonly, snapshot, at=NAME, serial=TEXT; repeatable',
       append<Drive>(parseDrive),
     )
     .option('--memory <SIZE>', 'guest memory, such as 512M or 1G; without a unit MiB (default: 1G)', parseMemory)

@@ -20,6 +20,8 @@ export interface Drive {
   readonly readonly: boolean;
   /** Writes go to a throw-away overlay. */
   readonly snapshot: boolean;
+  /** A snapshot inside a qcow2 file whose state to show; empty: the present one. */
+  readonly at: string;
   /** What the guest reads as the disk's serial number. */
   readonly serial: string;
   /** auto: io_uring, or threads where the host refuses it. */

@@ -29,13 +29,14 @@ describe('option values', () => {
   });
 
   it('takes drives apart', () => {
-    const plain = { path: 'a', format: 'probe', readonly: false, snapshot: false, serial: '', aio: 'auto' };
+    const plain = { path: 'a', format: 'probe', readonly: false, snapshot: false, at: '', serial: '', aio: 'auto' };
     assert.deepEqual(parseDrive('a'), plain);
     assert.deepEqual(parseDrive('a,,b,,,readonly'), { ...plain, path: 'a,b,', readonly: true });
-    assert.deepEqual(parseDrive('a,format=raw,snapshot,serial=x-1,aio=threads'), {
+    assert.deepEqual(parseDrive('a,format=raw,snapshot,at=before,serial=x-1,aio=threads'), {
       ...plain,
       format: 'raw',
       snapshot: true,
+      at: 'before',
       serial: 'x-1',
       aio: 'threads',
     });
@@ -47,6 +48,7 @@ describe('option values', () => {
       'a,format=vhd',
       'a,readonly,readonly',
       'a,serial=',
+      'a,at=',
       'a,x',
       'a,readonly=1',
     ]) {

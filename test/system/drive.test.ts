@@ -1,4 +1,5 @@
 import { strict as assert } from 'node:assert';
+import { execFileSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { beeline } from '../support/cli.js';
@@ -57,6 +58,25 @@ describe('drives', function () {
     assert.match(console, /^2048\r?$/m);
     assert.ok(readFileSync(folder.at('a')).equals(a));
     assert.ok(readFileSync(folder.at('b')).equals(b));
+  });
+
+  it('are qcow2 files with compressed clusters below, in which qemu-img finds nothing wrong', async () => {
+    const data = randomBytes(1 << 20);
+    disk('raw', data);
+    const image = (...args: string[]) => execFileSync('qemu-img', args, { cwd: folder.path, encoding: 'utf8' });
+    image('convert', '-c', '-O', 'qcow2', '-o', 'compression_type=zstd', 'raw', 'base');
+    image('create', '-q', '-f', 'qcow2', '-b', 'base', '-F', 'qcow2', 'top');
+    const console = await guest(
+      [folder.at('top')],
+      [
+        'dd if=/dev/zero of=/dev/vda bs=1k seek=100 count=200 conv=fsync; echo 3 > /proc/sys/vm/drop_caches; md5sum /dev/vda',
+      ],
+    );
+    data.fill(0, 100 * 1024, 300 * 1024);
+    assert.match(console, new RegExp(`${md5(data)}  /dev/vda`));
+    assert.match(image('check', 'top'), /No errors were found/);
+    image('convert', '-O', 'raw', 'top', 'after');
+    assert.ok(readFileSync(folder.at('after')).equals(data));
   });
 
   it('stay as they are with readonly and snapshot', async () => {
