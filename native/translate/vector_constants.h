@@ -37,11 +37,9 @@ enum class VectorConstant : uint8_t {
     OneD,
     LeastNormalsS, ///< The smallest normal number of the formats in each element.
     LeastNormalsD,
-    SignH, ///< Half precision: the sign in the lowest element, and in each.
-    SignsH,
-    ValueH,
+    SignsH, ///< Half precision, in each element: the sign, all other bits, infinity.
     ValuesH,
-    InfinitiesH,   ///< In each element.
+    InfinitiesH,
     LeastNormalsH, ///< The smallest normal number.
     LostBits,      ///< Those of double precision that single precision has no place for.
     UnzipBytes,    ///< Shuffle of even bytes into the lower half, odd ones into the upper one; the same of halfwords.
@@ -83,9 +81,7 @@ inline constexpr VectorConstants kVectorConstantValues{{
     {0x3FF0000000000000, 0},
     {0x0080000000800000, 0x0080000000800000},
     {0x0010000000000000, 0x0010000000000000},
-    {0x8000, 0},
     {0x8000800080008000, 0x8000800080008000},
-    {0x7FFF, 0},
     {0x7FFF7FFF7FFF7FFF, 0x7FFF7FFF7FFF7FFF},
     {0x7C007C007C007C00, 0x7C007C007C007C00},
     {0x0400040004000400, 0x0400040004000400},
