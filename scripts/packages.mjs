@@ -17,5 +17,13 @@ export const buildPackages = [
 /** To compile programs for guests. */
 export const crossPackages = ['gcc-aarch64-linux-gnu', 'libc6-dev-arm64-cross'];
 
-/** To run the tests: guests to compile, judges to compare with, and node-gyp's interpreter. */
-export const testPackages = [...crossPackages, 'qemu-user', 'qemu-utils', 'device-tree-compiler', 'python3'];
+/** To run the tests: guests to compile, judges to compare with, firmware to start, and node-gyp's interpreter. */
+export const testPackages = [
+  ...crossPackages,
+  'qemu-user',
+  'qemu-utils',
+  'device-tree-compiler',
+  'qemu-efi-aarch64',
+  'u-boot-qemu',
+  'python3',
+];

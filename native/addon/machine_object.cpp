@@ -38,6 +38,8 @@ board::MachineConfig config_from(const Napi::Object& object) {
     config.initrd_path = text_of(object, "initrd");
     config.dtb_path = text_of(object, "dtb");
     config.append = text_of(object, "append");
+    config.firmware_path = text_of(object, "firmware");
+    config.firmware_vars_path = text_of(object, "firmwareVars");
     config.no_reboot = object.Get("noReboot").ToBoolean();
     config.direct = text_of(object, "tier") == "direct";
     config.perf_map = object.Get("perfMap").ToBoolean();

@@ -93,6 +93,10 @@ public:
 
     /// The flash's contents, for loaders. Only while the CPUs are still.
     devices::GuestMemoryAccess& flash() { return flash_contents_; }
+    /// Before the threads start: who is told of changes of flash 1, with the board lock held.
+    void set_flash_store(devices::CfiFlash::Store store) { flash_[1].set_store(std::move(store)); }
+    /// Before the threads start, for what does not change.
+    devices::FwCfg& fw_cfg() { return fw_cfg_; }
 
     struct Counts {
         uint64_t timer_expiries, gic_acknowledges, gic_sgis, sleeps, broadcasts;

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstring>
 #include <fmt/format.h>
+#include <initializer_list>
 #include <optional>
 #include <sys/random.h>
 
@@ -16,6 +17,8 @@ namespace {
 
 constexpr const char* kInitrdOption = "--initrd";
 constexpr const char* kLoadOption = "--load";
+constexpr const char* kKernelOption = "--kernel";
+constexpr const char* kFirmwareOption = "--firmware";
 constexpr uint64_t kInitrdOffset = uint64_t{128} << 20;
 constexpr uint64_t kPage = 4096;
 
@@ -74,19 +77,42 @@ Status load_raw(const RawLoad& load, GuestMemory& memory, devices::GuestMemoryAc
     return file->read(0, file->size(), destination);
 }
 
-Result<BootDescription::Range> load_initrd(const std::string& path, GuestMemory& memory, Layout& layout,
-                                           uint64_t kernel_end) {
-    Result<ImageFile> file = ImageFile::open(kInitrdOption, path);
-    if (!file) return std::move(file.error());
+/// Opens a file that may begin with any bytes, but for those of the `wrong` sorts.
+Result<ImageFile> open_unless(const char* option, const std::string& path, const char* expected,
+                              std::initializer_list<std::string_view> wrong) {
+    Result<ImageFile> file = ImageFile::open(option, path);
+    if (!file) return file;
     Result<std::vector<uint8_t>> head = file->peek(kHeadBytes);
     if (!head) return std::move(head.error());
-    constexpr const char* kExpected = "an initial RAM disk";
-    if (file->size() == 0) return wrong_kind(kInitrdOption, path, kExpected, "it is empty");
-    // Any bytes may be a RAM disk, but these are something else for certain.
+    if (file->size() == 0) return wrong_kind(option, path, expected, "it is empty");
     const std::string_view found = recognise(*head);
-    for (const std::string_view sort : {"kernel", "ELF", "device tree", "program", "qcow2"})
-        if (found.find(sort) != std::string_view::npos)
-            return wrong_kind(kInitrdOption, path, kExpected, std::string(found));
+    for (const std::string_view sort : wrong)
+        if (found.find(sort) != std::string_view::npos) return wrong_kind(option, path, expected, std::string(found));
+    return file;
+}
+
+Result<ImageFile> open_initrd(const std::string& path) {
+    return open_unless(kInitrdOption, path, "an initial RAM disk",
+                       {"kernel", "ELF", "device tree", "program", "qcow2"});
+}
+
+Status load_firmware(const std::string& path, devices::GuestMemoryAccess& flash, Layout& layout) {
+    constexpr const char* kExpected = "firmware for the flash";
+    Result<ImageFile> file = open_unless(kFirmwareOption, path, kExpected,
+                                         {"ELF", "device tree", "cpio", "gzip", "zstd", "xz", "qcow2", "x86"});
+    if (!file) return std::move(file.error());
+    if (file->size() > kFlash0.size)
+        return wrong_kind(
+            kFirmwareOption, path, kExpected,
+            fmt::format("it has {}, and the flash {}", readable_size(file->size()), readable_size(kFlash0.size)));
+    if (Status done = layout.add({kFlash0.base, kFlash0.base + file->size(), kFirmwareOption}); !done) return done;
+    return file->read(0, file->size(), flash.span(kFlash0.base, file->size()));
+}
+
+Result<BootDescription::Range> load_initrd(const std::string& path, GuestMemory& memory, Layout& layout,
+                                           uint64_t kernel_end) {
+    Result<ImageFile> file = open_initrd(path);
+    if (!file) return std::move(file.error());
 
     const uint64_t wanted = std::max(kRamBase + std::min(memory.size() / 2, kInitrdOffset), kernel_end);
     const uint64_t start = layout.fit(wanted, file->size(), kPage);
@@ -118,25 +144,32 @@ void fill_random(uint8_t* bytes, size_t count) {
 
 Result<Boot> load_images(const MachineConfig& config, GuestMemory& memory, devices::GuestMemoryAccess& flash,
                          const std::vector<uint8_t>& board_tree) {
-    if (config.kernel_path.empty() && config.raw_loads.empty())
-        return value_error("--kernel", "there is nothing to boot", "give a kernel, or the name of an image");
+    const bool firmware = !config.firmware_path.empty();
+    if (config.kernel_path.empty() && config.raw_loads.empty() && !firmware)
+        return value_error(kKernelOption, "there is nothing to boot", "give a kernel, or the name of an image");
+    if (!config.firmware_vars_path.empty() && !firmware)
+        return value_error("--firmware-vars", "there is no firmware to keep variables for", "give --firmware as well");
     if (config.append.find('\0') != std::string::npos)
         return value_error("--append", "a command line cannot hold a zero byte", "leave it out");
 
     Layout layout;
     Boot boot;
     LoadedKernel kernel;
-    if (!config.kernel_path.empty()) {
+    if (firmware) {
+        if (Status done = load_firmware(config.firmware_path, flash, layout); !done) return std::move(done.error());
+        boot.entry = kFlash0.base;
+    } else if (!config.kernel_path.empty()) {
         Result<LoadedKernel> loaded = load_kernel(config.kernel_path, memory);
         if (!loaded) return std::move(loaded.error());
         kernel = std::move(*loaded);
         boot.entry = kernel.entry;
         // An ELF's segments may share pages, so overlaps among them are its own business.
-        if (Status done = layout.add({kernel.start(), kernel.end(), "--kernel"}); !done) return std::move(done.error());
+        if (Status done = layout.add({kernel.start(), kernel.end(), kKernelOption}); !done)
+            return std::move(done.error());
     }
     for (const RawLoad& load : config.raw_loads)
         if (Status done = load_raw(load, memory, flash, layout); !done) return std::move(done.error());
-    if (config.kernel_path.empty()) boot.entry = config.raw_loads.front().address;
+    if (config.kernel_path.empty() && !firmware) boot.entry = config.raw_loads.front().address;
 
     BootDescription description;
     description.memory_bytes = memory.size();
@@ -144,7 +177,7 @@ Result<Boot> load_images(const MachineConfig& config, GuestMemory& memory, devic
     fill_random(description.rng_seed.data(), description.rng_seed.size());
     fill_random(reinterpret_cast<uint8_t*>(&description.kaslr_seed), sizeof description.kaslr_seed);
     uint64_t behind = std::max(kRamBase + std::min(memory.size() / 2, kInitrdOffset), kernel.end());
-    if (!config.initrd_path.empty()) {
+    if (!config.initrd_path.empty() && !firmware) {
         Result<BootDescription::Range> initrd = load_initrd(config.initrd_path, memory, layout, kernel.end());
         if (!initrd) return std::move(initrd.error());
         description.initrd = *initrd;
@@ -166,7 +199,7 @@ Result<Boot> load_images(const MachineConfig& config, GuestMemory& memory, devic
         const bool tree_given = !config.dtb_path.empty(), disk_given = !config.initrd_path.empty();
         return too_big(tree_given   ? "--dtb"
                        : disk_given ? kInitrdOption
-                                    : "--kernel",
+                                    : kKernelOption,
                        tree_given   ? config.dtb_path
                        : disk_given ? config.initrd_path
                                     : config.kernel_path,
@@ -175,6 +208,47 @@ Result<Boot> load_images(const MachineConfig& config, GuestMemory& memory, devic
     boot.device_tree_address = *place;
     std::memcpy(memory.span(*place, boot.device_tree.size()), boot.device_tree.data(), boot.device_tree.size());
     return boot;
+}
+
+Status offer_kernel(const MachineConfig& config, devices::FwCfg& fw_cfg) {
+    using Key = devices::FwCfg::Key;
+    // Sizes have 32 bits; what is offered must fit the guest's memory besides.
+    const uint64_t limit = std::min<uint64_t>(config.memory_bytes, UINT32_MAX);
+    const auto offer = [&fw_cfg](const ImageFile& file, Key size, Key contents) -> Status {
+        std::vector<uint8_t> bytes(file.size());
+        if (Status done = file.read(0, bytes.size(), bytes.data()); !done) return done;
+        fw_cfg.set32(size, static_cast<uint32_t>(bytes.size()));
+        fw_cfg.set(contents, std::move(bytes));
+        return success();
+    };
+    if (!config.kernel_path.empty()) {
+        Result<ImageFile> file = open_unless(kKernelOption, config.kernel_path, "a kernel that firmware can start",
+                                             {"ELF", "device tree", "cpio", "qcow2", "x86"});
+        if (!file) return std::move(file.error());
+        Result<std::vector<uint8_t>> head = file->peek(kHeadBytes);
+        if (!head) return std::move(head.error());
+        if (recognise(*head).find("gzip") == std::string_view::npos) {
+            if (file->size() > limit) return too_big(kKernelOption, config.kernel_path, file->size(), limit);
+            if (Status done = offer(*file, Key::KernelSize, Key::Kernel); !done) return done;
+        } else {
+            Result<ImageFile> inner = file->gunzip(0, file->size(), limit);
+            if (!inner) return std::move(inner.error());
+            if (Status done = offer(*inner, Key::KernelSize, Key::Kernel); !done) return done;
+        }
+    }
+    if (!config.initrd_path.empty()) {
+        Result<ImageFile> file = open_initrd(config.initrd_path);
+        if (!file) return std::move(file.error());
+        if (file->size() > limit) return too_big(kInitrdOption, config.initrd_path, file->size(), limit);
+        if (Status done = offer(*file, Key::InitrdSize, Key::Initrd); !done) return done;
+    }
+    if (!config.append.empty()) {
+        std::vector<uint8_t> line(config.append.begin(), config.append.end());
+        line.push_back(0);
+        fw_cfg.set32(Key::CommandLineSize, static_cast<uint32_t>(line.size()));
+        fw_cfg.set(Key::CommandLine, std::move(line));
+    }
+    return success();
 }
 
 } // namespace beeline::board

@@ -4,6 +4,7 @@
 #include "board/error.h"
 #include "board/guest_memory.h"
 #include "board/machine.h"
+#include "devices/fw_cfg.h"
 
 #include <cstdint>
 #include <vector>
@@ -22,9 +23,14 @@ struct Boot {
 ///     initrd        half of RAM or 128 MiB up, or behind the kernel when that reaches further; page aligned
 ///     device tree   behind the initrd at the next 2 MiB; at the RAM base for an ELF that leaves it free
 ///
-/// Raw files may also go to flash, as firmware does. Without a kernel the first of them is started at its first byte.
-/// `board_tree` describes the board where the configuration names no tree of its own.
+/// With firmware, which goes to flash, neither kernel nor initrd is loaded: offer_kernel() hands them over, and the
+/// device tree is at the RAM base. Raw files may go to flash too. With neither kernel nor firmware the first of them is
+/// started at its first byte. `board_tree` describes the board where the configuration names no tree of its own.
 Result<Boot> load_images(const MachineConfig& config, GuestMemory& memory, devices::GuestMemoryAccess& flash,
                          const std::vector<uint8_t>& board_tree);
+
+/// Puts kernel (decompressed), initial RAM disk, and command line where firmware looks for them (QEMU
+/// docs/specs/fw_cfg).
+Status offer_kernel(const MachineConfig& config, devices::FwCfg& fw_cfg);
 
 } // namespace beeline::board

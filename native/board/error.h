@@ -67,6 +67,7 @@ Error cpus_error(std::string detail, std::string remedy);
 Error value_error(std::string option, std::string detail, std::string remedy);
 Error missing_file(std::string option, std::string path);
 Error unreadable_file(std::string option, std::string path, std::string detail);
+Error unwritable_file(std::string option, std::string path, std::string detail);
 /// `expected`: "an initial RAM disk"; `found`, when known: "it is a kernel".
 Error wrong_kind(std::string option, std::string path, std::string expected, std::string found = {});
 Error too_big(std::string option, std::string path, uint64_t size, uint64_t memory, std::string detail = {});

@@ -5,7 +5,9 @@
 #include "board/board.h"
 #include "board/boot.h"
 #include "board/device_tree.h"
+#include "board/flash_file.h"
 #include "board/guest_memory.h"
+#include "board/memory_map.h"
 #include "board/serial_port.h"
 #include "host/cpu.h"
 #include "runtime/thread.h"
@@ -84,7 +86,19 @@ public:
         Result<std::vector<uint8_t>> tree = build_device_tree(board_->description());
         if (!tree) return std::move(tree.error());
         board_tree_ = std::move(*tree);
-        return load();
+        if (Status loaded = load(); !loaded) return loaded;
+        if (config_.firmware_path.empty()) return success();
+        if (Status offered = offer_kernel(config_, board_->fw_cfg()); !offered) return offered;
+        return config_.firmware_vars_path.empty() ? success() : open_firmware_vars();
+    }
+
+    Status open_firmware_vars() {
+        Result<std::unique_ptr<FlashFile>> file = FlashFile::open("--firmware-vars", config_.firmware_vars_path);
+        if (!file) return std::move(file.error());
+        firmware_vars_ = std::move(*file);
+        board_->set_flash_store(
+            [this](uint64_t offset, std::span<const uint8_t> bytes) { return firmware_vars_->write(offset, bytes); });
+        return firmware_vars_->read(board_->flash().span(kFlash1.base, kFlash1.size));
     }
 
     void start() {
@@ -357,6 +371,7 @@ private:
     MachineEvents& events_;
     std::unique_ptr<GuestMemory> memory_;
     std::unique_ptr<translate::PerfMap> perf_map_; ///< nullptr: not wanted.
+    std::unique_ptr<FlashFile> firmware_vars_;     ///< nullptr: flash 1 is forgotten.
     SerialPort serial_;
     std::unique_ptr<Board> board_;
     std::vector<uint8_t> board_tree_;

@@ -32,8 +32,10 @@ struct MachineConfig {
     unsigned gic_version = 3; ///< 2 or 3
     std::string kernel_path;  ///< arm64 Image (raw, gzip, EFI zboot), AArch64 ELF, or a raw binary.
     std::string initrd_path;
-    std::string dtb_path; ///< Used instead of the built tree; /chosen and /memory are filled in.
-    std::string append;   ///< Kernel command line.
+    std::string dtb_path;           ///< Used instead of the built tree; /chosen and /memory are filled in.
+    std::string append;             ///< Kernel command line.
+    std::string firmware_path;      ///< For flash 0, where the first CPU starts; kernel and initrd are then left to it.
+    std::string firmware_vars_path; ///< What flash 1 holds from one run to the next.
     std::vector<RawLoad> raw_loads;
     std::vector<block::DriveConfig> drives; ///< The guest's first disk first.
     bool direct = false;                    ///< Hot code runs in the direct tier; else everything in the interpreter.

@@ -1,5 +1,6 @@
 #include "devices/cfi_flash.h"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <sys/mman.h>
@@ -137,15 +138,27 @@ void CfiFlash::program(uint64_t offset, unsigned size, uint64_t value) {
     for (unsigned i = 0; i < size && offset + i < kSize; i++) data_[offset + i] &= static_cast<uint8_t>(value >> i * 8);
 }
 
+void CfiFlash::keep(uint64_t begin, uint64_t end, uint8_t error) {
+    end = std::min(end, kSize);
+    if (store_ && !store_(begin, {data_ + begin, end - begin})) status_ |= error;
+}
+
 void CfiFlash::erase(uint64_t offset) {
     const uint64_t block = offset & ~(kBlockSize - 1);
     // Dropping the private copies uncovers the ones beneath.
     if (madvise(data_ + block, kBlockSize, MADV_DONTNEED) != 0) std::memset(data_ + block, 0xFF, kBlockSize);
+    keep(block, block + kBlockSize, kEraseError);
 }
 
 void CfiFlash::flush_buffer() {
-    for (const BufferedWrite& write : buffer_) program(write.offset, write.size, write.value);
+    uint64_t begin = kSize, end = 0;
+    for (const BufferedWrite& write : buffer_) {
+        program(write.offset, write.size, write.value);
+        begin = std::min(begin, write.offset);
+        end = std::max(end, write.offset + write.size);
+    }
     buffer_.clear();
+    keep(begin, end, kProgramError);
 }
 
 void CfiFlash::command(uint64_t offset, uint8_t command) {
@@ -175,6 +188,7 @@ bool CfiFlash::write(const MmioAccess& access, uint64_t value) {
     switch (mode_) {
     case Mode::ProgramWord:
         program(access.offset, access.size, value);
+        keep(access.offset, access.offset + access.size, kProgramError);
         mode_ = Mode::Status;
         break;
     case Mode::EraseSetup:

@@ -7,6 +7,8 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <span>
 #include <vector>
 
 namespace beeline::devices {
@@ -29,6 +31,11 @@ public:
     /// Back to array mode; the contents stay.
     void reset() override;
 
+    /// Told of every change, once it has been made here: `bytes` are now at `offset`. False: they could not be kept,
+    /// which the guest reads as a failed operation in the status register.
+    using Store = std::function<bool(uint64_t offset, std::span<const uint8_t> bytes)>;
+    void set_store(Store store) { store_ = std::move(store); }
+
     /// The contents, kSize bytes, kept in place while the flash lives. They may be read directly while array_mode().
     uint8_t* data() { return data_; }
     bool array_mode() const { return mode_ == Mode::Array; }
@@ -49,6 +56,7 @@ private:
 
     void command(uint64_t offset, uint8_t command);
     void program(uint64_t offset, unsigned size, uint64_t value);
+    void keep(uint64_t begin, uint64_t end, uint8_t error);
     void erase(uint64_t offset);
     void flush_buffer();
     uint64_t read_query(uint64_t offset, unsigned size) const;
@@ -66,6 +74,7 @@ private:
     uint64_t words_left_ = 0;
     uint64_t buffer_block_ = 0;
     std::vector<BufferedWrite> buffer_;
+    Store store_; ///< Empty: nobody keeps the contents.
 };
 
 } // namespace beeline::devices

@@ -53,6 +53,8 @@ export function startBeeline({ tier, disable, cpuModel }: BeelineVariant, files:
     gicVersion: 3,
     ...files,
     dtb: '',
+    firmware: '',
+    firmwareVars: '',
     loads: [],
     drives: [],
     noReboot: true,

@@ -67,6 +67,7 @@ export function makeStats(
       initrd: config.initrd === '' ? null : config.initrd,
       dtb: config.dtb === '' ? null : config.dtb,
       append: config.append,
+      firmware: config.firmware === '' ? null : config.firmware,
       memoryBytes: config.memoryBytes,
       cpus: config.cpus,
       cpu: options.cpu,

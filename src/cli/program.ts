@@ -76,6 +76,8 @@ function addRun(program: Command, done: (status: number) => void): void {
     .option('--initrd <FILE>', 'initial RAM disk')
     .option('--append <STRING>', 'kernel command line')
     .option('--dtb <FILE>', 'device tree blob to use instead of the one built')
+    .option('--firmware <FILE>', 'start this firmware from flash, such as EDK2 or U-Boot; --kernel is left to it')
+    .option('--firmware-vars <FILE>', 'keep the variables of the firmware in this file of 64 MiB, made when missing')
     .option(
       '--load <FILE@ADDRESS>',
       'copy a file to guest memory or flash as it is; repeatable',

@@ -50,6 +50,7 @@ export const RunStatsSchema = Type.Object(
         initrd: Type.Union([Type.String(), Type.Null()]),
         dtb: Type.Union([Type.String(), Type.Null()]),
         append: Type.String(),
+        firmware: Type.Union([Type.String(), Type.Null()]),
         memoryBytes: count,
         cpus: Type.Integer({ minimum: 1 }),
         cpu: Type.Union([Type.Literal('n1'), Type.Literal('a57')]),

@@ -26,6 +26,8 @@ export interface RunOptions {
   readonly initrd?: string;
   readonly append?: string;
   readonly dtb?: string;
+  readonly firmware?: string;
+  readonly firmwareVars?: string;
   /** Bytes. */
   readonly memory?: number;
   readonly cpus?: number;
@@ -84,6 +86,8 @@ function checkOptions(options: RunOptions): void {
   if (options.initrd !== undefined) checkInitrd('--initrd', options.initrd);
   if (options.dtb !== undefined) checkDtb('--dtb', options.dtb);
   for (const drive of options.drive) checkDrive(drive);
+  if (options.firmware !== undefined) checkReadable('--firmware', options.firmware);
+  if (options.firmwareVars !== undefined) checkWritable('--firmware-vars', options.firmwareVars);
   for (const load of options.load) checkReadable('--load', load.path);
   if (options.stats !== undefined && options.stats !== '-') checkWritable('--stats', options.stats);
   if (options.perfDump !== undefined) checkWritable('--perf-dump', options.perfDump);
@@ -100,6 +104,8 @@ function machineConfig(options: RunOptions, image: BuiltImage | undefined): Nati
     initrd: options.initrd ?? image?.initrd ?? '',
     dtb: options.dtb ?? '',
     append: options.append ?? image?.append ?? '',
+    firmware: options.firmware ?? '',
+    firmwareVars: options.firmwareVars ?? '',
     loads: options.load,
     drives: options.drive,
     noReboot: !options.reboot,
@@ -190,7 +196,7 @@ function connectInput(addon: Addon, session: Session, terminal: Terminal, quiet:
 /** Runs a guest to its end and returns the exit status. Throws BeelineError before the guest has started. */
 export async function run(imageName: string | undefined, options: RunOptions): Promise<number> {
   checkOptions(options);
-  const hasOwn = options.kernel !== undefined || options.load.length > 0;
+  const hasOwn = options.kernel !== undefined || options.firmware !== undefined || options.load.length > 0;
   const name = imageName ?? (hasOwn ? undefined : defaultImage);
   // Loaded when needed: what checks image.json takes longer to load than all the rest.
   const images = name === undefined ? undefined : await import('../images/ensure.js');

@@ -38,6 +38,8 @@ export interface NativeMachineConfig {
   readonly initrd: string;
   readonly dtb: string;
   readonly append: string;
+  readonly firmware: string;
+  readonly firmwareVars: string;
   readonly loads: readonly RawLoad[];
   /** The guest's first disk first. */
   readonly drives: readonly Drive[];

@@ -12,6 +12,7 @@ const stats: RunStats = {
     initrd: null,
     dtb: null,
     append: '',
+    firmware: null,
     memoryBytes: 1 << 30,
     cpus: 1,
     cpu: 'n1',

@@ -7,10 +7,13 @@
 #include "devices/pl061.h"
 #include "devices/virtio/virtio_mmio.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstring>
 #include <memory>
+#include <span>
 #include <thread>
+#include <vector>
 
 using namespace beeline;
 using namespace beeline::test;
@@ -184,6 +187,44 @@ void gpio() {
     check_equal(r.read(0xFE0), 0x61, "PrimeCell id");
 }
 
+void flash_store() {
+    auto owned = std::make_unique<devices::CfiFlash>();
+    devices::CfiFlash& flash = *owned;
+    if (!check(flash.usable(), "flash memory")) return;
+    const Registers r{flash};
+    constexpr uint64_t kBlock = devices::CfiFlash::kBlockSize;
+    std::vector<uint8_t> kept(4 * kBlock, 0xFF);
+    unsigned changes = 0;
+    flash.set_store([&](uint64_t offset, std::span<const uint8_t> bytes) {
+        changes++;
+        if (offset + bytes.size() > kept.size()) return false;
+        std::copy(bytes.begin(), bytes.end(), kept.begin() + static_cast<std::ptrdiff_t>(offset));
+        return true;
+    });
+    const auto equal = [&] { return std::memcmp(kept.data(), flash.data(), kept.size()) == 0; };
+
+    r.write(kBlock + 8, 0x00400040);
+    r.write(kBlock + 8, 0x12345678);
+    check(changes == 1 && equal(), "a word is kept");
+    r.write(kBlock, 0x00E800E8);
+    r.write(kBlock, 0x00020002);
+    for (const uint64_t offset : {uint64_t{0x20}, uint64_t{0x10}, uint64_t{0x100}}) r.write(kBlock + offset, offset);
+    r.write(kBlock, 0x00D000D0);
+    check(changes == 2 && equal(), "a buffer is kept at once");
+    r.write(kBlock, 0x00200020);
+    r.write(kBlock, 0x00D000D0);
+    check(changes == 3 && equal(), "an erased block is kept");
+    check_equal(r.read(0) & 0xFF, 0x80, "no error so far");
+
+    r.write(4 * kBlock, 0x00400040);
+    r.write(4 * kBlock, 0);
+    check_equal(r.read(0) & 0xFF, 0x90, "what cannot be kept is a program error");
+    r.write(0, 0x00500050);
+    r.write(4 * kBlock, 0x00200020);
+    r.write(4 * kBlock, 0x00D000D0);
+    check_equal(r.read(0) & 0xFF, 0xA0, "... or an erase error");
+}
+
 void flash() {
     auto owned = std::make_unique<devices::CfiFlash>();
     devices::CfiFlash& flash = *owned;
@@ -325,6 +366,7 @@ int main() {
     real_time_clock();
     gpio();
     flash();
+    flash_store();
     fw_cfg();
     virtio_slots();
     return report("devices_peripherals");

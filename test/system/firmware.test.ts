@@ -1,0 +1,97 @@
+import { strict as assert } from 'node:assert';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { statSync, truncateSync, writeFileSync } from 'node:fs';
+import { beeline, type CliResult } from '../support/cli.js';
+import { TemporaryFolder } from '../support/temporary.js';
+
+const uBoot = '/usr/lib/u-boot/qemu_arm64/u-boot.bin';
+const edk2 = '/usr/share/AAVMF/AAVMF_CODE.fd';
+const flashSize = 64 * 1024 * 1024;
+
+/** Seconds; a machine that is busy may need several times what an idle one does. */
+const limit = 120;
+
+async function run(...args: string[]): Promise<CliResult> {
+  return await beeline(['run', ...args, '--timeout', String(limit)], { limit: limit + 20 });
+}
+
+function reached(result: CliResult): void {
+  assert.equal(result.status, 0, result.stdout.slice(-2000) + result.stderr);
+}
+
+describe('firmware', function () {
+  this.timeout((limit + 30) * 1000);
+  const folder = new TemporaryFolder();
+
+  /** U-Boot with its prompt answered by `command`. */
+  const atPrompt = (command: string) => [
+    '--firmware',
+    uBoot,
+    '--send',
+    'stop autoboot=x',
+    '--send',
+    `> $=${command}\\n`,
+  ];
+
+  it('U-Boot keeps its environment from one run to the next', async () => {
+    const vars = ['--firmware-vars', folder.at('env')];
+    reached(await run(...atPrompt('setenv kept forty-two; saveenv'), ...vars, '--until', 'Protected [^]*OK'));
+    assert.equal(statSync(folder.at('env')).size, flashSize);
+    reached(await run(...atPrompt('printenv kept'), ...vars, '--until', '^kept=forty-two'));
+  });
+
+  it('U-Boot without a file of variables forgets them', async () => {
+    reached(await run(...atPrompt('printenv kept'), '--until', '"kept" not defined'));
+  });
+
+  it('refuses variables that another machine uses', async () => {
+    const vars = folder.at('shared');
+    const holder = spawn('flock', [vars, 'sh', '-c', 'echo held; exec sleep 100'], {
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    try {
+      await once(holder.stdout, 'data');
+      truncateSync(vars, flashSize);
+      const result = await run('--firmware', uBoot, '--firmware-vars', vars);
+      assert.match(result.stderr, /--firmware-vars: another machine uses .*; give each machine a file of its own/);
+      assert.equal(result.status, 2);
+    } finally {
+      holder.kill();
+    }
+  });
+
+  it('EDK2 reaches its shell', async () => {
+    reached(await run('--firmware', edk2, '--firmware-vars', folder.at('vars'), '--until', 'Shell>'));
+  });
+
+  it('EDK2 starts the kernel that it is offered, with initial RAM disk and command line', async () => {
+    const result = await run('debian-busybox', '--firmware', edk2, '--until', 'beeline:.*# $');
+    reached(result);
+    assert.ok(/EFI stub: Booting Linux Kernel/.test(result.stdout), result.stdout.slice(-2000));
+  });
+
+  it('refuses what cannot be firmware or its variables', async () => {
+    const small = folder.at('small');
+    writeFileSync(small, 'x');
+    const refusals: [string[], RegExp][] = [
+      [['--firmware', '/nowhere'], /--firmware: \/nowhere does not exist/],
+      [
+        ['--firmware', '/bin/true'],
+        /--firmware: \/bin\/true is not firmware for the flash \(it is an ELF for x86-64\)/,
+      ],
+      [
+        ['--firmware-vars', small],
+        /--firmware-vars: there is no firmware to keep variables for; give --firmware as well/,
+      ],
+      [['--firmware', uBoot, '--firmware-vars', small], /--firmware-vars: .*small is not a flash of 67108864 bytes/],
+      [['--firmware', uBoot, '--firmware-vars', '/nowhere/vars'], /--firmware-vars: \/nowhere\/vars cannot be written/],
+      [['--firmware', uBoot, '--load', `${small}@0`], /--load: its place .* overlaps that of --firmware/],
+    ];
+    for (const [args, message] of refusals) {
+      const result = await beeline(['run', '--timeout', '5', '--kernel', uBoot, ...args]);
+      assert.match(result.stderr, message);
+      assert.equal(result.status, 2, result.stderr);
+    }
+  });
+});
