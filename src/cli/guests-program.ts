@@ -35,6 +35,8 @@ function addLife(program: Command, done: Done): void {
     .option('--initrd <FILE>', 'initial RAM disk')
     .option('--dtb <FILE>', 'device tree blob to use instead of the one built')
     .option('--append <STRING>', 'kernel command line')
+    .option('--firmware <FILE>', 'start this firmware from flash, as for beeline run')
+    .option('--firmware-vars <FILE>', 'keep the variables of the firmware in this file')
     .option(
       '--load <FILE@ADDRESS>',
       'copy a file to guest memory or flash as it is; repeatable',

@@ -73,6 +73,8 @@ export interface CreateOptions extends ClientOptions {
   readonly initrd?: string;
   readonly dtb?: string;
   readonly append?: string;
+  readonly firmware?: string;
+  readonly firmwareVars?: string;
   readonly load?: readonly RawLoad[];
   readonly memory?: number;
   readonly cpus?: number;
@@ -94,6 +96,8 @@ export function create(name: string, image: string | undefined, options: CreateO
       initrd: path(options.initrd),
       dtb: path(options.dtb),
       append: options.append,
+      firmware: path(options.firmware),
+      firmwareVars: path(options.firmwareVars),
       loads: options.load?.map((load) => ({ ...load, path: resolve(load.path) })),
       memoryBytes: options.memory,
       cpus: options.cpus,

@@ -1,7 +1,7 @@
 // From what a client asks for to what the core takes. Everything that can be checked is checked here, before a process
 // is made.
 
-import { checkDtb, checkInitrd, checkReadable } from '../cli/files.js';
+import { checkDtb, checkInitrd, checkReadable, checkWritable } from '../cli/files.js';
 import { checkCpus } from '../cli/parse.js';
 import { BeelineError } from '../errors.js';
 import { describeHost } from '../host.js';
@@ -14,8 +14,8 @@ import type { StartFile } from './guest/protocol.js';
 const defaultMemory = 1024 * 1024 * 1024;
 
 /** Whether it names files of the host, which only an administrator may choose. */
-export function namesFiles({ kernel, initrd, dtb, loads }: VmConfig): boolean {
-  return [kernel, initrd, dtb].some((path) => path !== undefined) || (loads ?? []).length > 0;
+export function namesFiles({ kernel, initrd, dtb, firmware, firmwareVars, loads }: VmConfig): boolean {
+  return [kernel, initrd, dtb, firmware, firmwareVars].some((path) => path !== undefined) || (loads ?? []).length > 0;
 }
 
 /** An image that is built; nothing is built here. */
@@ -31,14 +31,20 @@ function builtImage(name: string): BuiltImage {
 
 /** Throws what is wrong with files, memory, CPUs or the image. */
 export function nativeConfig(config: VmConfig): StartFile['config'] {
-  if (config.image === undefined && config.kernel === undefined && (config.loads ?? []).length === 0) {
-    throw new BeelineError('BEELINE_E_PARAMS', { method: 'vm.create', detail: 'config has no image, kernel or loads' });
+  const { image: name, kernel, firmware, loads = [] } = config;
+  if (name === undefined && kernel === undefined && firmware === undefined && loads.length === 0) {
+    throw new BeelineError('BEELINE_E_PARAMS', {
+      method: 'vm.create',
+      detail: 'config has no image, kernel, firmware or loads',
+    });
   }
-  if (config.kernel !== undefined) checkReadable('kernel', config.kernel);
+  if (kernel !== undefined) checkReadable('kernel', kernel);
   if (config.initrd !== undefined) checkInitrd('initrd', config.initrd);
   if (config.dtb !== undefined) checkDtb('dtb', config.dtb);
-  for (const load of config.loads ?? []) checkReadable('loads', load.path);
-  const image = config.image === undefined ? undefined : builtImage(config.image);
+  if (firmware !== undefined) checkReadable('firmware', firmware);
+  if (config.firmwareVars !== undefined) checkWritable('firmwareVars', config.firmwareVars);
+  for (const load of loads) checkReadable('loads', load.path);
+  const image = name === undefined ? undefined : builtImage(name);
   const memoryBytes = config.memoryBytes ?? image?.memory ?? defaultMemory;
   const cpus = config.cpus ?? image?.cpus ?? 1;
   const gicVersion = config.gic ?? 3;
@@ -49,11 +55,13 @@ export function nativeConfig(config: VmConfig): StartFile['config'] {
     cpus,
     cpuModel: config.cpu ?? 'n1',
     gicVersion,
-    kernel: config.kernel ?? image?.kernel ?? '',
+    kernel: kernel ?? image?.kernel ?? '',
     initrd: config.initrd ?? image?.initrd ?? '',
     dtb: config.dtb ?? '',
     append: config.append ?? image?.append ?? '',
-    loads: config.loads ?? [],
+    firmware: firmware ?? '',
+    firmwareVars: config.firmwareVars ?? '',
+    loads,
     noReboot: config.reboot === false,
     tier: config.tier ?? 'direct',
     disable: [],

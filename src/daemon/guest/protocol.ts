@@ -25,6 +25,8 @@ export const StartFile = Type.Object({
     initrd: Type.String(),
     dtb: Type.String(),
     append: Type.String(),
+    firmware: Type.String(),
+    firmwareVars: Type.String(),
     loads: Type.Array(Type.Object({ path: Type.String(), address: Type.Integer() })),
     noReboot: Type.Boolean(),
     tier: Type.Union([Type.Literal('interpreter'), Type.Literal('direct')]),

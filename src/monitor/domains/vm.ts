@@ -25,6 +25,8 @@ export const VmConfig = Type.Object(
     initrd: Type.Optional(path),
     dtb: Type.Optional(path),
     append: Type.Optional(Type.String({ maxLength: 2048, description: 'Kernel command line.' })),
+    firmware: Type.Optional(path),
+    firmwareVars: Type.Optional(path),
     loads: Type.Optional(
       Type.Array(
         Type.Object({ path, address: Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }) }, closed),
