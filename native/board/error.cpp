@@ -53,16 +53,6 @@ Error unreadable_file(std::string option, std::string path, std::string detail) 
     return error;
 }
 
-Error unwritable_file(std::string option, std::string path, std::string detail) {
-    Error error{.code = "BEELINE_E_FILE_UNWRITABLE",
-                .option = std::move(option),
-                .path = std::move(path),
-                .detail = std::move(detail),
-                .remedy = "choose a path in a folder that you may write to"};
-    compose(error, fmt::format("{}: {} cannot be written ({})", error.option, error.path, error.detail));
-    return error;
-}
-
 Error wrong_kind(std::string option, std::string path, std::string expected, std::string found) {
     Error error{.code = "BEELINE_E_FILE_KIND",
                 .option = std::move(option),

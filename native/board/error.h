@@ -71,7 +71,6 @@ Error unwritable_file(std::string option, std::string path, std::string detail);
 /// `expected`: "an initial RAM disk"; `found`, when known: "it is a kernel".
 Error wrong_kind(std::string option, std::string path, std::string expected, std::string found = {});
 Error too_big(std::string option, std::string path, uint64_t size, uint64_t memory, std::string detail = {});
-Error unwritable_file(std::string option, std::string path, std::string detail);
 Error disk_error(std::string path, std::string detail, std::string remedy);
 Error machine_error(std::string detail);
 
