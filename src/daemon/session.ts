@@ -57,6 +57,7 @@ export class Session {
   #role: Role | undefined;
   #lastStream = 0;
   #pending = 0;
+  /** Messages refused for their number, less those that were not. */
   #refused = 0;
   #received = 0;
   #sent = 0;
@@ -220,7 +221,7 @@ export class Session {
       this.#refuseFlood(data, isBinary);
       return;
     }
-    this.#refused = 0;
+    this.#refused = Math.max(0, this.#refused - 1);
     if (isBinary) this.#onFrame(data);
     else void this.#onText(data.toString());
   }
