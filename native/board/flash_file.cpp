@@ -6,9 +6,8 @@
 #include <cstring>
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
+#include <utility>
 #include <vector>
 
 namespace beeline::board {
@@ -49,30 +48,31 @@ bool create_erased(const std::string& path) {
 } // namespace
 
 Result<std::unique_ptr<FlashFile>> FlashFile::open(const std::string& option, const std::string& path) {
-    // Non-blocking: a FIFO must not hold us up before we have seen what it is.
-    constexpr int kFlags = O_RDWR | O_CLOEXEC | O_NONBLOCK;
-    int file = ::open(path.c_str(), kFlags);
-    if (file < 0 && errno == ENOENT && create_erased(path)) file = ::open(path.c_str(), kFlags);
-    if (file < 0) return unwritable_file(option, path, std::strerror(errno));
-    std::unique_ptr<FlashFile> flash(new FlashFile(option, path, file));
-    struct stat status {};
-    if (fstat(file, &status) != 0) return unreadable_file(option, path, std::strerror(errno));
-    if (!S_ISREG(status.st_mode)) return unreadable_file(option, path, "it is not a regular file");
-    if (static_cast<uint64_t>(status.st_size) != kSize)
-        return wrong_kind(option, path, fmt::format("a flash of {} bytes", kSize),
-                          fmt::format("it has {} bytes", status.st_size));
-    if (flock(file, LOCK_EX | LOCK_NB) != 0) {
-        if (errno != EWOULDBLOCK) return unwritable_file(option, path, std::strerror(errno));
+    using Kind = block::OpenFailure::Kind;
+    if (access(path.c_str(), F_OK) != 0 && errno == ENOENT && !create_erased(path))
+        return unwritable_file(option, path, std::strerror(errno));
+    block::File file;
+    if (block::OpenFailure failure; !file.open(path, true, failure)) {
+        switch (failure.kind) {
+        case Kind::Missing: return missing_file(option, path);
+        case Kind::Unreadable: return unreadable_file(option, path, failure.detail);
+        case Kind::Unwritable: return unwritable_file(option, path, failure.detail);
+        case Kind::WrongKind:
+        case Kind::Refused: break;
+        }
         return value_error(option, fmt::format("another machine uses {}", path), "give each machine a file of its own");
     }
-    return flash;
+    uint64_t size = 0;
+    if (!file.size(size)) return unreadable_file(option, path, std::strerror(errno));
+    if (size != kSize)
+        return wrong_kind(option, path, fmt::format("a flash of {} bytes", kSize),
+                          fmt::format("it has {} bytes", size));
+    return std::unique_ptr<FlashFile>(new FlashFile(option, path, std::move(file)));
 }
-
-FlashFile::~FlashFile() { close(file_); }
 
 Status FlashFile::read(uint8_t* destination) const {
     for (uint64_t offset = 0; offset < kSize;) {
-        const ssize_t got = pread(file_, destination + offset, kSize - offset, static_cast<off_t>(offset));
+        const ssize_t got = pread(file_.descriptor(), destination + offset, kSize - offset, static_cast<off_t>(offset));
         if (got < 0 && errno == EINTR) continue;
         if (got < 0) return unreadable_file(option_, path_, std::strerror(errno));
         if (got == 0) return unreadable_file(option_, path_, "it became shorter while it was read");
@@ -81,6 +81,8 @@ Status FlashFile::read(uint8_t* destination) const {
     return success();
 }
 
-bool FlashFile::write(uint64_t offset, std::span<const uint8_t> bytes) { return write_all(file_, offset, bytes); }
+bool FlashFile::write(uint64_t offset, std::span<const uint8_t> bytes) {
+    return write_all(file_.descriptor(), offset, bytes);
+}
 
 } // namespace beeline::board

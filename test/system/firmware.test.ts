@@ -1,8 +1,8 @@
 import { strict as assert } from 'node:assert';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { statSync, truncateSync, writeFileSync } from 'node:fs';
-import { beeline, type CliResult } from '../support/cli.js';
+import { statSync, writeFileSync } from 'node:fs';
+import { beeline, type CliResult, cliPath } from '../support/cli.js';
 import { TemporaryFolder } from '../support/temporary.js';
 
 const uBoot = '/usr/lib/u-boot/qemu_arm64/u-boot.bin';
@@ -47,12 +47,18 @@ describe('firmware', function () {
 
   it('refuses variables that another machine uses', async () => {
     const vars = folder.at('shared');
-    const holder = spawn('flock', [vars, 'sh', '-c', 'echo held; exec sleep 100'], {
-      stdio: ['ignore', 'pipe', 'ignore'],
-    });
+    const holder = spawn(process.execPath, [
+      cliPath,
+      'run',
+      '--firmware',
+      uBoot,
+      '--firmware-vars',
+      vars,
+      '--timeout',
+      '100',
+    ]);
     try {
       await once(holder.stdout, 'data');
-      truncateSync(vars, flashSize);
       const result = await run('--firmware', uBoot, '--firmware-vars', vars);
       assert.match(result.stderr, /--firmware-vars: another machine uses .*; give each machine a file of its own/);
       assert.equal(result.status, 2);
