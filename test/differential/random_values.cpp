@@ -11,9 +11,13 @@ using arm64::Rng;
 namespace {
 
 constexpr size_t kBackgroundBytes = size_t{1} << 20;
-/// Where the oracle's kernel places the oracle's own stack and libraries, at addresses that are not known in advance: a
-/// guest of user-mode QEMU can reach them.
-constexpr uint64_t kOracleOwnBegin = 0x7E00'0000'0000, kOracleOwnEnd = 0x8000'0000'0000;
+/// What the oracle has for itself, and a guest of user-mode QEMU can reach: QEMU's own stack and libraries, where the
+/// host's kernel places them, and the stack that QEMU makes for the oracle's program (TASK_UNMAPPED_BASE of its
+/// linux-user/mmap.c). An access there ends otherwise than in Beeline, where nothing is mapped.
+constexpr bool is_oracles_own(uint64_t address) {
+    return (address >= 0x7E00'0000'0000 && address < 0x8000'0000'0000) ||
+           (address >= 0x55'0000'0000 && address < 0x55'1000'0000);
+}
 
 /// A run of ones, rotated: masks, extremes of every width, and their neighbours.
 uint64_t random_mask(Rng& rng) {
@@ -21,13 +25,10 @@ uint64_t random_mask(Rng& rng) {
     const uint64_t ones = length == 64 ? ~uint64_t{0} : (uint64_t{1} << length) - 1;
     const unsigned rotation = rng.one_in(2) ? 0 : rng.below(64);
     const uint64_t mask = rotation == 0 ? ones : ones << rotation | ones >> (64 - rotation);
-    const uint64_t value = mask + rng.below(3) - 1;
-    return value >= kOracleOwnBegin && value < kOracleOwnEnd ? value >> 1 : value;
+    return mask + rng.below(3) - 1;
 }
 
-} // namespace
-
-uint64_t random_integer(Rng& rng) {
+uint64_t any_integer(Rng& rng) {
     static constexpr uint64_t kExtremes[] = {
         0,          1,          2,          0x7F,        0x80,       0xFF,       0x7FFF, 0x8000, 0xFFFF,
         0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 0x100000000, ~0ull >> 1, 1ull << 63, ~0ull,  ~1ull,  0xFFFFFFFF80000000,
@@ -41,6 +42,13 @@ uint64_t random_integer(Rng& rng) {
     case 5: return rng.next() >> rng.below(64);
     default: return rng.next();
     }
+}
+
+} // namespace
+
+uint64_t random_integer(Rng& rng) {
+    const uint64_t value = any_integer(rng);
+    return is_oracles_own(value) ? value >> 1 : value;
 }
 
 uint64_t random_float(Rng& rng, unsigned width) {
