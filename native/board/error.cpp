@@ -87,6 +87,18 @@ Error unwritable_file(std::string option, std::string path, std::string detail) 
     return error;
 }
 
+Error open_error(std::string option, const block::OpenFailure& failure) {
+    using Kind = block::OpenFailure::Kind;
+    switch (failure.kind) {
+    case Kind::Missing: return missing_file(std::move(option), failure.path);
+    case Kind::Unreadable: return unreadable_file(std::move(option), failure.path, failure.detail);
+    case Kind::Unwritable: return unwritable_file(std::move(option), failure.path, failure.detail);
+    case Kind::WrongKind: return wrong_kind(std::move(option), failure.path, failure.detail);
+    case Kind::Refused: break;
+    }
+    return disk_error(failure.path, failure.detail, failure.remedy);
+}
+
 Error disk_error(std::string path, std::string detail, std::string remedy) {
     Error error{.code = "BEELINE_E_DISK",
                 .option = "--drive",

@@ -1,6 +1,8 @@
 // Errors as values: what went wrong, with which option, and what to do about it.
 #pragma once
 
+#include "block/file.h"
+
 #include <cassert>
 #include <cstdint>
 #include <string>
@@ -71,6 +73,8 @@ Error unwritable_file(std::string option, std::string path, std::string detail);
 /// `expected`: "an initial RAM disk"; `found`, when known: "it is a kernel".
 Error wrong_kind(std::string option, std::string path, std::string expected, std::string found = {});
 Error too_big(std::string option, std::string path, uint64_t size, uint64_t memory, std::string detail = {});
+/// Why an image's file could not be opened. Refusals are those of a disk.
+Error open_error(std::string option, const block::OpenFailure& failure);
 Error disk_error(std::string path, std::string detail, std::string remedy);
 Error machine_error(std::string detail);
 

@@ -48,18 +48,11 @@ bool create_erased(const std::string& path) {
 } // namespace
 
 Result<std::unique_ptr<FlashFile>> FlashFile::open(const std::string& option, const std::string& path) {
-    using Kind = block::OpenFailure::Kind;
     if (access(path.c_str(), F_OK) != 0 && errno == ENOENT && !create_erased(path))
         return unwritable_file(option, path, std::strerror(errno));
     block::File file;
     if (block::OpenFailure failure; !file.open(path, true, failure)) {
-        switch (failure.kind) {
-        case Kind::Missing: return missing_file(option, path);
-        case Kind::Unreadable: return unreadable_file(option, path, failure.detail);
-        case Kind::Unwritable: return unwritable_file(option, path, failure.detail);
-        case Kind::WrongKind:
-        case Kind::Refused: break;
-        }
+        if (failure.kind != block::OpenFailure::Kind::Refused) return open_error(option, failure);
         return value_error(option, fmt::format("another machine uses {}", path), "give each machine a file of its own");
     }
     uint64_t size = 0;

@@ -33,18 +33,6 @@ using Hold = runtime::VcpuThread::Hold;
 /// Output is handed over this long after its first byte: a line at a time rather than byte by byte.
 constexpr std::chrono::milliseconds kGatherOutput{1};
 
-Error drive_error(const block::OpenFailure& failure) {
-    using Kind = block::OpenFailure::Kind;
-    switch (failure.kind) {
-    case Kind::Missing: return missing_file("--drive", failure.path);
-    case Kind::Unreadable: return unreadable_file("--drive", failure.path, failure.detail);
-    case Kind::Unwritable: return unwritable_file("--drive", failure.path, failure.detail);
-    case Kind::WrongKind: return wrong_kind("--drive", failure.path, failure.detail);
-    case Kind::Refused: break;
-    }
-    return disk_error(failure.path, failure.detail, failure.remedy);
-}
-
 double seconds(Clock::duration duration) { return std::chrono::duration<double>(duration).count(); }
 
 } // namespace
@@ -78,7 +66,7 @@ public:
         for (const block::DriveConfig& drive : config_.drives) {
             block::OpenFailure failure;
             std::unique_ptr<block::Disk> disk = block::open_disk(drive, failure);
-            if (disk == nullptr) return drive_error(failure);
+            if (disk == nullptr) return open_error("--drive", failure);
             board_->add_drive(std::move(disk), drive.serial);
         }
         if (const char* missing = board_->missing_device(); missing != nullptr)
