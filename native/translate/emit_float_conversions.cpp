@@ -285,10 +285,10 @@ void scale_elements(VectorEmitter& w, Precision precision, const Xmm& x, int exp
 }
 
 /// Fix-up where |x|, or x if it is to be unsigned, is not less than 2^exponent. Changes xmm1, xmm2, rax.
-void check_magnitudes(VectorEmitter& w, Precision precision, bool is_signed, const Xmm& x, unsigned exponent) {
+void check_magnitudes(VectorEmitter& w, Precision precision, bool is_signed, const Xmm& x, int exponent) {
     const bool wide = precision == Precision::Double;
     // As integers the formats of positive numbers are in order; negative ones have their sign to tell.
-    const uint64_t greatest = power_of_two(precision, static_cast<int>(exponent)) - 1;
+    const uint64_t greatest = power_of_two(precision, exponent) - 1;
     w.a.movaps(xmm1, x);
     if (is_signed) w.a.andps(xmm1, w.constant(wide ? VectorConstant::ValuesD : VectorConstant::ValuesS));
     w.immediate(xmm2, wide ? greatest : greatest << 32 | greatest, true);
@@ -327,13 +327,11 @@ template <Rounding rounding, bool is_signed> bool to_elements(VectorEmitter& w, 
 template <bool is_signed> bool to_fixed_elements(VectorEmitter& w, const Insn& insn) {
     if (w.flushes) return false;
     const Precision precision = precision_of(insn);
-    const unsigned bits = insn.aux[0];
-    const unsigned width = precision == Precision::Double ? 63 : 31;
-    if (bits > width) return false;
+    const int bits = insn.aux[0], width = precision == Precision::Double ? 63 : 31;
     const Xmm n = w.v.temporary();
     w.copy(n, elements(w, insn));
     check_magnitudes(w, precision, is_signed, n, width - bits);
-    scale_elements(w, precision, n, static_cast<int>(bits));
+    scale_elements(w, precision, n, bits);
     convert_elements(w, precision, n);
     w.finish(insn.rd, is_full(insn), xmm2);
     return true;
@@ -341,15 +339,14 @@ template <bool is_signed> bool to_fixed_elements(VectorEmitter& w, const Insn& i
 
 template <bool is_signed, bool fixed = false> bool from_elements(VectorEmitter& w, const Insn& insn) {
     const Precision precision = precision_of(insn);
-    if (!is_signed && precision == Precision::Double) return false;
+    prepare_from_integer(w, is_signed, precision == Precision::Double);
     const Xmm n = elements(w, insn);
     if (precision == Precision::Double) {
+        w.a.pextrq(rax, n, 1);
+        from_integer(w, precision, is_signed, true, rax);
+        w.a.movaps(xmm1, xmm0);
         w.a.movq(rax, n);
-        w.a.pextrq(rcx, n, 1);
-        w.zero(xmm0);
-        w.a.cvtsi2sd(xmm0, rax);
-        w.zero(xmm1);
-        w.a.cvtsi2sd(xmm1, rcx);
+        from_integer(w, precision, is_signed, true, rax);
         w.a.unpcklpd(xmm0, xmm1);
     } else if (is_signed) {
         w.a.cvtdq2ps(xmm0, n);

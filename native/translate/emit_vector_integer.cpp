@@ -10,6 +10,19 @@ using arm64::Op;
 using Generator = Xbyak::CodeGenerator;
 using namespace integer;
 
+void integer::sum_bytes(VectorEmitter& w, const Insn& insn) {
+    const Xmm n = w.use(insn.rn);
+    w.zero(xmm0);
+    if (is_full(insn)) {
+        w.a.psadbw(xmm0, n);
+        w.a.pshufd(xmm1, xmm0, 0xEE);
+        w.a.paddd(xmm0, xmm1);
+    } else {
+        w.a.movq(xmm1, n);
+        w.a.psadbw(xmm0, xmm1);
+    }
+}
+
 namespace {
 
 /// What the host has no instruction for.
@@ -224,23 +237,6 @@ bool negate(VectorEmitter& w, const Insn& insn) {
     return true;
 }
 
-/// Set bits of each byte of n, in xmm0.
-bool count_bits(VectorEmitter& w, const Insn& insn) {
-    const Xmm n = w.use(insn.rn);
-    w.a.movaps(xmm1, n);
-    w.a.psrlw(xmm1, 4);
-    w.a.movaps(xmm2, w.constant(VectorConstant::LowNibbles));
-    w.a.pand(xmm1, xmm2);
-    w.a.pand(xmm2, n);
-    w.a.movaps(xmm0, w.constant(VectorConstant::BitCounts));
-    w.a.pshufb(xmm0, xmm2);
-    w.a.movaps(xmm2, w.constant(VectorConstant::BitCounts));
-    w.a.pshufb(xmm2, xmm1);
-    w.a.paddb(xmm0, xmm2);
-    w.finish(insn.rd, is_full(insn), xmm0);
-    return true;
-}
-
 // ---- pairs ------------------------------------------------------------------------------------------------------
 
 /// xmm0 and xmm1: the even and the odd elements of m:n (of the lower halves when not `full`).
@@ -329,31 +325,10 @@ template <const PackedBySize& op> bool reduce(VectorEmitter& w, const Insn& insn
     return true;
 }
 
-/// Bytes: the sum of absolute differences from zero.
-void sum_bytes(VectorEmitter& w, const Insn& insn) {
-    const Xmm n = w.use(insn.rn);
-    w.zero(xmm0);
-    if (is_full(insn)) {
-        w.a.psadbw(xmm0, n);
-        w.a.pshufd(xmm1, xmm0, 0xEE);
-        w.a.paddd(xmm0, xmm1);
-    } else {
-        w.a.movq(xmm1, n);
-        w.a.psadbw(xmm0, xmm1);
-    }
-}
-
 bool add_across(VectorEmitter& w, const Insn& insn) {
     if (element_size(insn) != 0) return reduce<kAdd>(w, insn);
     sum_bytes(w, insn);
     w.finish_scalar(insn.rd, 0, xmm0);
-    return true;
-}
-
-bool add_long_across(VectorEmitter& w, const Insn& insn) {
-    if (element_size(insn) != 0) return false;
-    sum_bytes(w, insn);
-    w.finish_scalar(insn.rd, 1, xmm0);
     return true;
 }
 
@@ -405,7 +380,6 @@ void add_vector_integer(VectorTable& t) {
     t[Op::UABA_vector] = difference<false, true>;
     t[Op::ABS_vector] = t[Op::ABS_scalar] = absolute;
     t[Op::NEG_vector] = t[Op::NEG_scalar] = negate;
-    t[Op::CNT_vector] = count_bits;
 
     t[Op::ADDP_vector] = pairwise<kAdd>;
     t[Op::SMAXP_vector] = pairwise<kSignedMax>;
@@ -415,7 +389,6 @@ void add_vector_integer(VectorTable& t) {
     t[Op::ADDP_scalar] = add_pair;
 
     t[Op::ADDV] = add_across;
-    t[Op::UADDLV] = add_long_across;
     t[Op::SMAXV] = reduce<kSignedMax>;
     t[Op::SMINV] = reduce<kSignedMin>;
     t[Op::UMAXV] = reduce<kUnsignedMax>;

@@ -1,10 +1,7 @@
-// Integer operations on vectors that saturate: FPSR.QC is set where they do.
-//
-// What differs from the exact result is collected in TranslatedState::saturated; FPSR gets it where it is read.
-// Elements that an instruction does not work on must not differ: operands of 64 bits and scalars are cleared above
-// that.
+// Integer operations on vectors that saturate: FPSR.QC is set where they do. Those that shift by registers are in
+// emit_vector_shifts_by_register.cpp.
 #include "translate/state.h"
-#include "translate/vector_arithmetic.h"
+#include "translate/vector_saturation.h"
 #include "translate/vector_shifts.h"
 
 namespace beeline::translate {
@@ -13,26 +10,16 @@ using namespace Xbyak::util;
 using arm64::Insn;
 using arm64::Op;
 using namespace integer;
+using namespace saturation;
 
-namespace {
+namespace saturation {
 
-constexpr PackedBySize kSignedAdd{packed<&Generator::paddsb, &Generator::vpaddsb>,
-                                  packed<&Generator::paddsw, &Generator::vpaddsw>, nullptr, nullptr};
-constexpr PackedBySize kSignedSub{packed<&Generator::psubsb, &Generator::vpsubsb>,
-                                  packed<&Generator::psubsw, &Generator::vpsubsw>, nullptr, nullptr};
-constexpr PackedBySize kUnsignedAdd{packed<&Generator::paddusb, &Generator::vpaddusb>,
-                                    packed<&Generator::paddusw, &Generator::vpaddusw>, nullptr, nullptr};
-constexpr PackedBySize kUnsignedSub{packed<&Generator::psubusb, &Generator::vpsubusb>,
-                                    packed<&Generator::psubusw, &Generator::vpsubusw>, nullptr, nullptr};
-
-/// QC is set if any bit of x is; changes x.
 void note_saturation(VectorEmitter& w, const Xmm& x) {
     const Address saturated = w.e.state(&translated_state(w.e.cpu).saturated, 128);
     w.a.por(x, saturated);
     w.a.movaps(saturated, x);
 }
 
-/// The lowest element of 1 << size bytes alone.
 void lowest(VectorEmitter& w, const Xmm& to, const Xmm& from, unsigned size) {
     switch (size) {
     case 0:
@@ -48,7 +35,6 @@ void lowest(VectorEmitter& w, const Xmm& to, const Xmm& from, unsigned size) {
     }
 }
 
-/// `to` = the elements of `guest` that `insn` works on, 1 << size bytes each, the others zero.
 void load_operand(VectorEmitter& w, const Insn& insn, unsigned guest, unsigned size, const Xmm& to) {
     const Xmm from = w.use(guest);
     if (is_scalar(insn))
@@ -59,25 +45,21 @@ void load_operand(VectorEmitter& w, const Insn& insn, unsigned guest, unsigned s
         w.a.movq(to, from);
 }
 
-/// The result, in which elements that `insn` does not work on are zero.
 void finish(VectorEmitter& w, const Insn& insn, const Xmm& from) {
     w.copy(w.define(insn.rd), from);
     w.v.store(insn.rd);
 }
 
-/// The smallest signed number in each element; changes rax.
 void least(VectorEmitter& w, const Xmm& to, unsigned size) {
     constexpr uint64_t kLeast[] = {0x8080808080808080, 0x8000800080008000, 0x8000000080000000, 0x8000000000000000};
     w.immediate(to, kLeast[size], true);
 }
 
-/// `to` = all ones where x is negative.
 void negative(VectorEmitter& w, const Xmm& to, const Xmm& x, unsigned size) {
     w.zero(to);
     kGreater[size](w, to, to, x);
 }
 
-/// `to` = the largest number of x's sign; changes xmm2, rax.
 void extreme(VectorEmitter& w, const Xmm& to, const Xmm& x, unsigned size) {
     negative(w, to, x, size);
     least(w, xmm2, size);
@@ -86,7 +68,6 @@ void extreme(VectorEmitter& w, const Xmm& to, const Xmm& x, unsigned size) {
     w.a.pxor(to, xmm2);
 }
 
-/// x = `other` where `mask` is all ones; changes xmm2, which `other` may be.
 void replace(VectorEmitter& w, const Xmm& x, const Xmm& mask, const Xmm& other) {
     w.copy(xmm2, other);
     w.a.pxor(xmm2, x);
@@ -98,6 +79,19 @@ void invert(VectorEmitter& w, const Xmm& x) {
     w.ones(xmm2);
     w.a.pxor(x, xmm2);
 }
+
+} // namespace saturation
+
+namespace {
+
+constexpr PackedBySize kSignedAdd{packed<&Generator::paddsb, &Generator::vpaddsb>,
+                                  packed<&Generator::paddsw, &Generator::vpaddsw>, nullptr, nullptr};
+constexpr PackedBySize kSignedSub{packed<&Generator::psubsb, &Generator::vpsubsb>,
+                                  packed<&Generator::psubsw, &Generator::vpsubsw>, nullptr, nullptr};
+constexpr PackedBySize kUnsignedAdd{packed<&Generator::paddusb, &Generator::vpaddusb>,
+                                    packed<&Generator::paddusw, &Generator::vpaddusw>, nullptr, nullptr};
+constexpr PackedBySize kUnsignedSub{packed<&Generator::psubusb, &Generator::vpsubusb>,
+                                    packed<&Generator::psubusw, &Generator::vpsubusw>, nullptr, nullptr};
 
 // ---- addition and subtraction ---------------------------------------------------------------------------------------
 
@@ -139,22 +133,64 @@ void unsigned_sum(VectorEmitter& w, const Xmm& x, const Xmm& y, unsigned size, b
     note_saturation(w, xmm1);
 }
 
+/// The same of elements of any size.
+void saturating_sum(VectorEmitter& w, const Xmm& x, const Xmm& y, unsigned size, bool is_signed, bool subtract) {
+    if (size < 2) {
+        const PackedBySize& saturating = is_signed  ? subtract ? kSignedSub : kSignedAdd
+                                         : subtract ? kUnsignedSub
+                                                    : kUnsignedAdd;
+        saturating[size](w, xmm0, x, y);
+        (subtract ? kSub : kAdd)[size](w, xmm1, x, y);
+        w.a.pxor(xmm1, xmm0);
+        note_saturation(w, xmm1);
+    } else {
+        is_signed ? signed_sum(w, x, y, size, subtract) : unsigned_sum(w, x, y, size, subtract);
+    }
+}
+
 template <bool is_signed, bool subtract> bool sum(VectorEmitter& w, const Insn& insn) {
     const unsigned size = element_size(insn);
     const Xmm n = w.v.temporary(), m = w.v.temporary();
     load_operand(w, insn, insn.rn, size, n);
     load_operand(w, insn, insn.rm, size, m);
-    if (size < 2) {
-        const PackedBySize& saturating = is_signed  ? subtract ? kSignedSub : kSignedAdd
-                                         : subtract ? kUnsignedSub
-                                                    : kUnsignedAdd;
-        saturating[size](w, xmm0, n, m);
-        (subtract ? kSub : kAdd)[size](w, xmm1, n, m);
-        w.a.pxor(xmm1, xmm0);
-        note_saturation(w, xmm1);
-    } else {
-        is_signed ? signed_sum(w, n, m, size, subtract) : unsigned_sum(w, n, m, size, subtract);
-    }
+    saturating_sum(w, n, m, size, is_signed, subtract);
+    finish(w, insn, xmm0);
+    return true;
+}
+
+/// SUQADD: with the signed number's sign inverted, both are unsigned and so is saturation.
+bool add_unsigned_to_signed(VectorEmitter& w, const Insn& insn) {
+    const unsigned size = element_size(insn);
+    const Xmm n = w.v.temporary(), d = w.v.temporary(), signs = w.v.temporary();
+    load_operand(w, insn, insn.rn, size, n);
+    load_operand(w, insn, insn.rd, size, d);
+    least(w, signs, size);
+    w.a.pxor(d, signs);
+    saturating_sum(w, d, n, size, false, false);
+    w.a.pxor(xmm0, signs);
+    // Elements that do not take part have got a sign.
+    if (is_scalar(insn))
+        w.finish_scalar(insn.rd, size, xmm0);
+    else
+        w.finish(insn.rd, is_full(insn), xmm0);
+    return true;
+}
+
+/// USQADD: positive numbers are added, the magnitudes of negative ones subtracted.
+bool add_signed_to_unsigned(VectorEmitter& w, const Insn& insn) {
+    const unsigned size = element_size(insn);
+    const Xmm n = w.v.temporary(), d = w.v.temporary(), mask = w.v.temporary(), part = w.v.temporary();
+    load_operand(w, insn, insn.rn, size, n);
+    load_operand(w, insn, insn.rd, size, d);
+    negative(w, mask, n, size);
+    w.a.movaps(part, mask);
+    w.a.pandn(part, n);
+    saturating_sum(w, d, part, size, false, false);
+    w.a.movaps(d, xmm0);
+    w.zero(part);
+    kSub[size](w, part, part, n);
+    w.a.pand(part, mask);
+    saturating_sum(w, d, part, size, false, true);
     finish(w, insn, xmm0);
     return true;
 }
@@ -488,6 +524,8 @@ void add_vector_saturating(VectorTable& t) {
     t[Op::UQADD_vector] = t[Op::UQADD_scalar] = sum<false, false>;
     t[Op::SQSUB_vector] = t[Op::SQSUB_scalar] = sum<true, true>;
     t[Op::UQSUB_vector] = t[Op::UQSUB_scalar] = sum<false, true>;
+    t[Op::SUQADD_vector] = t[Op::SUQADD_scalar] = add_unsigned_to_signed;
+    t[Op::USQADD_vector] = t[Op::USQADD_scalar] = add_signed_to_unsigned;
     t[Op::SQABS_vector] = t[Op::SQABS_scalar] = negate<true>;
     t[Op::SQNEG_vector] = t[Op::SQNEG_scalar] = negate<false>;
 

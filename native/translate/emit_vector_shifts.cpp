@@ -1,4 +1,4 @@
-// Shifts of vector elements by immediates and by registers, and conversions to narrower and wider elements.
+// Shifts of vector elements by immediates, and conversions to narrower and wider elements.
 #include "translate/vector_shifts.h"
 
 namespace beeline::translate {
@@ -146,47 +146,6 @@ bool extract_narrow(VectorEmitter& w, const Insn& insn) {
     return true;
 }
 
-/// Words and doublewords by the low bytes of rm's elements, to the right where they are negative. The host makes zero
-/// of what is shifted by its bits or more, and bytes that stand for the other direction are such counts.
-bool shift_by_register(VectorEmitter& w, const Insn& insn) {
-    const unsigned size = element_size(insn);
-    if (size < 2 || !w.e.host.avx2) return false;
-    const Xmm n = w.use(insn.rn), m = w.use(insn.rm);
-    const Address low_byte =
-        w.constant(size == 2 ? VectorConstant::LowBytesOfWords : VectorConstant::LowBytesOfDoublewords);
-    w.a.vpand(xmm1, m, low_byte);
-    w.zero(xmm2);
-    w.a.psubb(xmm2, m);
-    w.a.pand(xmm2, low_byte);
-    if (size == 2) {
-        w.a.vpsllvd(xmm0, n, xmm1);
-        w.a.vpsrlvd(xmm1, n, xmm2);
-    } else {
-        w.a.vpsllvq(xmm0, n, xmm1);
-        w.a.vpsrlvq(xmm1, n, xmm2);
-    }
-    w.a.por(xmm0, xmm1);
-    w.finish(insn.rd, is_full(insn), xmm0);
-    return true;
-}
-
-/// Words alone: the host's arithmetic shifts fill with signs, which is for negative counts only.
-bool shift_signed_by_register(VectorEmitter& w, const Insn& insn) {
-    if (element_size(insn) != 2 || !w.e.host.avx2) return false;
-    const Xmm n = w.use(insn.rn), m = w.use(insn.rm);
-    const Address low_byte = w.constant(VectorConstant::LowBytesOfWords);
-    w.a.vpand(xmm0, m, low_byte);
-    w.a.vpsllvd(xmm0, n, xmm0);
-    w.zero(xmm1);
-    w.a.psubb(xmm1, m);
-    w.a.pand(xmm1, low_byte);
-    w.a.vpsravd(xmm1, n, xmm1);
-    w.a.vpslld(xmm2, m, 24);
-    w.a.vblendvps(xmm0, xmm0, xmm1, xmm2);
-    w.finish(insn.rd, is_full(insn), xmm0);
-    return true;
-}
-
 enum class Narrow { Add, Subtract };
 template <Narrow operation, bool rounding> bool high_narrow(VectorEmitter& w, const Insn& insn) {
     const unsigned size = element_size(insn);
@@ -238,8 +197,6 @@ void add_vector_shifts(VectorTable& t) {
     t[Op::SRSHR_vector] = t[Op::SRSHR_scalar] = shift_right<true, true, false>;
     t[Op::URSRA_vector] = t[Op::URSRA_scalar] = shift_right<false, true, true>;
     t[Op::SRSRA_vector] = t[Op::SRSRA_scalar] = shift_right<true, true, true>;
-    t[Op::USHL_vector] = t[Op::USHL_scalar] = shift_by_register;
-    t[Op::SSHL_vector] = shift_signed_by_register;
     t[Op::SHRN_vector] = shift_right_narrow<false>;
     t[Op::RSHRN_vector] = shift_right_narrow<true>;
     t[Op::XTN_vector] = extract_narrow;

@@ -1,5 +1,5 @@
 // Integer arithmetic whose result has wider elements than its sources: long, wide and pairwise forms, dot products.
-#include "translate/vector_emitter.h"
+#include "translate/vector_arithmetic.h"
 
 namespace beeline::translate {
 
@@ -89,21 +89,29 @@ template <bool is_signed, Product product> bool multiply_long_element(VectorEmit
 
 template <bool is_signed, bool accumulate> bool difference_long(VectorEmitter& w, const Insn& insn) {
     const unsigned size = element_size(insn);
-    if (size == 2) return false;
-    w.extend(xmm0, w.use(insn.rn), size, is_signed, is_upper(insn));
-    w.extend(xmm1, w.use(insn.rm), size, is_signed, is_upper(insn));
-    subtract(w, xmm0, xmm1, size + 1);
-    // The difference of extended elements does not overflow.
-    size == 0 ? w.a.pabsw(xmm0, xmm0) : w.a.pabsd(xmm0, xmm0);
+    if (size == 2) {
+        // Without its sign the difference fits into a word.
+        const Xmm n = w.use(insn.rn), m = w.use(insn.rm);
+        w.a.movaps(xmm0, n);
+        w.a.movaps(xmm1, n);
+        is_signed ? w.a.pmaxsd(xmm0, m) : w.a.pmaxud(xmm0, m);
+        is_signed ? w.a.pminsd(xmm1, m) : w.a.pminud(xmm1, m);
+        w.a.psubd(xmm0, xmm1);
+        w.extend(xmm0, xmm0, size, false, is_upper(insn));
+    } else {
+        w.extend(xmm0, w.use(insn.rn), size, is_signed, is_upper(insn));
+        w.extend(xmm1, w.use(insn.rm), size, is_signed, is_upper(insn));
+        subtract(w, xmm0, xmm1, size + 1);
+        // The difference of extended elements does not overflow.
+        size == 0 ? w.a.pabsw(xmm0, xmm0) : w.a.pabsd(xmm0, xmm0);
+    }
     if (accumulate) add(w, xmm0, w.use(insn.rd), size + 1);
     w.finish(insn.rd, true, xmm0);
     return true;
 }
 
-template <bool is_signed, bool accumulate> bool add_pairs_long(VectorEmitter& w, const Insn& insn) {
-    const unsigned size = element_size(insn);
-    if (size == 2 && is_signed) return false;
-    const Xmm n = w.use(insn.rn);
+/// xmm0 = sums of n's pairs, as elements of twice their bytes; changes xmm1.
+void add_pairs(VectorEmitter& w, const Xmm& n, unsigned size, bool is_signed) {
     switch (size) {
     case 0:
         // The host multiplies unsigned by signed bytes, and adds pairs of products.
@@ -128,16 +136,43 @@ template <bool is_signed, bool accumulate> bool add_pairs_long(VectorEmitter& w,
         }
         break;
     default:
-        w.a.movaps(xmm0, n);
-        w.a.psrlq(xmm0, 32);
-        w.a.movaps(xmm1, n);
-        w.a.psllq(xmm1, 32);
-        w.a.psrlq(xmm1, 32);
+        w.a.pshufd(xmm0, n, 0x88);
+        w.a.pshufd(xmm1, n, 0xDD);
+        w.extend(xmm0, xmm0, 2, is_signed, false);
+        w.extend(xmm1, xmm1, 2, is_signed, false);
         w.a.paddq(xmm0, xmm1);
         break;
     }
+}
+
+template <bool is_signed, bool accumulate> bool add_pairs_long(VectorEmitter& w, const Insn& insn) {
+    const unsigned size = element_size(insn);
+    add_pairs(w, w.use(insn.rn), size, is_signed);
     if (accumulate) add(w, xmm0, w.use(insn.rd), size + 1);
     w.finish(insn.rd, is_full(insn), xmm0);
+    return true;
+}
+
+/// SADDLV, UADDLV: pairs are added twice for bytes, then what is left.
+template <bool is_signed> bool add_long_across(VectorEmitter& w, const Insn& insn) {
+    const unsigned size = element_size(insn);
+    if (size == 0 && !is_signed) {
+        integer::sum_bytes(w, insn);
+        w.finish_scalar(insn.rd, 1, xmm0);
+        return true;
+    }
+    add_pairs(w, w.use(insn.rn), size, is_signed);
+    if (size == 0) w.a.pmaddwd(xmm0, w.constant(VectorConstant::OneHalfwords));
+    const unsigned wide_size = size == 2 ? 3 : 2;
+    if (is_full(insn)) {
+        w.a.pshufd(xmm1, xmm0, 0xEE);
+        add(w, xmm0, xmm1, wide_size);
+    }
+    if (wide_size == 2) {
+        w.a.pshufd(xmm1, xmm0, 0x55);
+        w.a.paddd(xmm0, xmm1);
+    }
+    w.finish_scalar(insn.rd, size + 1, xmm0);
     return true;
 }
 
@@ -196,6 +231,8 @@ void add_vector_wide(VectorTable& t) {
     t[Op::UADDLP_vector] = add_pairs_long<false, false>;
     t[Op::SADALP_vector] = add_pairs_long<true, true>;
     t[Op::UADALP_vector] = add_pairs_long<false, true>;
+    t[Op::SADDLV] = add_long_across<true>;
+    t[Op::UADDLV] = add_long_across<false>;
     t[Op::SDOT_vector] = dot<true>;
     t[Op::UDOT_vector] = dot<false>;
     t[Op::SDOT_element] = dot_element<true>;

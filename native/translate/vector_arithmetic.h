@@ -19,4 +19,8 @@ inline constexpr PackedBySize kEqual{
 inline constexpr PackedBySize kGreater{
     packed<&Generator::pcmpgtb, &Generator::vpcmpgtb>, packed<&Generator::pcmpgtw, &Generator::vpcmpgtw>,
     packed<&Generator::pcmpgtd, &Generator::vpcmpgtd>, packed<&Generator::pcmpgtq, &Generator::vpcmpgtq>};
+
+/// xmm0 = the sum of rn's bytes: of absolute differences from zero. Changes xmm1.
+void sum_bytes(VectorEmitter& w, const arm64::Insn& insn);
+
 } // namespace beeline::translate::integer

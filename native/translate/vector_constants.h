@@ -44,6 +44,14 @@ enum class VectorConstant : uint8_t {
     LostBits,      ///< Those of double precision that single precision has no place for.
     UnzipBytes,    ///< Shuffle of even bytes into the lower half, odd ones into the upper one; the same of halfwords.
     UnzipHalfwords,
+    PowersUp, ///< Bytes of 1 << i and of 0x80 >> i, for i below 8, and for i from 8 on, and zeros.
+    PowersUpLater,
+    PowersDown,
+    PowersDownLater,
+    ReversedToUpper, ///< The bits of 0 to 15 reversed, in the upper half of bytes, and in the lower one.
+    ReversedToLower,
+    UpperLeadingZeros, ///< Leading zeros of bytes whose upper half is 0 to 15; 0 has 8.
+    LowerLeadingZeros, ///< The same by the lower half, the upper one being zero.
     kCount,
 };
 inline constexpr unsigned kVectorConstants = static_cast<unsigned>(VectorConstant::kCount);
@@ -88,6 +96,14 @@ inline constexpr VectorConstants kVectorConstantValues{{
     {0x000000001FFFFFFF, 0x000000001FFFFFFF},
     {0x0E0C0A0806040200, 0x0F0D0B0907050301},
     {0x0D0C090805040100, 0x0F0E0B0A07060302},
+    {0x8040201008040201, 0},
+    {0, 0x8040201008040201},
+    {0x0102040810204080, 0},
+    {0, 0x0102040810204080},
+    {0xE060A020C0408000, 0xF070B030D0509010},
+    {0x0E060A020C040800, 0x0F070B030D050901},
+    {0x0101010102020308, 0},
+    {0x0505050506060708, 0x0404040404040404},
 }};
 
 /// Shuffles of bytes for structures of three elements, by log2 of the element's bytes: what register `to` gets from

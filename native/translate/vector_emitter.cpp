@@ -141,7 +141,9 @@ VectorTable make_table() {
     add_vector_moves(table);
     add_vector_integer(table);
     add_vector_wide(table);
+    add_vector_bits(table);
     add_vector_shifts(table);
+    add_vector_shifts_by_register(table);
     add_vector_saturating(table);
     add_vector_permutes(table);
     add_vector_crypto(table);

@@ -114,7 +114,9 @@ private:
 void add_vector_moves(VectorTable& table);
 void add_vector_integer(VectorTable& table);
 void add_vector_wide(VectorTable& table);
+void add_vector_bits(VectorTable& table);
 void add_vector_shifts(VectorTable& table);
+void add_vector_shifts_by_register(VectorTable& table);
 void add_vector_saturating(VectorTable& table);
 void add_vector_permutes(VectorTable& table);
 void add_vector_crypto(VectorTable& table);

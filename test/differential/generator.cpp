@@ -123,7 +123,7 @@ bool row_judged_as_undefined_only(const Row& row) {
 bool row_matches(const Row& row, const std::string& pattern) {
     if (pattern == kVectorRows)
         return arm64::uses_vector_registers(row.feature) || row.feature == arm64::Feature::Crc32;
-    return fnmatch(pattern.c_str(), row.id, 0) == 0;
+    return fnmatch(pattern.c_str(), row.id, FNM_EXTMATCH) == 0;
 }
 
 Generator::Generator(CpuModel model, uint64_t seed, const std::string& pattern, bool probes)

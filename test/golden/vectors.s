@@ -71,3 +71,15 @@ half_add:
 half_fused:
         fmla    v0.4h, v1.4h, v2.4h
         b       .
+shift_by_register:
+        ushl    v0.4s, v1.4s, v2.4s
+        b       .
+shift_by_register_saturating:
+        sqrshl  v0.8h, v1.8h, v2.8h
+        b       .
+leading_zeros:
+        clz     v0.4s, v1.4s
+        b       .
+multiply_polynomials:
+        pmull   v0.8h, v1.8b, v2.8b
+        b       .
