@@ -24,7 +24,7 @@ using arm64::Op;
 
 namespace {
 
-/// How far the look-ahead for dead flags goes.
+/// How far the look-ahead for dead flags goes outside the block.
 constexpr unsigned kLookAheadInstructions = 12, kLookAheadBranches = 3;
 
 /// Why translated code is left for an instruction that the interpreter's handlers execute.
@@ -95,12 +95,19 @@ void BlockTranslator::decode(arm64::GuestPa pa, uint8_t context, const uint8_t* 
 
 bool BlockTranslator::flags_live_at(int64_t offset, unsigned depth) const {
     if (!e_.techniques.has(Technique::FlagLookAhead)) return true;
-    for (unsigned n = 0; n < kLookAheadInstructions; n++, offset += 4) {
+    unsigned read_ahead = 0;
+    for (;; offset += 4) {
         if (offset < 0 || offset >= static_cast<int64_t>(kPageSize)) return true;
         const uint32_t word = word_at(host_page_, static_cast<uint64_t>(offset));
-        // The block depends on what follows it.
-        translation_->lines |= uint64_t{1} << (offset >> 6);
-        const Facts facts = facts_of(word, arm64::unpack_context(context_).el, cpu_.features());
+        const auto index = static_cast<size_t>((offset - static_cast<int64_t>(first_offset_)) / 4);
+        const bool known = offset >= static_cast<int64_t>(first_offset_) && index < block_.size();
+        if (!known) {
+            if (read_ahead++ == kLookAheadInstructions) return true;
+            // The block depends on what follows it.
+            translation_->lines |= uint64_t{1} << (offset >> 6);
+        }
+        const Facts facts =
+            known ? block_[index].facts : facts_of(word, arm64::unpack_context(context_).el, cpu_.features());
         if (facts.flags.reads) return true;
         if (facts.flags.writes) return false;
         switch (facts.flow) {
@@ -119,7 +126,6 @@ bool BlockTranslator::flags_live_at(int64_t offset, unsigned depth) const {
         case Flow::Leaves: return true;
         }
     }
-    return true;
 }
 
 void BlockTranslator::find_live_flags() {
@@ -167,6 +173,7 @@ std::unique_ptr<Translation> BlockTranslator::translate(arm64::GuestPa pa, uint8
     find_live_flags();
     counted_ = 0;
     group_ = {};
+    same_addresses_.clear();
     stack_aligned_ = false;
     cold_.clear();
     labels_.clear();

@@ -69,6 +69,10 @@ public:
         host::Label* after = nullptr;      ///< FP/SIMD registers: behind the whole instruction.
         /// What the host's vector registers hold at `after`; empty: what they hold at the check.
         std::shared_ptr<VectorRegisters::Contents> vectors_after;
+        // Set by emit_check(): what the check asks for where it answers for others too. The slow path then leaves the
+        // block behind the instruction.
+        unsigned checked_bytes = 0;
+        bool checks_write = false, leaves = false;
 
         unsigned bytes() const { return (vectors != 0 ? vectors : pair ? 2u : 1u) << size_log2; }
     };
@@ -110,6 +114,20 @@ public:
     }
     Group find_group(unsigned first) const;
     void emit_group_check(const Group& group);
+    /// Accesses at one address, base and index register, that the check of the first of them answers for.
+    struct SameAddress {
+        unsigned first = 0, last = 0;
+        uint32_t key = 0;   ///< Of the address, see address_key().
+        unsigned bytes = 0; ///< Of the largest of them.
+        bool write = false; ///< One of them at least.
+        bool has_site = false;
+        int site = 0;
+        unsigned slot = 0; ///< In TranslatedState::addends, without a site.
+    };
+    /// Those that the instruction under way belongs to; null: it checks for itself alone.
+    const SameAddress* find_same_address(const Access& access);
+    /// rcx = the addend that a check has found: the site's, or the one kept in CpuState.
+    void load_addend(bool has_site, int site, const uint64_t& kept);
 
     void emit_slow_path(Access access, host::Label* miss, host::Label* slow, host::Label* back, FlagPlace restored);
     /// The address of a load or store with base and, perhaps, index register.
@@ -201,6 +219,7 @@ private:
     unsigned counted_ = 0;       ///< Instructions that the count holds at this point of the code.
     bool stack_aligned_ = false; ///< SP was checked, and moved by multiples of 16 since.
     Group group_;
+    std::vector<SameAddress> same_addresses_;
     /// Where the straight path goes on behind a group, and where it has the flags there.
     struct GroupEnd {
         host::Label done;

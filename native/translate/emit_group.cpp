@@ -1,11 +1,19 @@
-// Grouped checks: accesses off one base register with constant offsets (frames, structures) share one check of the page
-// that all of them lie in. Where they do not, the block goes on in an ungrouped twin of those instructions.
+// Checks that answer for several accesses.
+//
+// Groups: accesses off one base register with constant offsets (frames, structures) share one check of the page that
+// all of them lie in. Where they do not, the block goes on in an ungrouped twin of those instructions.
+//
+// Same addresses: an access at a base and an index register that are still what they were needs no check of its own.
+// The first one's asks for the size of the largest and, if any of them stores, for a page that may be written; what it
+// does not answer is done out of line, and the block is left behind it.
 #include "translate/block_translator.h"
 #include "translate/memory_site.h"
 #include "translate/state.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstddef>
+#include <optional>
 
 namespace beeline::translate {
 
@@ -15,8 +23,8 @@ using arm64::SiteEntry;
 
 namespace {
 
-/// Instructions that a group may reach over.
-constexpr unsigned kReach = 16;
+/// Instructions that a group, and accesses at one address, may reach over.
+constexpr unsigned kReach = 16, kSameAddressReach = 48;
 
 /// No access, no branch, no helper that accesses memory, and `base` stays as it is.
 bool leaves_accesses_alone(const BlockTranslator::Instruction& instruction, unsigned base) {
@@ -32,6 +40,32 @@ bool leaves_accesses_alone(const BlockTranslator::Instruction& instruction, unsi
 bool loads(const Insn& insn, unsigned number) {
     Transfer t;
     return describe_transfer(insn.word, t) && t.load && (insn.rd == number || (t.pair && insn.ra == number));
+}
+
+/// What tells the address of an access with an index register: both registers, and how the index is extended and
+/// scaled.
+std::optional<uint32_t> address_key(const Insn& insn) {
+    Transfer t;
+    VectorTransfer v;
+    const bool indexed = describe_transfer(insn.word, t) ? t.register_offset && !t.prefetch
+                                                         : describe_vector_transfer(insn.word, v) && v.register_offset;
+    if (!indexed) return std::nullopt;
+    const uint32_t option = insn.word >> 13 & 7;
+    return uint32_t{insn.rn} | uint32_t{insn.rm} << 8 | option << 16 | uint32_t{insn.aux[0]} << 24;
+}
+
+/// A plain access; whether it loads or moves `number`.
+bool plain_access(const Insn& insn, unsigned number, bool& changes) {
+    Transfer t;
+    VectorTransfer v;
+    if (describe_transfer(insn.word, t)) {
+        if (t.ordered || t.unprivileged) return false;
+        changes = loads(insn, number) || (t.index != Index::Offset && insn.rn == number);
+        return true;
+    }
+    if (!describe_vector_transfer(insn.word, v)) return false;
+    changes = v.index != Index::Offset && insn.rn == number;
+    return true;
 }
 
 } // namespace
@@ -168,6 +202,65 @@ void BlockTranslator::emit_group_check(const Group& group) {
         }
         a_.jmp(end->done, Xbyak::CodeGenerator::T_NEAR);
     });
+}
+
+const BlockTranslator::SameAddress* BlockTranslator::find_same_address(const Access& access) {
+    const Insn& first = block_[index_].insn;
+    const std::optional<uint32_t> key = address_key(first);
+    if (!key || access.unprivileged || !e_.techniques.has(Technique::ProbeGrouping)) return nullptr;
+    for (const SameAddress& known : same_addresses_)
+        if (known.key == *key && known.first <= index_ && index_ <= known.last) return &known;
+
+    SameAddress found{.first = index_, .last = index_, .key = *key, .bytes = access.bytes(), .write = access.write};
+    const size_t end = std::min<size_t>(block_.size(), index_ + kSameAddressReach);
+    const auto changed_by = [&](const Insn& insn) {
+        bool base = false, index = false;
+        plain_access(insn, first.rn, base);
+        plain_access(insn, first.rm, index);
+        return base || index;
+    };
+    if (changed_by(first)) return nullptr;
+    for (unsigned i = index_ + 1; i < end; i++) {
+        const Instruction& instruction = block_[i];
+        const Insn& insn = instruction.insn;
+        bool ignored;
+        if (instruction.facts.flow != Flow::Next || insn.op >= arm64::kOpCount) break;
+        if (!plain_access(insn, first.rn, ignored)) {
+            if (!leaves_accesses_alone(instruction, first.rn) || !leaves_accesses_alone(instruction, first.rm)) break;
+            continue;
+        }
+        if (address_key(insn) == key) {
+            Transfer t;
+            VectorTransfer v;
+            const bool general = describe_transfer(insn.word, t);
+            if (!general) describe_vector_transfer(insn.word, v);
+            found.last = i;
+            found.bytes = std::max(found.bytes, general ? 1u << t.size_log2 : v.bytes());
+            found.write |= general ? !t.load : !v.load;
+        }
+        if (changed_by(insn)) break;
+    }
+    if (found.last == index_) return nullptr;
+    found.has_site = uses_site();
+    found.site = site_offset(translation_->pa, first.page_offset, found.write);
+    if (!found.has_site) {
+        // A slot is another's from the first instruction behind its last access on.
+        uint32_t used = 0;
+        for (const SameAddress& known : same_addresses_)
+            if (!known.has_site && known.last >= index_) used |= 1u << known.slot;
+        found.slot = static_cast<unsigned>(std::countr_one(used));
+        if (found.slot >= TranslatedState::kAddends) return nullptr;
+    }
+    return &same_addresses_.emplace_back(found);
+}
+
+void BlockTranslator::load_addend(bool has_site, int site, const uint64_t& kept) {
+    if (has_site) {
+        a_.putSeg(gs);
+        a_.mov(rcx, in_tlb(site + static_cast<int>(offsetof(SiteEntry, addend))));
+    } else {
+        a_.mov(rcx, e_.state(&kept));
+    }
 }
 
 } // namespace beeline::translate

@@ -104,7 +104,6 @@ void BlockTranslator::emit_table_probe(const Target& target, int size, bool writ
 }
 
 host::Label* BlockTranslator::emit_check(Access access) {
-    const int size = static_cast<int>(access.bytes());
     const Target target = access.target;
     host::Label* const miss = new_label();
     host::Label* const slow = new_label();
@@ -114,14 +113,18 @@ host::Label* BlockTranslator::emit_check(Access access) {
     if (group_.active && !in_twin_ && !access.unprivileged && !access.aligned &&
         block_[index_].insn.rn == group_.base && is_member(block_[index_])) {
         // The group's check answers; whatever came since has left the addend alone.
-        if (group_.has_site) {
-            a_.putSeg(gs);
-            a_.mov(rcx, in_tlb(group_.site + static_cast<int>(offsetof(SiteEntry, addend))));
-        } else {
-            a_.mov(rcx, e_.state(&translated_state(cpu_).group_addend));
-        }
+        load_addend(group_.has_site, group_.site, translated_state(cpu_).group_addend);
         return slow;
     }
+    const SameAddress* const same = find_same_address(access);
+    if (same != nullptr && same->first != index_) {
+        load_addend(same->has_site, same->site, translated_state(cpu_).addends[same->slot]);
+        return slow;
+    }
+    access.leaves = same != nullptr;
+    access.checked_bytes = same != nullptr ? same->bytes : access.bytes();
+    access.checks_write = same != nullptr ? same->write : access.write;
+    const int size = static_cast<int>(access.checked_bytes);
     if (access.aligned && size > 1) {
         e_.clobber_flags();
         a_.test(Xbyak::Reg8(target.base.getIdx(), true), size - 1);
@@ -133,10 +136,11 @@ host::Label* BlockTranslator::emit_check(Access access) {
         a_.L(*back);
     } else if (!uses_site()) {
         e_.clobber_flags();
-        emit_table_probe(target, size, access.write, *slow);
+        emit_table_probe(target, size, access.checks_write, *slow);
+        if (same != nullptr) a_.mov(e_.state(&translated_state(cpu_).addends[same->slot]), rcx);
         a_.L(*back);
     } else {
-        const int site = site_offset(translation_->pa, block_[index_].insn.page_offset, access.write);
+        const int site = site_offset(translation_->pa, block_[index_].insn.page_offset, access.checks_write);
         const Address negative_page = in_tlb(site + static_cast<int>(offsetof(SiteEntry, negative_page)));
         const Address addend = in_tlb(site + static_cast<int>(offsetof(SiteEntry, addend)));
         // Runs of FP/SIMD registers are seldom aligned to their size.
@@ -183,7 +187,7 @@ void BlockTranslator::guard_accesses(const uint8_t* begin, const uint8_t* end) {
 
 void BlockTranslator::emit_slow_path(Access access, host::Label* miss, host::Label* slow, host::Label* back,
                                      FlagPlace restored) {
-    const unsigned probe_size = probe_index(access.bytes());
+    const unsigned probe_size = probe_index(access.checked_bytes);
     const Insn& insn = block_[index_].insn;
     const AccessSite site{.page_offset = insn.page_offset,
                           .uncounted = static_cast<uint8_t>(index_ - counted_),
@@ -191,11 +195,11 @@ void BlockTranslator::emit_slow_path(Access access, host::Label* miss, host::Lab
                           .pair = access.pair,
                           .aligned = access.aligned,
                           .unprivileged = access.unprivileged};
-    const int entry = site_offset(translation_->pa, insn.page_offset, access.write);
+    const int entry = site_offset(translation_->pa, insn.page_offset, access.checks_write);
     const uint8_t* probe =
         access.unprivileged
-            ? (access.write ? runtime_.probe_write_unprivileged : runtime_.probe_read_unprivileged)[probe_size]
-            : (access.write ? runtime_.probe_write : runtime_.probe_read)[probe_size];
+            ? (access.checks_write ? runtime_.probe_write_unprivileged : runtime_.probe_read_unprivileged)[probe_size]
+            : (access.checks_write ? runtime_.probe_write : runtime_.probe_read)[probe_size];
     const bool needs_probe = access.unprivileged || uses_site();
     Insn* const chain = access.by_handler ? helper_chain(index_, 1) : nullptr;
     const Address retired = e_.state(&translated_state(cpu_).counts[index_ + 1 - counted_], 128);
@@ -238,17 +242,22 @@ void BlockTranslator::emit_slow_path(Access access, host::Label* miss, host::Lab
             count_switch(access.write ? SwitchCause::SlowStore : SwitchCause::SlowLoad);
             e_.move_immediate(rax, reinterpret_cast<uint64_t>(chain));
             a_.call(runtime_.interpret_full);
-            a_.psubq(xmm15, retired);
+            if (!access.leaves) a_.psubq(xmm15, retired);
         } else {
             a_.lea(rax, ptr[access.target.base + access.target.displacement]);
             if (access.write) access.stage_data();
             a_.mov(ecx, site.pack());
             a_.call(access.write ? runtime_.slow_store : runtime_.slow_load);
             if (!access.write) access.finish_load();
+            if (access.leaves) a_.paddq(xmm15, retired);
         }
-        v_.restore(access.vectors_after ? *access.vectors_after : vectors_before);
-        restore();
-        a_.jmp(*access.after, Xbyak::CodeGenerator::T_NEAR);
+        if (access.leaves) {
+            leave_at(site.page_offset + 4, kContinue);
+        } else {
+            v_.restore(access.vectors_after ? *access.vectors_after : vectors_before);
+            restore();
+            a_.jmp(*access.after, Xbyak::CodeGenerator::T_NEAR);
+        }
         if (counter != nullptr) {
             a_.L(*many);
             a_.call(runtime_.note_misses);

@@ -72,7 +72,9 @@ struct alignas(64) TranslatedState {
     /// tag is the same. kUnsynchronized: code has changed.
     uint64_t synchronized_tag;
     static constexpr uint64_t kUnsynchronized = ~uint64_t{1};
-    uint64_t group_addend;            ///< Of the group under way (Group::has_site).
+    uint64_t group_addend; ///< Of the group under way (Group::has_site).
+    static constexpr unsigned kAddends = 8;
+    uint64_t addends[kAddends];       ///< The same of accesses at one address (SameAddress::slot).
     uint64_t site_misses;             ///< See DirectCounters.
     uint64_t switches[kSwitchCauses]; ///< By cause.
     struct alignas(16) Count {

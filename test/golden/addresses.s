@@ -51,3 +51,8 @@ store_pair_pre_index:
 store_ordered:
         stlr    x0, [x1]
         b       .
+same_address_indexed:
+        ldr     x0, [x1, x2, lsl #3]
+        add     x0, x0, #1
+        str     x0, [x1, x2, lsl #3]
+        b       .

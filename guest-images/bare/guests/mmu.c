@@ -21,6 +21,7 @@ PROBE(load_half, "ldrh w0, [x0]")
 PROBE(load_unprivileged, "ldtr x0, [x0]")
 PROBE(store_unprivileged, "sttr x1, [x0]")
 PROBE(zero_block, "dc zva, x0")
+PROBE(same_address, "ldrb w3, [x0, x1]\nadd x4, x3, x2\nstr x4, [x0, x1]\nldr x5, [x0, x1]\nldrb w6, [x0, x1]")
 PROBE(where_am_i, "adr x0, .")
 PROBE(call_x0, "mov x29, x30\nblr x0\nmov x30, x29")
 
@@ -151,6 +152,45 @@ static void check_pages(void) {
     u64 zeroes = 0;
     for (u64 i = 0; i < 3 * zva; i += 8) zeroes += *frame_word(0, i) == 0 ? 8 : 0;
     check_true(zeroes == zva && *frame_word(0, zva) == 0 && *frame_word(0, 2 * zva - 8) == 0, "%s-dc-zva", label);
+}
+
+// Several accesses, of a byte and of eight, at one base and index.
+static void check_same_address(void) {
+    map_shuffled();
+    u64 end = BASE + 3 * page;
+    // Within a page, over the boundary from the second access on, and over it with all but the first byte.
+    static const u64 from_boundary[] = {64, 8, 7, 3, 1};
+    for (unsigned i = 0; i < sizeof from_boundary / sizeof from_boundary[0]; i++) {
+        u64 offset = page - from_boundary[i];
+        *frame_word(0, page - 64) = *frame_word(0, page - 8) = 0x1716151413121110;
+        u64 byte = *(volatile u8*)(frames[0] + offset);
+        for (unsigned el0 = 0; el0 < 2; el0++) {
+            struct frame f = el0 ? run_el0(same_address, BASE, offset, 0x9080706050403000)
+                                 : run_el1(same_address, offset, BASE, 0x9080706050403000);
+            u64 sum = 0x9080706050403000 + byte;
+            check_true(probe_returned(&f) && f.x[3] == byte && f.x[5] == sum && f.x[6] == (sum & 0xFF) &&
+                           read_at(BASE + offset) == sum,
+                       "%s-same-address-%lu-el%u", label, from_boundary[i], el0 ? 0 : 1);
+            byte = sum & 0xFF;
+        }
+    }
+    // The store faults, with everything before it done.
+    *frame_word(1, page - 8) = 0x2726252423222120;
+    u64 store_pc = (u64)same_address + 8;
+    struct frame f = run_el0(same_address, BASE, 3 * page - 3, 7);
+    check_trap(
+        &f, (struct expected){VECTOR_EL0_SYNC, ESR(EC_DATA_ABORT_LOWER, FSC_TRANSLATION + 3 + ISS_WNR), store_pc, end},
+        "%s-same-address-into-unmapped", label);
+    check_true(f.x[3] == 0x25 && f.x[4] == 0x2C, "%s-same-address-before-the-fault", label);
+    map_page(end, frame_address(3), PTE_ALL_RO);
+    *frame_word(3, 0) = 0x40;
+    f = run_el0(same_address, end, 0, 7);
+    check_trap(
+        &f, (struct expected){VECTOR_EL0_SYNC, ESR(EC_DATA_ABORT_LOWER, FSC_PERMISSION + 3 + ISS_WNR), store_pc, end},
+        "%s-same-address-read-only", label);
+    check_true(f.x[3] == 0x40 && *frame_word(3, 0) == 0x40, "%s-same-address-before-the-refusal", label);
+    map_page(end, 0, 0);
+    set_entry(end, 3, 0);
 }
 
 static void check_device_alignment(void) {
@@ -806,6 +846,7 @@ void guest_main(void) {
         page_table_map_runtime(&table);
         use_table_with(0, 0);
         check_pages();
+        check_same_address();
         check_levels();
         check_rights();
         check_access_flag();
