@@ -208,6 +208,7 @@ std::unique_ptr<Translation> BlockTranslator::translate(arm64::GuestPa pa, uint8
     const Instruction& last = block_.back();
     if (last.facts.flow == Flow::Next || last.facts.flow == Flow::Conditional) {
         index_ = static_cast<unsigned>(block_.size()) - 1;
+        v_.write_back();
         e_.set_needed(last.flags_live_after);
         emit_direct_exit(last.insn.page_offset + 4, false);
         own_cold(index_);
@@ -246,7 +247,9 @@ void BlockTranslator::emit_instruction(unsigned index) {
     const FlagUse use = instruction.facts.flags;
     // Before it: needed by itself or by later ones. Its own: needed after it.
     e_.begin_instruction(use.writes ? use.reads : instruction.flags_live_before, instruction.flags_live_after);
-    v_.begin_instruction();
+    const VectorEntry vector = find_vector_function(insn.op);
+    v_.begin_instruction(vector.guarded);
+    if (instruction.facts.flow != Flow::Next) v_.write_back();
     if (insn.op < arm64::kOpCount) {
         if (emit_control(instruction, index)) return;
         if (instruction.facts.flow == Flow::Leaves && emit_level_change(insn)) return;
@@ -260,9 +263,10 @@ void BlockTranslator::emit_instruction(unsigned index) {
                 return;
             }
             if (emit_memory(instruction) || emit_atomic(instruction) || emit_vector_memory(instruction) ||
-                emit_vector(insn))
+                emit_vector(insn, vector))
                 return;
             // What follows may call functions of the host.
+            v_.write_back();
             v_.forget();
             if (emit_system(instruction)) return;
         }
@@ -291,12 +295,19 @@ unsigned BlockTranslator::emit_idiom(unsigned index) {
     return emit_data_processing_pair(e_, first, *second) ? index + 1 : index;
 }
 
-bool BlockTranslator::emit_vector(const Insn& insn) {
-    const VectorFunction function = find_vector_function(insn.op);
-    if (function == nullptr) return false;
+bool BlockTranslator::emit_vector(const Insn& insn, const VectorEntry& entry) {
+    if (entry.function == nullptr) return false;
     VectorEmitter w(e_, v_, arm64::unpack_context(context_).fp_flushes);
-    if (!function(w, insn)) return false;
-    if (w.fix_up_label() != nullptr) emit_fix_up(w.fix_up_label());
+    if (!entry.function(w, insn)) return false;
+    if (w.fix_up_label() != nullptr) {
+        if (!entry.guarded) {
+            // What the fix-up starts from would be lost. Our own mistake, never the guest's.
+            fmt::print(stderr, "beeline: {} has a fix-up, but is not in the table as guarded\n",
+                       arm64::row(static_cast<Op>(insn.op)).mnemonic);
+            std::abort();
+        }
+        emit_fix_up(w.fix_up_label());
+    }
     return true;
 }
 
@@ -308,11 +319,12 @@ void BlockTranslator::emit_fix_up(std::shared_ptr<host::Label> fix_up) {
     Insn* const chain = helper_chain(index_, 1);
     const unsigned rd = insn.rd;
     const std::optional<Xmm> result = !general && v_.holds(rd) ? std::optional(v_.use(rd)) : std::nullopt;
-    cold_.add([=, this] {
+    cold_.add([=, this, before = v_.contents_before()] {
         a_.L(*fix_up);
+        v_.spill(before);
         e_.move_immediate(rax, reinterpret_cast<uint64_t>(chain));
         a_.call(general ? runtime_.fix_up_full : runtime_.fix_up_light);
-        if (result) a_.movaps(*result, v_.memory(rd));
+        if (result) a_.movaps(*result, v_.place(rd));
         a_.jmp(*after, Xbyak::CodeGenerator::T_NEAR);
     });
 }
@@ -325,13 +337,15 @@ unsigned BlockTranslator::emit_helper_run(unsigned index) {
         if (next.facts.flow != Flow::Next || next.insn.op >= arm64::kOpCount) return false;
         const arm64::Feature feature = arm64::row(static_cast<Op>(next.insn.op)).feature;
         VectorTransfer transfer;
-        if (describe_vector_transfer(next.insn.word, transfer) || find_vector_function(next.insn.op) != nullptr)
+        if (describe_vector_transfer(next.insn.word, transfer) ||
+            find_vector_function(next.insn.op).function != nullptr)
             return false;
         return arm64::uses_vector_registers(feature) && (next.facts.helper == Helper::Light) == light;
     };
     if (block_[index].facts.flow == Flow::Next)
         while (last + 1 < block_.size() && joins(block_[last + 1])) last++;
 
+    v_.write_back();
     bool needed_after = block_[last].flags_live_after;
     if (light) {
         e_.set_needed(needed_after || block_[index].flags_live_before);
@@ -383,8 +397,9 @@ void BlockTranslator::check_stack_alignment(const Insn& insn) {
     a_.jnz(*misaligned, Xbyak::CodeGenerator::T_NEAR);
     const int64_t offset = insn.page_offset;
     const unsigned counted = counted_, index = index_;
-    cold_.add([this, misaligned, offset, counted, index] {
+    cold_.add([this, misaligned, offset, counted, index, vectors = v_.contents()] {
         a_.L(*misaligned);
+        v_.spill(vectors);
         counted_ = counted;
         if (index != 0) flush_count(index - 1);
         leave_at(offset, kInterpret);

@@ -9,6 +9,7 @@
 #include "translate/runtime.h"
 #include "translate/system_calls.h"
 #include "translate/translation.h"
+#include "translate/vector_emitter.h"
 #include "translate/vector_registers.h"
 
 #include <functional>
@@ -137,7 +138,7 @@ public:
 
     bool emit_vector_memory(const Instruction& instruction);
     /// FP/SIMD data processing.
-    bool emit_vector(const arm64::Insn& insn);
+    bool emit_vector(const arm64::Insn& insn, const VectorEntry& entry);
     /// The instruction under way ends here; the code at `fix_up` does it over and goes on here.
     void emit_fix_up(std::shared_ptr<host::Label> fix_up);
     bool emit_memory(const Instruction& instruction);

@@ -49,7 +49,7 @@ bool emit_binary(VectorEmitter& w, const Insn& insn, Precision precision, const 
         std::swap(n, m);
         clean = true;
     }
-    op.emit(w, precision, w.define(insn.rd), n, m);
+    op.emit(w, precision, w.redefine(insn.rd), n, m);
     return clean;
 }
 
@@ -81,7 +81,7 @@ template <ThreeOperands single_op, ThreeOperands double_op> bool fused(VectorEmi
     const Precision precision = precision_of(insn);
     const Xmm n = w.use(insn.rn), m = w.use(insn.rm), a = w.use(insn.ra);
     const bool clean = fits(w, insn.ra, precision);
-    const Xmm d = w.define(insn.rd), sum = d.getIdx() == n.getIdx() || d.getIdx() == m.getIdx() ? xmm0 : d;
+    const Xmm d = w.redefine(insn.rd), sum = d.getIdx() == n.getIdx() || d.getIdx() == m.getIdx() ? xmm0 : d;
     w.copy(sum, a);
     (w.a.*(precision == Precision::Double ? double_op : single_op))(sum, n, m);
     check_product(w, precision, sum);

@@ -164,7 +164,8 @@ void BlockTranslator::emit_group_check(const Group& group) {
             e_.move_immediate(rcx, reinterpret_cast<uint64_t>(counter));
             a_.dec(dword[rcx]);
             host::Label few;
-            a_.jnz(few);
+            a_.jnz(few, Xbyak::CodeGenerator::T_NEAR);
+            v_.spill(vectors);
             a_.call(runtime_.note_misses);
             v_.restore(vectors);
             a_.L(few);
@@ -180,6 +181,7 @@ void BlockTranslator::emit_group_check(const Group& group) {
             guard_accesses(back->address(), end->done.address());
         }
         a_.L(twin);
+        v_.spill(vectors);
         e_.set_place(place);
         stack_aligned_ = aligned;
         counted_ = counted;
@@ -187,6 +189,7 @@ void BlockTranslator::emit_group_check(const Group& group) {
         v_.forget();
         for (index_ = group.first; index_ <= group.last; index_++) emit_instruction(index_);
         in_twin_ = false;
+        v_.write_back();
         v_.restore(end->vectors);
         // The straight path goes on with the flags where it has them.
         const Instruction& last = block_[group.last];

@@ -237,6 +237,7 @@ void BlockTranslator::emit_slow_path(Access access, host::Label* miss, host::Lab
             }
         }
         a_.L(*slow);
+        v_.spill(vectors_before);
         if (chain != nullptr) {
             a_.paddq(xmm15, retired);
             count_switch(access.write ? SwitchCause::SlowStore : SwitchCause::SlowLoad);
@@ -260,6 +261,7 @@ void BlockTranslator::emit_slow_path(Access access, host::Label* miss, host::Lab
         }
         if (counter != nullptr) {
             a_.L(*many);
+            v_.spill(vectors_before);
             a_.call(runtime_.note_misses);
             v_.restore(vectors_before);
             a_.jmp(*counted, Xbyak::CodeGenerator::T_NEAR);

@@ -29,6 +29,12 @@ bool BlockTranslator::emit_vector_memory(const Instruction& instruction) {
         target = address_of(insn, t.index == Index::Post ? 0 : static_cast<int64_t>(insn.imm));
     }
 
+    // Until the first access nothing may happen to registers that the slow path spills.
+    if (t.shape == VectorTransfer::Shape::Interleaved)
+        v_.write_back();
+    else if (!t.load && t.size_log2 == 4)
+        for (unsigned i = 0; i < t.registers; i++) v_.use(register_number(insn, t, i));
+
     host::Label* const after = new_label();
     const auto vectors_after = std::make_shared<VectorRegisters::Contents>();
     emit_check({.target = target,

@@ -20,8 +20,9 @@ enum class Technique : uint8_t {
     IndirectTable,    ///< Indirect branches look their target up inline.
     SystemBatching,   ///< System instructions run inline, or complete at the barrier that orders them.
     Superblocks,      ///< A block goes on past conditional branches that are not taken.
+    VectorWriteBack,  ///< V registers are stored where a block may be left, not where they are computed.
 };
-inline constexpr unsigned kTechniques = 11;
+inline constexpr unsigned kTechniques = 12;
 
 struct TechniqueName {
     Technique technique;
@@ -39,6 +40,7 @@ inline constexpr std::array<TechniqueName, kTechniques> kTechniqueNames{{
     {Technique::IndirectTable, "indirect-table"},
     {Technique::SystemBatching, "system-batching"},
     {Technique::Superblocks, "superblocks"},
+    {Technique::VectorWriteBack, "vector-write-back"},
 }};
 
 class Techniques {

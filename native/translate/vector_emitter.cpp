@@ -147,6 +147,7 @@ VectorTable make_table() {
     add_vector_saturating(table);
     add_vector_permutes(table);
     add_vector_crypto(table);
+    table.set_guarded(true);
     add_scalar_float(table);
     add_packed_float(table);
     add_half_float(table);
@@ -156,7 +157,7 @@ VectorTable make_table() {
 
 } // namespace
 
-VectorFunction find_vector_function(unsigned op) {
+VectorEntry find_vector_function(unsigned op) {
     static const VectorTable table = make_table();
     return table.find(op);
 }

@@ -35,6 +35,7 @@ public:
 
     Xmm use(unsigned guest) { return v.use(guest); }
     Xmm define(unsigned guest) { return v.define(guest); }
+    Xmm redefine(unsigned guest) { return v.redefine(guest); }
     /// The new value of `guest` is in define(guest): its upper half is zeroed unless `full`.
     void finish(unsigned guest, bool full) {
         if (!full) a.movq(define(guest), define(guest));
@@ -102,13 +103,25 @@ template <auto sse, ThreeOperands avx> void packed(VectorEmitter& w, const Xmm& 
 /// False: nothing has been emitted, this form is for the interpreter's handler.
 using VectorFunction = bool (*)(VectorEmitter& w, const arm64::Insn& insn);
 
+struct VectorEntry {
+    VectorFunction function = nullptr;
+    bool guarded = false; ///< Asks for fix-ups (VectorRegisters::begin_instruction).
+};
+
 class VectorTable {
 public:
-    VectorFunction& operator[](arm64::Op op) { return functions_[static_cast<unsigned>(op)]; }
-    VectorFunction find(unsigned op) const { return op < functions_.size() ? functions_[op] : nullptr; }
+    VectorFunction& operator[](arm64::Op op) {
+        VectorEntry& entry = entries_[static_cast<unsigned>(op)];
+        entry.guarded = guarded_;
+        return entry.function;
+    }
+    /// Of the functions that are entered from now on.
+    void set_guarded(bool guarded) { guarded_ = guarded; }
+    VectorEntry find(unsigned op) const { return op < entries_.size() ? entries_[op] : VectorEntry{}; }
 
 private:
-    std::array<VectorFunction, arm64::kOpCount> functions_{};
+    std::array<VectorEntry, arm64::kOpCount> entries_{};
+    bool guarded_ = false;
 };
 
 void add_vector_moves(VectorTable& table);
@@ -125,8 +138,8 @@ void add_packed_float(VectorTable& table);
 void add_half_float(VectorTable& table);
 void add_float_conversions(VectorTable& table);
 
-/// The emitter of FP/SIMD data processing `op`, or nullptr.
-VectorFunction find_vector_function(unsigned op);
+/// The emitter of FP/SIMD data processing `op`, if there is one.
+VectorEntry find_vector_function(unsigned op);
 
 // ---- fields -----------------------------------------------------------------------------------------------------
 

@@ -2,18 +2,62 @@
 
 #include "arm64/vcpu.h"
 
+#include <bit>
+
 namespace beeline::translate {
 
 using namespace Xbyak::util;
 
-Address VectorRegisters::memory(unsigned guest, unsigned bits, unsigned offset) const {
+namespace {
+
+Xmm host_register(unsigned index) { return Xmm(static_cast<int>(VectorRegisters::kFirst + index)); }
+
+} // namespace
+
+Address VectorRegisters::place(unsigned guest, unsigned bits, unsigned offset) const {
     return Xbyak::AddressFrame(bits)[rbp + e_.state_offset(&e_.cpu.state.v[guest]) + static_cast<int>(offset)];
+}
+
+Address VectorRegisters::memory(unsigned guest, unsigned bits, unsigned offset) {
+    if (const int index = find(guest); index >= 0) write_back(static_cast<unsigned>(index));
+    return place(guest, bits, offset);
+}
+
+void VectorRegisters::write_back(unsigned index) {
+    if (!dirty(index)) return;
+    e_.a.movaps(place(static_cast<unsigned>(contents_.guest[index])), host_register(index));
+    contents_.dirty &= static_cast<uint16_t>(~(1u << index));
+}
+
+void VectorRegisters::write_back() {
+    for (unsigned i = 0; i < kCount; i++) write_back(i);
+}
+
+void VectorRegisters::spill(const Contents& contents) const {
+    for (unsigned i = 0; i < kCount; i++)
+        if ((contents.dirty >> i & 1) != 0)
+            e_.a.movaps(place(static_cast<unsigned>(contents.guest[i])), host_register(i));
 }
 
 void VectorRegisters::restore(const Contents& contents) const {
     for (unsigned i = 0; i < kCount; i++)
-        if (contents.guest[i] >= 0)
-            e_.a.movaps(Xmm(static_cast<int>(kFirst + i)), memory(static_cast<unsigned>(contents.guest[i])));
+        if (contents.guest[i] >= 0) e_.a.movaps(host_register(i), place(static_cast<unsigned>(contents.guest[i])));
+}
+
+template <class Eligible> unsigned VectorRegisters::oldest(Eligible eligible) const {
+    unsigned best = kCount;
+    for (unsigned i = 0; i < kCount; i++)
+        if (eligible(i) && (best == kCount || used_[i] < used_[best])) best = i;
+    return best;
+}
+
+void VectorRegisters::begin_instruction(bool guarded) {
+    pinned_ = 0;
+    guarded_ = guarded;
+    if (guarded)
+        while (std::popcount(contents_.dirty) > kMostDirtyBefore)
+            write_back(oldest([this](unsigned i) { return dirty(i); }));
+    before_ = contents_;
 }
 
 int VectorRegisters::find(unsigned guest) const {
@@ -24,15 +68,11 @@ int VectorRegisters::find(unsigned guest) const {
 
 unsigned VectorRegisters::allocate(int guest) {
     // An instruction names fewer registers than there are.
-    unsigned best = kCount;
-    for (unsigned i = 0; i < kCount; i++) {
-        if ((pinned_ >> i & 1) != 0) continue;
-        if (contents_.guest[i] < 0) {
-            best = i;
-            break;
-        }
-        if (best == kCount || used_[i] < used_[best]) best = i;
-    }
+    const auto free = [this](unsigned i) { return (pinned_ >> i & 1) == 0; };
+    unsigned best = oldest([&](unsigned i) { return free(i) && contents_.guest[i] < 0; });
+    if (best == kCount) best = oldest([&](unsigned i) { return free(i) && !dirty(i); });
+    if (best == kCount) best = oldest(free);
+    write_back(best);
     contents_.guest[best] = static_cast<int8_t>(guest);
     return best;
 }
@@ -41,28 +81,42 @@ Xmm VectorRegisters::use(unsigned guest) {
     int index = find(guest);
     if (index < 0) {
         index = static_cast<int>(allocate(static_cast<int>(guest)));
-        e_.a.movaps(Xmm(static_cast<int>(kFirst) + index), memory(guest));
+        e_.a.movaps(host_register(static_cast<unsigned>(index)), place(guest));
     }
     used_[static_cast<unsigned>(index)] = ++clock_;
     pinned_ |= 1u << index;
-    return Xmm(static_cast<int>(kFirst) + index);
+    return host_register(static_cast<unsigned>(index));
 }
 
-Xmm VectorRegisters::define(unsigned guest) {
-    int index = find(guest);
-    if (index < 0) index = static_cast<int>(allocate(static_cast<int>(guest)));
+Xmm VectorRegisters::define(unsigned guest, bool keep) {
+    const int old = find(guest);
+    auto index = static_cast<unsigned>(old);
+    if (old < 0) {
+        index = allocate(static_cast<int>(guest));
+    } else if (guarded_ && (before_.dirty >> index & 1) != 0) {
+        // The fix-up needs the old value where it is.
+        pinned_ |= 1u << index;
+        contents_.guest[index] = -1;
+        contents_.dirty &= static_cast<uint16_t>(~(1u << index));
+        index = allocate(static_cast<int>(guest));
+        if (keep) e_.a.movaps(host_register(index), host_register(static_cast<unsigned>(old)));
+    }
     significant_[guest] = 16;
-    used_[static_cast<unsigned>(index)] = ++clock_;
+    used_[index] = ++clock_;
     pinned_ |= 1u << index;
-    return Xmm(static_cast<int>(kFirst) + index);
+    return host_register(index);
 }
 
 Xmm VectorRegisters::temporary() {
     const unsigned index = allocate(-1);
     pinned_ |= 1u << index;
-    return Xmm(static_cast<int>(kFirst + index));
+    return host_register(index);
 }
 
-void VectorRegisters::store(unsigned guest) { e_.a.movaps(memory(guest), Xmm(static_cast<int>(kFirst) + find(guest))); }
+void VectorRegisters::store(unsigned guest) {
+    const auto index = static_cast<unsigned>(find(guest));
+    contents_.dirty |= static_cast<uint16_t>(1u << index);
+    if (!e_.techniques.has(Technique::VectorWriteBack)) write_back(index);
+}
 
 } // namespace beeline::translate

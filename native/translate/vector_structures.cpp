@@ -10,10 +10,6 @@ using Shape = VectorTransfer::Shape;
 
 namespace {
 
-unsigned number(const Insn& insn, const VectorTransfer& t, unsigned i) {
-    return t.pair && i == 1 ? insn.ra : (insn.rd + i) % 32;
-}
-
 /// rax, of 1 << size_log2 bytes.
 Xbyak::Reg accumulator(unsigned size_log2) {
     switch (size_log2) {
@@ -112,7 +108,7 @@ void load_interleaved(VectorEmitter& w, const Insn& insn, const VectorTransfer& 
     const bool full = t.size_log2 == 4;
     const auto& shuffles = translated_state(w.e.cpu).triple_shuffles.load[size];
     std::array<Xmm, 4> x;
-    for (unsigned i = 0; i < count; i++) x[i] = w.define(number(insn, t, i));
+    for (unsigned i = 0; i < count; i++) x[i] = w.define(register_number(insn, t, i));
     const unsigned quadwords = full ? count : count / 2;
     for (unsigned i = 0; i < quadwords; i++) w.a.movups(x[i], at(128, 16 * i));
     if (count == 3) {
@@ -139,7 +135,7 @@ void load_interleaved(VectorEmitter& w, const Insn& insn, const VectorTransfer& 
             w.a.pshufd(x[i + quadwords], x[i], 0xEE);
         }
     }
-    for (unsigned i = 0; i < count; i++) w.finish(number(insn, t, i), full);
+    for (unsigned i = 0; i < count; i++) w.finish(register_number(insn, t, i), full);
 }
 
 void store_interleaved(VectorEmitter& w, const Insn& insn, const VectorTransfer& t, const Location& at) {
@@ -147,7 +143,7 @@ void store_interleaved(VectorEmitter& w, const Insn& insn, const VectorTransfer&
     const bool full = t.size_log2 == 4;
     const auto& shuffles = translated_state(w.e.cpu).triple_shuffles.store[size];
     std::array<Xmm, 4> x;
-    for (unsigned i = 0; i < count; i++) x[i] = w.use(number(insn, t, i));
+    for (unsigned i = 0; i < count; i++) x[i] = w.use(register_number(insn, t, i));
     switch (count) {
     case 2:
         w.a.movaps(xmm0, x[0]);
@@ -238,7 +234,7 @@ void load_structures(VectorEmitter& w, const Insn& insn, const VectorTransfer& t
     const unsigned bits = 8u << t.size_log2;
     const auto location = [&](unsigned i) { return at(bits, i << t.size_log2); };
     for (unsigned i = 0; i < t.registers; i++) {
-        const unsigned guest = number(insn, t, i);
+        const unsigned guest = register_number(insn, t, i);
         switch (t.shape) {
         case Shape::Lane: load_lane(w, guest, t.size_log2, insn.aux[0], location(i)); break;
         case Shape::Replicated: load_replicated(w, guest, t.size_log2, t.full, location(i)); break;
@@ -247,8 +243,8 @@ void load_structures(VectorEmitter& w, const Insn& insn, const VectorTransfer& t
     }
     if (t.shape != Shape::Plain) return;
     for (unsigned i = 0; i < t.registers; i++) {
-        w.v.store(number(insn, t, i));
-        w.v.set_significant(number(insn, t, i), 1u << t.size_log2);
+        w.v.store(register_number(insn, t, i));
+        w.v.set_significant(register_number(insn, t, i), 1u << t.size_log2);
     }
 }
 
@@ -260,9 +256,9 @@ void store_structures(VectorEmitter& w, const Insn& insn, const VectorTransfer& 
     for (unsigned i = 0; i < t.registers; i++) {
         const Address to = at(8u << t.size_log2, i << t.size_log2);
         if (t.shape == Shape::Lane)
-            store_lane(w, number(insn, t, i), t.size_log2, insn.aux[0], to);
+            store_lane(w, register_number(insn, t, i), t.size_log2, insn.aux[0], to);
         else
-            store_part(w, t.size_log2, number(insn, t, i), to);
+            store_part(w, t.size_log2, register_number(insn, t, i), to);
     }
 }
 

@@ -11,4 +11,5 @@ export const techniqueNames = [
   'indirect-table',
   'system-batching',
   'superblocks',
+  'vector-write-back',
 ] as const;

@@ -49,7 +49,7 @@ describe('bad input on the command line', function () {
     await refuses(
       ['run', '--disable', 'jit'],
       2,
-      /--disable: jit is not known; choose home-registers, .* or superblocks/,
+      /--disable: jit is not known; choose home-registers, .* or vector-write-back/,
     );
     await refuses(['run', '--serial', 'tcp'], 2, /--serial: tcp is not known/);
   });

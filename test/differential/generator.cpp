@@ -15,7 +15,8 @@ using namespace beeline::arm64;
 
 namespace {
 
-constexpr unsigned kMaxInstructions = 12;
+constexpr unsigned kMaxInstructions = 40;                ///< Some; more registers then hold results than the host has.
+constexpr unsigned kUsualInstructions = 12;              ///< Most sequences have no more.
 constexpr unsigned kFirstLiteral = kMaxInstructions + 6; ///< Pairs may make a sequence a little longer.
 
 struct GroupRows {
@@ -166,8 +167,9 @@ public:
         if (generator_.probes_ || (!generator_.restricted_ && rng_.one_in(20))) {
             add_probe();
         } else {
-            const unsigned length = rng_.one_in(4) ? 1 : 1 + rng_.below(kMaxInstructions);
-            for (unsigned attempts = 0; test_.count < length && attempts < 100 && !last_; attempts++)
+            const unsigned most = rng_.one_in(6) ? kMaxInstructions : kUsualInstructions;
+            const unsigned length = rng_.one_in(4) ? 1 : 1 + rng_.below(most);
+            for (unsigned attempts = 0; test_.count < length && attempts < 100 + length && !last_; attempts++)
                 add_instance(*generator_.choose_row(rng_));
         }
         finish();
