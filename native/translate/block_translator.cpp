@@ -5,6 +5,7 @@
 #include "arm64/interpreter/dispatch.h"
 #include "arm64/vcpu.h"
 #include "translate/emit_data_processing.h"
+#include "translate/float_run.h"
 #include "translate/state.h"
 #include "translate/vector_emitter.h"
 
@@ -258,6 +259,10 @@ void BlockTranslator::emit_instruction(unsigned index) {
                 index_ = last;
                 return;
             }
+            if (const std::optional<unsigned> last = vector.guarded ? emit_float_run(index) : std::nullopt) {
+                index_ = *last;
+                return;
+            }
             if (emit_data_processing(e_, insn)) {
                 note_stack_change(insn);
                 return;
@@ -306,25 +311,49 @@ bool BlockTranslator::emit_vector(const Insn& insn, const VectorEntry& entry) {
                        arm64::row(static_cast<Op>(insn.op)).mnemonic);
             std::abort();
         }
-        emit_fix_up(w.fix_up_label());
+        emit_fix_up(w.fix_up_label(), index_, 1);
     }
     return true;
 }
 
-void BlockTranslator::emit_fix_up(std::shared_ptr<host::Label> fix_up) {
+std::optional<unsigned> BlockTranslator::emit_float_run(unsigned index) {
+    if (arm64::unpack_context(context_).fp_flushes) return std::nullopt;
+    FloatRun run(e_.host.fma);
+    while (index + run.length() < block_.size() && run.take(block_[index + run.length()].insn)) {
+    }
+    if (run.length() < 2) return std::nullopt;
+    VectorEmitter w(e_, v_, false);
+    w.in_run = true;
+    const unsigned last = index + run.length() - 1;
+    for (unsigned i = index; i <= last; i++) {
+        const Insn& insn = block_[i].insn;
+        v_.go_on_guarded();
+        find_vector_function(insn.op).function(w, insn);
+    }
+    v_.go_on_guarded();
+    run.emit_checks(w);
+    if (w.fix_up_label() != nullptr) emit_fix_up(w.fix_up_label(), index, run.length());
+    return last;
+}
+
+void BlockTranslator::emit_fix_up(std::shared_ptr<host::Label> fix_up, unsigned first, unsigned count) {
     auto after = std::make_shared<host::Label>();
     a_.L(*after);
-    const Insn& insn = block_[index_].insn;
-    const bool general = block_[index_].facts.helper == Helper::Full;
-    Insn* const chain = helper_chain(index_, 1);
-    const unsigned rd = insn.rd;
-    const std::optional<Xmm> result = !general && v_.holds(rd) ? std::optional(v_.use(rd)) : std::nullopt;
+    const bool general = block_[first].facts.helper == Helper::Full;
+    Insn* const chain = helper_chain(first, count);
+    // What the instructions have computed, and nothing else, is to be loaded again.
+    VectorRegisters::Contents results;
+    if (!general)
+        for (unsigned i = 0; i < results.guest.size(); i++)
+            for (unsigned n = first; n < first + count; n++)
+                if (const int8_t guest = v_.contents().guest[i]; guest == static_cast<int>(block_[n].insn.rd))
+                    results.guest[i] = guest;
     cold_.add([=, this, before = v_.contents_before()] {
         a_.L(*fix_up);
         v_.spill(before);
         e_.move_immediate(rax, reinterpret_cast<uint64_t>(chain));
         a_.call(general ? runtime_.fix_up_full : runtime_.fix_up_light);
-        if (result) a_.movaps(*result, v_.place(rd));
+        v_.restore(results);
         a_.jmp(*after, Xbyak::CodeGenerator::T_NEAR);
     });
 }

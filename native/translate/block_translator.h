@@ -14,6 +14,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <unordered_set>
 #include <vector>
 
@@ -139,8 +140,11 @@ public:
     bool emit_vector_memory(const Instruction& instruction);
     /// FP/SIMD data processing.
     bool emit_vector(const arm64::Insn& insn, const VectorEntry& entry);
-    /// The instruction under way ends here; the code at `fix_up` does it over and goes on here.
-    void emit_fix_up(std::shared_ptr<host::Label> fix_up);
+    /// Instructions from `index` on as a FloatRun; returns the last of them, or nothing.
+    std::optional<unsigned> emit_float_run(unsigned index);
+    /// The instructions under way, `count` of them from `first` on, end here; the code at `fix_up` does them over and
+    /// goes on here.
+    void emit_fix_up(std::shared_ptr<host::Label> fix_up, unsigned first, unsigned count);
     bool emit_memory(const Instruction& instruction);
     bool emit_atomic(const Instruction& instruction);
     bool emit_control(const Instruction& instruction, unsigned index);

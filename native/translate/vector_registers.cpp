@@ -52,7 +52,7 @@ template <class Eligible> unsigned VectorRegisters::oldest(Eligible eligible) co
 }
 
 void VectorRegisters::begin_instruction(bool guarded) {
-    pinned_ = 0;
+    pinned_ = kept_ = 0;
     guarded_ = guarded;
     if (guarded)
         while (std::popcount(contents_.dirty) > kMostDirtyBefore)
@@ -96,6 +96,7 @@ Xmm VectorRegisters::define(unsigned guest, bool keep) {
     } else if (guarded_ && (before_.dirty >> index & 1) != 0) {
         // The fix-up needs the old value where it is.
         pinned_ |= 1u << index;
+        kept_ |= 1u << index;
         contents_.guest[index] = -1;
         contents_.dirty &= static_cast<uint16_t>(~(1u << index));
         index = allocate(static_cast<int>(guest));

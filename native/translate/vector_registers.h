@@ -50,6 +50,8 @@ public:
 
     /// Before each instruction: what use() and define() return stays valid until the next call. May emit stores.
     void begin_instruction(bool guarded);
+    /// Between guarded instructions that are done over together: to VectorRegisters they are one.
+    void go_on_guarded() { pinned_ = kept_; }
 
     /// The register's value in a host register that nobody may write to.
     Xmm use(unsigned guest);
@@ -93,6 +95,7 @@ private:
     std::array<uint8_t, 32> significant_{};
     std::array<uint32_t, kCount> used_{};
     uint32_t clock_ = 0, pinned_ = 0;
+    uint32_t kept_ = 0; ///< Of pinned_: hold what guest registers were before the instruction.
 };
 
 } // namespace beeline::translate

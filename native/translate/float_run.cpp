@@ -1,0 +1,95 @@
+#include "translate/float_run.h"
+
+#include <bit>
+
+namespace beeline::translate {
+
+using namespace Xbyak::util;
+using arm64::Insn;
+using arm64::Op;
+
+namespace {
+
+enum class Kind : uint8_t { Other, Sum, Product, Fused };
+
+Kind kind_of(const Insn& insn) {
+    switch (static_cast<Op>(insn.op)) {
+    case Op::FADD_scalar:
+    case Op::FSUB_scalar:
+    case Op::FDIV_scalar: return Kind::Sum;
+    case Op::FMUL_scalar:
+    case Op::FNMUL_scalar: return Kind::Product;
+    case Op::FMADD_scalar:
+    case Op::FMSUB_scalar:
+    case Op::FNMADD_scalar:
+    case Op::FNMSUB_scalar: return Kind::Fused;
+    default: return Kind::Other;
+    }
+}
+
+/// xmm0 = x, y in its two elements, or its four twice.
+void pack(VectorEmitter& w, Precision precision, const Xmm& x, const Xmm& y) {
+    w.copy(xmm0, x);
+    if (precision == Precision::Double) {
+        w.a.unpcklpd(xmm0, y);
+    } else {
+        w.a.unpcklps(xmm0, y);
+        w.a.movddup(xmm0, xmm0);
+    }
+}
+
+} // namespace
+
+bool FloatRun::take(const Insn& insn) {
+    const Kind kind = kind_of(insn);
+    if (kind == Kind::Other || (kind == Kind::Fused && !fused_) || length_ == kMost) return false;
+    if (length_ != 0 && precision_of(insn) != precision_) return false;
+    const uint32_t defined = defined_ | 1u << insn.rd;
+    if (std::popcount(defined) > static_cast<int>(kMostResults)) return false;
+
+    const auto uses = [&](unsigned guest) {
+        return guest == insn.rn || guest == insn.rm || (kind == Kind::Fused && guest == insn.ra);
+    };
+    for (unsigned i = 0; i < length_; i++) // A product that is overwritten could not be compared any more.
+        if (results_[i].last && results_[i].product && results_[i].rd == insn.rd) return false;
+    for (unsigned i = 0; i < length_; i++) {
+        Result& result = results_[i];
+        if (!result.last) continue;
+        if (uses(result.rd)) result.used_by |= static_cast<uint16_t>(1u << length_);
+        if (result.rd == insn.rd) result.last = false;
+    }
+    precision_ = precision_of(insn);
+    defined_ = defined;
+    results_[length_++] = {.rd = insn.rd, .product = kind != Kind::Sum};
+    return true;
+}
+
+void FloatRun::emit_checks(VectorEmitter& w) const {
+    // Of those in `covered` a NaN does not go unnoticed.
+    uint32_t covered = 0;
+    std::array<uint8_t, kMost> sums{}, products{};
+    unsigned sum_count = 0, product_count = 0;
+    for (unsigned i = length_; i-- != 0;) {
+        const Result& result = results_[i];
+        if (result.product)
+            products[product_count++] = result.rd;
+        else if ((result.used_by & covered) == 0 && result.last)
+            sums[sum_count++] = result.rd;
+        else if ((result.used_by & covered) == 0)
+            continue; // Nobody sees it.
+        covered |= 1u << i;
+    }
+    const auto second = [](const auto& list, unsigned count, unsigned i) { return list[i + 1 < count ? i + 1 : i]; };
+    for (unsigned i = 0; i < sum_count; i += 2)
+        check_ordered(w, precision_, w.use(sums[i]), w.use(second(sums, sum_count, i)));
+    if (product_count == 1) {
+        check_product(w, precision_, w.use(products[0]));
+        return;
+    }
+    for (unsigned i = 0; i < product_count; i += 2) {
+        pack(w, precision_, w.use(products[i]), w.use(second(products, product_count, i)));
+        check_all_products(w, precision_, xmm0);
+    }
+}
+
+} // namespace beeline::translate

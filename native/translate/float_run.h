@@ -1,0 +1,43 @@
+// Runs of scalar floating-point arithmetic: instructions that follow each other, whose results are checked together
+// behind the last of them. Where the check fails the interpreter's handlers do all of them over.
+//
+// A NaN goes on into whatever is computed from it, so that results which others in the run are computed from need no
+// check for NaNs of their own. Products do, for tiny results; two of them, or four, are compared at once.
+#pragma once
+
+#include "translate/float_checks.h"
+
+#include <array>
+
+namespace beeline::translate {
+
+class FloatRun {
+public:
+    explicit FloatRun(bool fused) : fused_(fused) {}
+
+    /// Takes `insn` as the next instruction, if it can be.
+    bool take(const arm64::Insn& insn);
+    unsigned length() const { return length_; }
+    bool defines(unsigned guest) const { return (defined_ >> guest & 1) != 0; }
+    /// Behind the last instruction.
+    void emit_checks(VectorEmitter& w) const;
+
+private:
+    /// Guarded instructions find seven registers that may be overwritten: operands of the one under way, and results.
+    static constexpr unsigned kMostResults = 4, kMost = 12;
+
+    struct Result {
+        uint8_t rd;
+        bool product;
+        bool last = true;     ///< Of those in rd.
+        uint16_t used_by = 0; ///< Results of the run, by number.
+    };
+
+    bool fused_; ///< The host has fused operations.
+    Precision precision_ = Precision::Single;
+    unsigned length_ = 0;
+    uint32_t defined_ = 0;
+    std::array<Result, kMost> results_{};
+};
+
+} // namespace beeline::translate
