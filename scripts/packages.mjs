@@ -7,6 +7,7 @@ export const buildPackages = [
   'make',
   'libfmt-dev',
   'libfdt-dev',
+  'libslirp-dev',
   'liburing-dev',
   'libxbyak-dev',
   'libzstd-dev',

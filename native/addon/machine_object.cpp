@@ -28,6 +28,24 @@ block::DriveConfig drive_from(const Napi::Object& object) {
     return drive;
 }
 
+net::NetworkConfig network_from(const Napi::Object& object) {
+    net::NetworkConfig network;
+    if (text_of(object, "kind") == "tap") network.kind = net::NetworkConfig::Kind::Tap;
+    network.mac = net::parse_mac(text_of(object, "mac"));
+    network.restricted = object.Get("restrict").ToBoolean();
+    network.interface = text_of(object, "interface");
+    Napi::Array forwards = object.Get("forwards").As<Napi::Array>();
+    for (uint32_t i = 0; i < forwards.Length(); i++) {
+        Napi::Object forward = forwards.Get(i).As<Napi::Object>();
+        network.forwards.push_back({.udp = text_of(forward, "protocol") == "udp",
+                                    .host_address = text_of(forward, "hostAddress"),
+                                    .host_port = static_cast<uint16_t>(number_of(forward, "hostPort")),
+                                    .guest_address = text_of(forward, "guestAddress"),
+                                    .guest_port = static_cast<uint16_t>(number_of(forward, "guestPort"))});
+    }
+    return network;
+}
+
 board::MachineConfig config_from(const Napi::Object& object) {
     board::MachineConfig config;
     config.memory_bytes = static_cast<uint64_t>(number_of(object, "memoryBytes"));
@@ -61,6 +79,9 @@ board::MachineConfig config_from(const Napi::Object& object) {
     Napi::Array drives = object.Get("drives").As<Napi::Array>();
     for (uint32_t i = 0; i < drives.Length(); i++)
         config.drives.push_back(drive_from(drives.Get(i).As<Napi::Object>()));
+    Napi::Array networks = object.Get("networks").As<Napi::Array>();
+    for (uint32_t i = 0; i < networks.Length(); i++)
+        config.networks.push_back(network_from(networks.Get(i).As<Napi::Object>()));
     return config;
 }
 

@@ -61,6 +61,7 @@ Board::Board(const BoardConfig& config, GuestMemory& memory, SerialPort& serial,
         affinities_.push_back(cpus_.back()->state.mpidr_el1 & kAffinityMask);
         threads_.push_back(std::make_unique<runtime::VcpuThread>(*cpus_.back()));
     }
+    insert(kMostDrivesAndNetworks, std::make_unique<devices::virtio::VirtioRng>(memory_));
 }
 
 Board::~Board() { stop_threads(); }
@@ -72,22 +73,30 @@ const char* Board::missing_device() const {
 
 BoardDescription Board::description() const { return {config_.cpu_model, config_.gic_version, affinities_}; }
 
+void Board::insert(unsigned slot, std::unique_ptr<devices::virtio::VirtioDevice> device) {
+    virtio_slots_.insert(slot, std::make_unique<devices::virtio::VirtioMmio>(
+                                   *device, devices::InterruptLine(*gic_, kVirtioMmioSpi + slot), lock_));
+    virtio_devices_.push_back(std::move(device));
+}
+
 void Board::add_drive(std::unique_ptr<block::Disk> disk, std::string serial) {
-    using namespace devices::virtio;
-    const auto slot = static_cast<unsigned>(drives_.size());
     const std::string path = disk->path();
-    drives_.push_back(std::make_unique<VirtioBlk>(std::move(disk), std::move(serial), config_.cpus, memory_,
-                                                  [this, path] { system_.no_space(path); }));
-    virtio_slots_.insert(slot, std::make_unique<VirtioMmio>(
-                                   *drives_.back(), devices::InterruptLine(*gic_, kVirtioMmioSpi + slot), lock_));
+    auto drive = std::make_unique<devices::virtio::VirtioBlk>(std::move(disk), std::move(serial), config_.cpus, memory_,
+                                                              [this, path] { system_.no_space(path); });
+    drives_.push_back(drive.get());
+    insert(free_slot_++, std::move(drive));
+}
+
+void Board::add_network(std::unique_ptr<net::Network> network, const net::MacAddress& mac) {
+    insert(free_slot_++, std::make_unique<devices::virtio::VirtioNet>(std::move(network), mac, memory_));
 }
 
 // ---- Threads ----------------------------------------------------------------------------------------------------
 
 bool Board::start_threads() {
     if (!timer_thread_.start("beeline-timer", [this] { timers_.serve(); })) return false;
-    for (const auto& drive : drives_)
-        if (!drive->start()) return false;
+    for (const auto& device : virtio_devices_)
+        if (!device->start()) return false;
     for (const auto& thread : threads_)
         if (!thread->start()) return false;
     return true;
@@ -96,7 +105,7 @@ bool Board::start_threads() {
 void Board::stop_threads() {
     for (const auto& thread : threads_) thread->request_finish();
     for (const auto& thread : threads_) thread->finish();
-    for (const auto& drive : drives_) drive->stop();
+    for (const auto& device : virtio_devices_) device->stop();
     timers_.stop();
     timer_thread_.join();
 }
@@ -155,7 +164,7 @@ void Board::serial_output_drained() {
 }
 
 void Board::retry_drives() {
-    for (const auto& drive : drives_) drive->retry();
+    for (devices::virtio::VirtioBlk* drive : drives_) drive->retry();
 }
 
 Board::Counts Board::counts() {

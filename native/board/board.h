@@ -19,6 +19,8 @@
 #include "devices/timer_queue.h"
 #include "devices/virtio/virtio_blk.h"
 #include "devices/virtio/virtio_mmio.h"
+#include "devices/virtio/virtio_net.h"
+#include "devices/virtio/virtio_rng.h"
 #include "devices/virtual_clock.h"
 #include "runtime/shootdown.h"
 #include "runtime/thread.h"
@@ -62,9 +64,11 @@ public:
     const char* missing_device() const;
     BoardDescription description() const;
 
-    static constexpr size_t kMostDrives = devices::virtio::VirtioMmioSlots::kSlots;
-    /// Puts a disk into the next free slot. Before the threads start.
+    /// Drives and networks together; the last slot has the entropy device.
+    static constexpr size_t kMostDrivesAndNetworks = devices::virtio::VirtioMmioSlots::kSlots - 1;
+    /// These put a device into the next free slot. Before the threads start.
     void add_drive(std::unique_ptr<block::Disk> disk, std::string serial);
+    void add_network(std::unique_ptr<net::Network> network, const net::MacAddress& mac);
 
     /// Starts the threads of timers, devices and CPUs; all CPUs are off. False: errno says why, and stop_threads()
     /// cleans up.
@@ -137,6 +141,7 @@ private:
     void system_reset() override;
 
     devices::CfiFlash* flash_at(uint64_t address);
+    void insert(unsigned slot, std::unique_ptr<devices::virtio::VirtioDevice> device);
 
     struct FlashContents final : devices::GuestMemoryAccess {
         explicit FlashContents(Board& board) : board(board) {}
@@ -172,7 +177,9 @@ private:
     std::atomic<uint64_t> broadcasts_{0};
     std::vector<const translate::DirectTier*> direct_tiers_; ///< The CPUs own them.
     bool missing_tier_ = false;
-    std::vector<std::unique_ptr<devices::virtio::VirtioBlk>> drives_;
+    unsigned free_slot_ = 0;
+    std::vector<std::unique_ptr<devices::virtio::VirtioDevice>> virtio_devices_;
+    std::vector<devices::virtio::VirtioBlk*> drives_; ///< Those of them.
 };
 
 } // namespace beeline::board

@@ -33,6 +33,9 @@ using Hold = runtime::VcpuThread::Hold;
 /// Output is handed over this long after its first byte: a line at a time rather than byte by byte.
 constexpr std::chrono::milliseconds kGatherOutput{1};
 
+/// Of the first card where none is given, as QEMU's; the next ones count on.
+constexpr net::MacAddress kFirstMac{0x52, 0x54, 0x00, 0x12, 0x34, 0x56};
+
 double seconds(Clock::duration duration) { return std::chrono::duration<double>(duration).count(); }
 
 } // namespace
@@ -69,6 +72,7 @@ public:
             if (disk == nullptr) return open_error("--drive", failure);
             board_->add_drive(std::move(disk), drive.serial);
         }
+        if (Status networks = add_networks(); !networks) return networks;
         if (const char* missing = board_->missing_device(); missing != nullptr)
             return machine_error(fmt::format("the host has no memory for the {}", missing));
         Result<std::vector<uint8_t>> tree = build_device_tree(board_->description());
@@ -78,6 +82,18 @@ public:
         if (config_.firmware_path.empty()) return success();
         if (Status offered = offer_kernel(config_, board_->fw_cfg()); !offered) return offered;
         return config_.firmware_vars_path.empty() ? success() : open_firmware_vars();
+    }
+
+    Status add_networks() {
+        net::MacAddress mac = kFirstMac;
+        for (const net::NetworkConfig& config : config_.networks) {
+            net::NetworkFailure failure;
+            std::unique_ptr<net::Network> network = net::open_network(config, failure);
+            if (network == nullptr) return value_error("--net", std::move(failure.detail), std::move(failure.remedy));
+            board_->add_network(std::move(network), config.mac.value_or(mac));
+            mac.back()++;
+        }
+        return success();
     }
 
     Status open_firmware_vars() {
@@ -420,10 +436,10 @@ Result<std::unique_ptr<Machine>> Machine::create(const MachineConfig& config, Ma
         GuestMemory::create(config.memory_bytes, arm64::cpu_features(config.cpu_model).pa_bits);
     if (!memory) return std::move(memory.error());
     auto implementation = std::make_unique<Implementation>(config, events, std::move(*memory), std::move(perf_map));
-    if (config.drives.size() > Board::kMostDrives)
-        return value_error("--drive",
-                           fmt::format("{} drives are more than the {} that the board has room for",
-                                       config.drives.size(), Board::kMostDrives),
+    if (const size_t devices = config.drives.size() + config.networks.size(); devices > Board::kMostDrivesAndNetworks)
+        return value_error(config.networks.empty() ? "--drive" : "--net",
+                           fmt::format("{} drives and networks are more than the {} that the board has room for",
+                                       devices, Board::kMostDrivesAndNetworks),
                            "give fewer");
     if (Status prepared = implementation->prepare(); !prepared) return std::move(prepared.error());
     implementation->set_create_seconds(seconds(Clock::now() - begin));

@@ -6,6 +6,7 @@
 #include "arm64/types.h"
 #include "block/open.h"
 #include "board/error.h"
+#include "net/open.h"
 #include "translate/direct_tier.h"
 
 #include <cstddef>
@@ -37,8 +38,9 @@ struct MachineConfig {
     std::string firmware_path;      ///< For flash 0, where the first CPU starts; kernel and initrd are then left to it.
     std::string firmware_vars_path; ///< What flash 1 holds from one run to the next.
     std::vector<RawLoad> raw_loads;
-    std::vector<block::DriveConfig> drives; ///< The guest's first disk first.
-    bool direct = false;                    ///< Hot code runs in the direct tier; else everything in the interpreter.
+    std::vector<block::DriveConfig> drives;   ///< The guest's first disk first.
+    std::vector<net::NetworkConfig> networks; ///< Its first card first.
+    bool direct = false;                      ///< Hot code runs in the direct tier; else everything in the interpreter.
     translate::DirectOptions direct_options;
     bool perf_map = false;  ///< Name translated code for Linux perf.
     bool no_reboot = false; ///< A guest's reset ends the run with ExitCause::Reset.

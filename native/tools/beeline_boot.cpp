@@ -2,7 +2,8 @@
 //
 //     beeline_boot --kernel F [--initrd F] [--append S] [--dtb F] [--memory MIB] [--cpus N] [--cpu n1|a57] [--gic 2|3]
 //                  [--load FILE@ADDRESS]... [--tier interpreter|direct] [--visits N] [--disable TECHNIQUE]...
-//                  [--drive FILE[,qcow2|raw|ro|snapshot|threads]...]... [--verify [--checks N]] [--no-reboot]
+//                  [--drive FILE[,qcow2|raw|ro|snapshot|threads]...]... [--net user[,HOST-GUEST]|tap,NAME]... [--verify
+//                  [--checks N]] [--no-reboot]
 //                  [--timeout SECONDS] [--until TEXT] [--dump-dtb FILE]
 //
 // The guest's serial port is on standard input and output; counters go to standard error at the end.
@@ -111,6 +112,25 @@ block::DriveConfig drive(std::string_view text) {
     return config;
 }
 
+/// user, user,PORT-PORT (TCP, from this host's loopback), or tap,INTERFACE.
+bool network(std::string_view text, net::NetworkConfig& config) {
+    if (text.starts_with("tap,")) {
+        config.kind = net::NetworkConfig::Kind::Tap;
+        config.interface = text.substr(4);
+        return true;
+    }
+    if (text == "user") return true;
+    const size_t dash = text.find('-');
+    uint64_t host = 0, guest = 0;
+    if (!text.starts_with("user,") || dash == text.npos || !number(text.substr(5, dash - 5), host) ||
+        !number(text.substr(dash + 1), guest))
+        return false;
+    config.forwards.push_back({.host_address = "127.0.0.1",
+                               .host_port = static_cast<uint16_t>(host),
+                               .guest_port = static_cast<uint16_t>(guest)});
+    return true;
+}
+
 int usage(const char* what) {
     fmt::print(stderr, "beeline_boot: {}; the head of its source tells the options\n", what);
     return 2;
@@ -200,6 +220,9 @@ int main(int argc, char** argv) {
             console.wait_for(value);
         } else if (option == "--drive") {
             config.drives.push_back(drive(value));
+        } else if (option == "--net") {
+            if (!network(value, config.networks.emplace_back()))
+                return usage("--net takes user[,HOST-GUEST] or tap,NAME");
         } else if (option == "--load") {
             const size_t at = value.rfind('@');
             if (at == value.npos || !number(value.substr(at + 1), parsed)) return usage("--load takes FILE@ADDRESS");

@@ -57,6 +57,7 @@ export function startBeeline({ tier, disable, cpuModel }: BeelineVariant, files:
     firmwareVars: '',
     loads: [],
     drives: [],
+    networks: [],
     noReboot: true,
     tier: tier === 'direct' ? 'direct' : 'interpreter',
     disable,

@@ -1,13 +1,14 @@
 // The command line: what there is to say, and what each thing calls.
 import { Argument, Command, Option } from 'commander';
 import { parseMemory } from '../memory-size.js';
-import type { Drive, RawLoad } from '../native/addon.js';
+import type { Drive, Network, RawLoad } from '../native/addon.js';
 import { version } from '../version.js';
 import type { Reply } from '../vm/matcher.js';
 import { printCompletion, shells } from './completion.js';
 import { addDaemonCommands } from './daemon-program.js';
 import { doctor } from './doctor.js';
 import { addGuestCommands } from './guests-program.js';
+import { parseNet } from './network-option.js';
 import {
   maximumCpus,
   parseChoice,
@@ -40,6 +41,11 @@ Where there is no kernel, the first file of --load is started at its first byte.
 (/var/tmp), gone at the end. at=NAME shows what a snapshot inside a qcow2 file holds; it goes with readonly or snapshot. Without format= the file's first bytes tell. aio=threads does without io_uring. Two commas are
 one of a file's name. When the host runs out of space the guest pauses and goes on at Ctrl-A c or SIGCONT.
 
+--net user is a network of the guest's own, with address translation: it has 10.0.2.15 by DHCP, the host is 10.0.2.2,
+and the host's name servers answer at 10.0.2.3. hostfwd=tcp:127.0.0.1:2222-:22 (or udp:) leads a port of the host to one of the guest;
+without the first address it is a port of every address of the host. restrict leaves only that. --net tap,ifname=NAME
+uses a tap interface that exists and is yours. mac= gives the card an address other than 52:54:00:12:34:56, 57 and on.
+
 REGEX is a JavaScript regular expression in multi-line mode: ^ and $ match at line ends, and $ also at the end of what has
 arrived. Terminal escape sequences are left out before matching. Each --send fires once, in the order given, on text after
 the match of the one before; --until is looked for after the last of them. In --send, REGEX ends at the first = (write \\=
@@ -52,10 +58,11 @@ Exit status: 0 guest powered off or --until matched, 1 failure of Beeline, 2 bad
 
 /** As commander leaves them: what was not given is absent. */
 interface RawRunOptions
-  extends Omit<RunOptions, 'gic' | 'load' | 'drive' | 'send' | 'disable' | 'verify' | 'perfMap' | 'quiet'> {
+  extends Omit<RunOptions, 'gic' | 'load' | 'drive' | 'net' | 'send' | 'disable' | 'verify' | 'perfMap' | 'quiet'> {
   readonly gic: '2' | '3';
   readonly load?: readonly RawLoad[];
   readonly drive?: readonly Drive[];
+  readonly net?: readonly Network[];
   readonly send?: readonly Reply[];
   readonly disable?: readonly string[];
   readonly verify?: boolean;
@@ -87,6 +94,11 @@ function addRun(program: Command, done: (status: number) => void): void {
       '--drive <FILE[,OPTION...]>',
       'a disk, as /dev/vda and so on: format=raw|qcow2, readonly, snapshot, at=NAME, serial=TEXT; repeatable',
       append<Drive>(parseDrive),
+    )
+    .option(
+      '--net <KIND[,OPTION...]>',
+      'network card: user[,hostfwd=RULE...] or tap,ifname=NAME; repeatable',
+      append<Network>(parseNet),
     )
     .option('--memory <SIZE>', 'guest memory, such as 512M or 1G; without a unit MiB (default: 1G)', parseMemory)
     .option(
@@ -128,6 +140,7 @@ function addRun(program: Command, done: (status: number) => void): void {
       const {
         load = [],
         drive = [],
+        net = [],
         send = [],
         disable = [],
         verify = false,
@@ -139,6 +152,7 @@ function addRun(program: Command, done: (status: number) => void): void {
           ...options,
           load,
           drive,
+          net,
           send,
           disable,
           verify,

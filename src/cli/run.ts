@@ -6,7 +6,7 @@ import { describeHost } from '../host.js';
 import type { BuiltImage } from '../images/ensure.js';
 import { getLog } from '../log.js';
 import { checkHostMemory } from '../memory-size.js';
-import type { Addon, Drive, NativeMachineConfig, RawLoad, Tier } from '../native/addon.js';
+import type { Addon, Drive, NativeMachineConfig, Network, RawLoad, Tier } from '../native/addon.js';
 import { loadAddon } from '../native/loader.js';
 import { onEndingSignal, signalStatus } from '../signals.js';
 import type { Reply } from '../vm/matcher.js';
@@ -44,6 +44,7 @@ export interface RunOptions {
   readonly until?: RegExp;
   readonly load: readonly RawLoad[];
   readonly drive: readonly Drive[];
+  readonly net: readonly Network[];
   readonly send: readonly Reply[];
   /** Seconds. */
   readonly timeout?: number;
@@ -108,6 +109,7 @@ function machineConfig(options: RunOptions, image: BuiltImage | undefined): Nati
     firmwareVars: options.firmwareVars ?? '',
     loads: options.load,
     drives: options.drive,
+    networks: options.net,
     noReboot: !options.reboot,
     tier: options.tier,
     disable: options.disable,

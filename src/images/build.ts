@@ -9,7 +9,7 @@ import { diskFull, runTool, ToolError } from '../process.js';
 import { type BuildFolder, type BuildRecord, sha256 } from './cache.js';
 import type { Image } from './catalogue.js';
 import { type CpioEntry, cpioArchive } from './cpio.js';
-import { collectModules } from './kernel-modules.js';
+import { collectModules, kernelRelease, moduleIndex } from './kernel-modules.js';
 import { type FetchedPackage, PrivateApt } from './private-apt.js';
 import type { DebianRecipe, InitramfsEntry, MakeRecipe } from './schema.js';
 
@@ -148,19 +148,23 @@ class DebianBuild implements Build {
     }
   }
 
-  /** The kernel's modules that the recipe wants, and their order. */
+  /** The kernel's modules that the recipe wants, as modprobe finds them. */
   #modules(): CpioEntry[] {
     const { kernel } = this.#recipe;
     if (kernel.modules === undefined) return [];
-    const found = collectModules(this.#unpacked.get(kernel.package) ?? '', kernel.modules);
+    const unpacked = this.#unpacked.get(kernel.package) ?? '';
+    const found = collectModules(unpacked, kernel.modules);
+    const index = moduleIndex(found);
+    const home = `lib/modules/${kernelRelease(unpacked)}`;
     const folder = (path: string): CpioEntry => ({ type: 'directory', path, mode: 0o755 });
     const file = (path: string, data: Buffer): CpioEntry => ({ type: 'file', path, mode: 0o644, data });
-    const order = found.map(({ name }) => `${name}\n`).join('');
     return [
       folder('lib'),
       folder('lib/modules'),
-      ...found.map(({ name, data }) => file(`lib/modules/${name}.ko`, data)),
-      file('lib/modules/order', Buffer.from(order)),
+      folder(home),
+      ...found.map(({ name, data }) => file(`${home}/${name}.ko`, data)),
+      file(`${home}/modules.dep`, Buffer.from(index.dep)),
+      file(`${home}/modules.alias`, Buffer.from(index.alias)),
     ];
   }
 

@@ -11,15 +11,19 @@ export interface KernelModule {
 
 /** The modules that an AArch64 ELF module needs: `depends=` in its section .modinfo. */
 export function moduleDependencies(elf: Buffer): string[] {
-  const text = modinfo(elf)
-    .toString('latin1')
-    .split('\0')
-    .find((entry) => entry.startsWith('depends='));
-  return (text ?? '')
-    .slice('depends='.length)
-    .split(',')
+  return moduleInfo(elf, 'depends')
+    .flatMap((value) => value.split(','))
     .filter((name) => name !== '')
     .map(canonical);
+}
+
+/** Values of a key in a module's section .modinfo. */
+function moduleInfo(elf: Buffer, key: string): string[] {
+  return modinfo(elf)
+    .toString('latin1')
+    .split('\0')
+    .filter((entry) => entry.startsWith(`${key}=`))
+    .map((entry) => entry.slice(key.length + 1));
 }
 
 function modinfo(elf: Buffer): Buffer {
@@ -39,6 +43,34 @@ function modinfo(elf: Buffer): Buffer {
 }
 
 const canonical = (name: string) => name.replaceAll('-', '_');
+
+/** What modprobe(8) finds modules by, for modules that are NAME.ko in one folder: modules.dep and modules.alias. */
+export function moduleIndex(modules: readonly KernelModule[]): { dep: string; alias: string } {
+  const needs = new Map(modules.map(({ name, data }) => [name, moduleDependencies(data)]));
+  /** The nearest come first, as depmod(8) has them. */
+  const all = (name: string, seen = new Set<string>()): Set<string> => {
+    for (const needed of needs.get(name) ?? []) {
+      if (!needs.has(needed)) continue;
+      // Again at the end: what several need is loaded first.
+      seen.delete(needed);
+      seen.add(needed);
+      all(needed, seen);
+    }
+    return seen;
+  };
+  const dep = modules.map(({ name }) => `${name}.ko:${[...all(name)].map((needed) => ` ${needed}.ko`).join('')}\n`);
+  const alias = modules.flatMap(({ name, data }) =>
+    moduleInfo(data, 'alias').map((pattern) => `alias ${pattern} ${name}\n`),
+  );
+  return { dep: dep.join(''), alias: alias.join('') };
+}
+
+/** The kernel's release, after which the folder of its modules is called. */
+export function kernelRelease(folder: string): string {
+  const release = readdirSync(join(folder, 'lib', 'modules'))[0];
+  if (release === undefined) throw new ToolError('tar', undefined, "the kernel's package has no modules");
+  return release;
+}
 
 /** `names` and what they need, each after what it needs. What is built into the kernel is left out. */
 export function collectModules(folder: string, names: readonly string[]): KernelModule[] {

@@ -56,8 +56,7 @@ export const DebianRecipeSchema = Type.Object(
         modules: Type.Optional(
           Type.Array(Type.String({ pattern: '^[a-zA-Z0-9_-]+$' }), {
             description:
-              'Modules of that package which the initramfs gets, with those they need, as lib/modules/NAME.ko; ' +
-              'lib/modules/order names them in the order to load them in.',
+              'Modules of that package which the initramfs gets, with those they need, where modprobe finds them.',
           }),
         ),
       },

@@ -28,6 +28,31 @@ export interface Drive {
   readonly aio: 'auto' | 'io_uring' | 'threads';
 }
 
+/** A port of the host's that leads to one of the guest's. */
+export interface Forward {
+  readonly protocol: 'tcp' | 'udp';
+  /** IPv4; empty: every address of the host. */
+  readonly hostAddress: string;
+  readonly hostPort: number;
+  /** Empty: the one that DHCP gives first. */
+  readonly guestAddress: string;
+  readonly guestPort: number;
+}
+
+/** A network card of the guest, and what it is connected to. */
+export interface Network {
+  /** user: address translation in the guest's process; tap: an interface of the host's. */
+  readonly kind: 'user' | 'tap';
+  /** The card's address, 52:54:00:12:34:56; empty: as the core chooses. */
+  readonly mac: string;
+  /** Of user: the guest reaches nothing, and is reached by forwarded ports only. */
+  readonly restrict: boolean;
+  /** Of user. */
+  readonly forwards: readonly Forward[];
+  /** Of tap. */
+  readonly interface: string;
+}
+
 /** Empty paths mean none. */
 export interface NativeMachineConfig {
   readonly memoryBytes: number;
@@ -43,6 +68,8 @@ export interface NativeMachineConfig {
   readonly loads: readonly RawLoad[];
   /** The guest's first disk first. */
   readonly drives: readonly Drive[];
+  /** Its first card first. */
+  readonly networks: readonly Network[];
   readonly noReboot: boolean;
   readonly tier: Tier;
   /** Techniques of the direct tier that are switched off, by the names that techniques() gives. */

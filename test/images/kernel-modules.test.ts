@@ -1,11 +1,11 @@
 import { strict as assert } from 'node:assert';
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { collectModules, moduleDependencies } from '../../src/images/kernel-modules.js';
+import { collectModules, moduleDependencies, moduleIndex } from '../../src/images/kernel-modules.js';
 import { TemporaryFolder } from '../support/temporary.js';
 
 /** An ELF file with a section .modinfo and nothing else. */
-function module(depends: string): Buffer {
-  const info = Buffer.from(`license=GPL\0depends=${depends}\0name=x\0`);
+function module(depends: string, alias = 'x*'): Buffer {
+  const info = Buffer.from(`license=GPL\0alias=${alias}\0depends=${depends}\0name=x\0`);
   const names = Buffer.from('\0.shstrtab\0.modinfo\0');
   const header = Buffer.alloc(64);
   const sections = [
@@ -43,6 +43,14 @@ describe('kernel modules', () => {
     writeFileSync(folder.at('modules.builtin'), 'kernel/fs/jbd2/jbd2.ko\n');
     const names = collectModules(folder.path, ['virtio_blk', 'virtio', 'jbd2']).map(({ name }) => name);
     assert.deepEqual(names, ['virtio', 'virtio_ring', 'virtio_blk']);
+    const { dep, alias } = moduleIndex([
+      { name: 'a', data: module('', 'virtio:d1*') },
+      { name: 'b', data: module('a', 'b*') },
+      { name: 'c', data: module('a,b,built_in', 'c*') },
+    ]);
+    // modprobe loads them from the last to the first.
+    assert.equal(dep, 'a.ko:\nb.ko: a.ko\nc.ko: b.ko a.ko\n');
+    assert.equal(alias, 'alias virtio:d1* a\nalias b* b\nalias c* c\n');
     assert.throws(() => collectModules(folder.path, ['nowhere']), /the kernel's package has no module nowhere/);
   });
 });

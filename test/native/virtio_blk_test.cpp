@@ -1,14 +1,12 @@
 // The block device behind its registers, driven as Linux does and as nobody should.
 #include "block/disk.h"
 #include "devices/virtio/virtio_blk.h"
-#include "devices/virtio/virtio_mmio.h"
 #include "virtio_driver.h"
 
 #include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <random>
-#include <thread>
 
 using namespace beeline;
 using namespace beeline::test;
@@ -49,70 +47,21 @@ public:
     std::atomic<int> failure{0};
 };
 
-struct Machine {
-    std::mutex lock;
-    Ram ram;
-    RecordingSink sink;
+struct Machine : DriverSide {
     MemoryImage* image = new MemoryImage;
     std::atomic<unsigned> no_space{0};
     VirtioBlk device;
-    VirtioMmio slot;
     DriverQueue queue{ram, 16, 0x1000};
 
     explicit Machine(bool read_only = false, unsigned queues = 1)
         : device(std::make_unique<block::Disk>(std::unique_ptr<block::Image>(image), block::make_thread_engine(),
                                                "disk", read_only),
-                 "serial-7", queues, ram, [this] { no_space++; }),
-          slot(device, devices::InterruptLine(sink, 5), lock) {
-        check(device.start(), "the device's thread");
+                 "serial-7", queues, ram, [this] { no_space++; }) {
+        plug(device);
     }
     ~Machine() { device.stop(); }
 
-    uint32_t read(uint64_t offset, unsigned size = 4) {
-        const std::lock_guard guard(lock);
-        uint64_t value = 0;
-        slot.read({offset, size, 0}, value);
-        return static_cast<uint32_t>(value);
-    }
-    void write(uint64_t offset, uint32_t value, unsigned size = 4) {
-        const std::lock_guard guard(lock);
-        slot.write({offset, size, 0}, value);
-    }
-    uint64_t features() {
-        write(0x14, 1);
-        const uint64_t high = read(0x10);
-        write(0x14, 0);
-        return high << 32 | read(0x10);
-    }
-    void set_up(uint64_t features) {
-        write(0x70, 0);
-        queue.clear();
-        write(0x70, 1);
-        write(0x70, 3);
-        for (const uint32_t word : {0u, 1u}) {
-            write(0x24, word);
-            write(0x20, static_cast<uint32_t>(features >> word * 32));
-        }
-        write(0x70, 11);
-        const QueueLayout layout = queue.layout();
-        write(0x30, 0);
-        write(0x38, layout.size);
-        write(0x80, static_cast<uint32_t>(layout.descriptors));
-        write(0x84, static_cast<uint32_t>(layout.descriptors >> 32));
-        write(0x90, static_cast<uint32_t>(layout.driver_area));
-        write(0x94, static_cast<uint32_t>(layout.driver_area >> 32));
-        write(0xA0, static_cast<uint32_t>(layout.device_area));
-        write(0xA4, static_cast<uint32_t>(layout.device_area >> 32));
-        write(0x44, 1);
-        write(0x70, 15);
-    }
-    template <class Condition> bool wait(Condition condition) {
-        for (unsigned i = 0; i < 5000; i++) {
-            if (condition()) return true;
-            std::this_thread::sleep_for(std::chrono::milliseconds(1));
-        }
-        return false;
-    }
+    void set_up(uint64_t features) { DriverSide::set_up(features, {&queue}); }
     /// Header at 0x8000, data at 0x10000, status at 0x8100.
     void offer(uint32_t type, uint64_t sector, uint32_t out, uint32_t in) {
         const uint64_t header[2] = {type, sector};
@@ -135,15 +84,13 @@ struct Machine {
     }
 };
 
-constexpr uint64_t kVersion = uint64_t{1} << 32;
-
 void registers() {
     Machine m(false, 3);
     check_equal(m.read(0), 0x74726976, "magic");
     check_equal(m.read(4), 2, "version");
     check_equal(m.read(8), 2, "a block device");
-    check_equal(m.features() & (kVersion | 1 << 9 | 1 << 12 | 1 << 13 | 1 << 14 | 1 << 5),
-                kVersion | 1 << 9 | 1 << 12 | 1 << 13 | 1 << 14, "features");
+    check_equal(m.features() & (kVersion1 | 1 << 9 | 1 << 12 | 1 << 13 | 1 << 14 | 1 << 5),
+                kVersion1 | 1 << 9 | 1 << 12 | 1 << 13 | 1 << 14, "features");
     check_equal(m.read(0x100), kDiskBytes / 512, "capacity");
     check_equal(m.read(0x122, 2), 3, "queues");
     check_equal(m.read(0x100 + 60), 0, "behind the configuration");
@@ -165,7 +112,7 @@ void registers() {
 
 void requests() {
     Machine m;
-    m.set_up(kVersion);
+    m.set_up(kVersion1);
     check_equal(m.read(0x70), 15, "driving");
     std::memset(m.ram.bytes(0x10000), 'a', 4096);
     check_equal(m.request(1, 8, 4096, 0), 0, "write");
@@ -198,13 +145,13 @@ void requests() {
     check_equal(m.request(13, 0, 8, 0), 1, "half a range");
     check_equal(m.read(0x70), 15, "still driving");
     Machine read_only(true);
-    read_only.set_up(kVersion);
+    read_only.set_up(kVersion1);
     check_equal(read_only.request(1, 0, 512, 0), 1, "a write to a read-only disk");
 }
 
 void host_errors() {
     Machine m;
-    m.set_up(kVersion);
+    m.set_up(kVersion1);
     m.image->failure = EIO;
     check_equal(m.request(1, 0, 512, 0), 1, "a host error is an I/O error");
     m.image->failure = ENOSPC;
@@ -222,7 +169,7 @@ void host_errors() {
     m.image->failure = ENOSPC;
     m.offer(1, 0, 512, 0);
     check(m.wait([&] { return m.no_space == 3; }), "no space again");
-    m.set_up(kVersion);
+    m.set_up(kVersion1);
     m.image->failure = 0;
     check_equal(m.request(0, 0, 0, 512), 0, "a reset forgets what waits");
 }
@@ -230,12 +177,12 @@ void host_errors() {
 void breaches() {
     const auto breach = [](const char* what, auto prepare) {
         Machine m;
-        m.set_up(kVersion);
+        m.set_up(kVersion1);
         prepare(m);
         m.write(0x50, 0);
         check(m.wait([&] { return (m.read(0x70) & 64) != 0 && m.read(0x60) == 2; }), what);
         m.write(0x50, 0);
-        m.set_up(kVersion);
+        m.set_up(kVersion1);
         check_equal(m.request(4, 0, 0, 0), 0, "in order after a reset");
     };
     breach("a short header", [](Machine& m) {
@@ -264,7 +211,7 @@ void fuzz() {
     unsigned rounds = 0;
     while (std::chrono::steady_clock::now() < until) {
         rounds++;
-        m.set_up(kVersion | (random() % 2) << 29 | (random() % 2) << 28);
+        m.set_up(kVersion1 | (random() % 2) << 29 | (random() % 2) << 28);
         for (unsigned i = 0; i < 40; i++) {
             const uint64_t bits = random();
             switch (bits & 15) {
@@ -289,7 +236,7 @@ void fuzz() {
             m.write(0x50, static_cast<uint32_t>(bits >> 60 & 1));
         }
     }
-    m.set_up(kVersion);
+    m.set_up(kVersion1);
     check_equal(m.request(4, 0, 0, 0), 0, fmt::format("in order after {} rounds of nonsense", rounds));
 }
 

@@ -2,10 +2,16 @@
 #pragma once
 
 #include "board_support.h"
+#include "devices/virtio/virtio_mmio.h"
 #include "devices/virtio/virtqueue.h"
 
+#include <chrono>
 #include <cstdint>
 #include <cstring>
+#include <initializer_list>
+#include <memory>
+#include <mutex>
+#include <thread>
 #include <vector>
 
 namespace beeline::test {
@@ -81,6 +87,70 @@ private:
     uint16_t size_;
     uint64_t offset_;
     uint16_t next_ = 0;
+};
+
+/// A device behind the registers of a slot, on interrupt 5.
+struct DriverSide {
+    std::mutex lock;
+    Ram ram;
+    RecordingSink sink;
+    std::unique_ptr<devices::virtio::VirtioMmio> slot;
+
+    void plug(devices::virtio::VirtioDevice& device) {
+        slot = std::make_unique<devices::virtio::VirtioMmio>(device, devices::InterruptLine(sink, 5), lock);
+        check(device.start(), "the device's thread");
+    }
+    uint32_t read(uint64_t offset, unsigned size = 4) {
+        const std::lock_guard guard(lock);
+        uint64_t value = 0;
+        slot->read({offset, size, 0}, value);
+        return static_cast<uint32_t>(value);
+    }
+    void write(uint64_t offset, uint32_t value, unsigned size = 4) {
+        const std::lock_guard guard(lock);
+        slot->write({offset, size, 0}, value);
+    }
+    void notify(uint32_t queue) { write(0x50, queue); }
+    uint64_t features() {
+        write(0x14, 1);
+        const uint64_t high = read(0x10);
+        write(0x14, 0);
+        return high << 32 | read(0x10);
+    }
+    /// Resets the device and drives it, with these queues from 0 on.
+    void set_up(uint64_t features, std::initializer_list<DriverQueue*> queues) {
+        write(0x70, 0);
+        write(0x70, 1);
+        write(0x70, 3);
+        for (const uint32_t word : {0u, 1u}) {
+            write(0x24, word);
+            write(0x20, static_cast<uint32_t>(features >> word * 32));
+        }
+        write(0x70, 11);
+        uint32_t number = 0;
+        for (DriverQueue* queue : queues) {
+            queue->clear();
+            const devices::virtio::QueueLayout layout = queue->layout();
+            write(0x30, number++);
+            write(0x38, layout.size);
+            write(0x80, static_cast<uint32_t>(layout.descriptors));
+            write(0x84, static_cast<uint32_t>(layout.descriptors >> 32));
+            write(0x90, static_cast<uint32_t>(layout.driver_area));
+            write(0x94, static_cast<uint32_t>(layout.driver_area >> 32));
+            write(0xA0, static_cast<uint32_t>(layout.device_area));
+            write(0xA4, static_cast<uint32_t>(layout.device_area >> 32));
+            write(0x44, 1);
+        }
+        write(0x70, 15);
+    }
+    bool needs_reset() { return (read(0x70) & 64) != 0; }
+    template <class Condition> static bool wait(Condition condition) {
+        for (unsigned i = 0; i < 5000; i++) {
+            if (condition()) return true;
+            std::this_thread::sleep_for(std::chrono::milliseconds(1));
+        }
+        return false;
+    }
 };
 
 } // namespace beeline::test

@@ -116,11 +116,17 @@ bool Virtqueue::collect(Chain& chain, uint16_t first) const {
     return false;
 }
 
-void Virtqueue::push(uint16_t head, uint32_t written) {
+void Virtqueue::put(uint16_t head, uint32_t written) {
     const uint32_t element[2] = {head, written};
     std::memcpy(used_ + kRingHeader + next_used_ % size_ * kUsedElementSize, element, sizeof element);
     next_used_++;
-    store(used_ + 2, next_used_);
+}
+
+void Virtqueue::publish() { store(used_ + 2, next_used_); }
+
+void Virtqueue::push(uint16_t head, uint32_t written) {
+    put(head, written);
+    publish();
 }
 
 bool Virtqueue::interrupt_wanted() {

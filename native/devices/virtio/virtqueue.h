@@ -45,6 +45,9 @@ public:
     Pop pop(Chain& chain);
     /// Returns a chain with the number of bytes written to its writable part.
     void push(uint16_t head, uint32_t written);
+    /// The same in two steps, for chains that the driver is to see together.
+    void put(uint16_t head, uint32_t written);
+    void publish();
     /// Whether the driver wants an interrupt for what was pushed since the last call.
     bool interrupt_wanted();
     /// While the device looks at the queue anyway, the driver need not tell it of new chains.

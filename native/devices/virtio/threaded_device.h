@@ -1,0 +1,73 @@
+// A device whose queues are served by one thread of its own, which sleeps in poll(2): until the driver notifies, or a
+// descriptor of the host's is ready.
+#pragma once
+
+#include "devices/virtio/virtio_device.h"
+#include "runtime/thread.h"
+
+#include <atomic>
+#include <cstdint>
+#include <mutex>
+#include <poll.h>
+#include <span>
+#include <vector>
+
+namespace beeline::devices::virtio {
+
+class ThreadedDevice : public VirtioDevice {
+public:
+    ~ThreadedDevice() override;
+
+    unsigned queues() const final { return static_cast<unsigned>(queues_.size()); }
+    bool activate(uint64_t features, std::span<const QueueLayout> layouts) final;
+    void notify(unsigned queue) final;
+    void reset() final;
+    bool start() final;
+    void stop() final;
+
+protected:
+    /// `name` is the thread's, of up to 15 characters. Devices end their thread with stop() before their parts go.
+    ThreadedDevice(const char* name, unsigned queues, GuestMemoryAccess& memory);
+
+    // ---- for the device to fill in; called with the device's lock held ------------------------------------------
+    /// Before the thread sleeps: adds descriptors to wait for; returns milliseconds to sleep at most, or -1.
+    virtual int prepare(std::vector<pollfd>&) { return -1; }
+    /// After it: `polled` are those descriptors, `notified` the queues that may have something new, a bit each. Nothing
+    /// is notified while the driver does not drive.
+    virtual void work(std::span<const pollfd> polled, uint64_t notified) = 0;
+    /// The driver drives the device with these features.
+    virtual void activated(uint64_t) {}
+    /// It does not any more: what was taken from the queues is to be forgotten.
+    virtual void deactivated() {}
+
+    // ---- for the device to call from these ----------------------------------------------------------------------
+    bool active() const { return active_; }
+    Virtqueue& queue(unsigned number) { return queues_[number]; }
+    /// Something was returned to a queue: the driver is told after work() if it wants to be.
+    void used(unsigned number) { used_ |= uint64_t{1} << number; }
+    /// The driver broke the rules.
+    void fail() { broken_ = true; }
+
+    /// From any thread: makes it work() soon.
+    void wake();
+
+private:
+    void main();
+
+    const char* const name_;
+    runtime::Thread thread_;
+    const int event_; ///< An eventfd; -1: the host refused it, as start() says.
+    int event_error_ = 0;
+    std::atomic<bool> stopping_{false};
+    std::atomic<uint64_t> notified_{0}; ///< A bit a queue.
+
+    std::mutex
+        mutex_; ///< What follows, and what the device has. Held by the thread but for its sleep and its interrupts.
+    std::vector<Virtqueue> queues_;
+    bool active_ = false, broken_ = false;
+    uint64_t used_ = 0; ///< Queues that something was returned to.
+
+    std::vector<pollfd> polled_; ///< The thread's own.
+};
+
+} // namespace beeline::devices::virtio

@@ -1,0 +1,162 @@
+#include "devices/virtio/virtio_net.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+namespace beeline::devices::virtio {
+
+namespace {
+
+// Feature bits (5.1.3)
+constexpr uint64_t kChecksum = 1 << 0, kGuestChecksum = 1 << 1, kMac = 1 << 5, kGuestTso4 = 1 << 7, kGuestTso6 = 1 << 8,
+                   kHostTso4 = 1 << 11, kHostTso6 = 1 << 12, kMergeable = 1 << 15, kStatus = 1 << 16;
+constexpr unsigned kReceive = 0, kTransmit = 1;
+constexpr size_t kHeaderBytes = 12;
+constexpr uint8_t kLinkUp = 1;
+constexpr unsigned kChainsATurn = 256;
+/// Bytes of frames that wait for the guest to make room; then they are lost.
+constexpr size_t kMostWaiting = size_t{1} << 20;
+
+} // namespace
+
+VirtioNet::VirtioNet(std::unique_ptr<net::Network> network, const net::MacAddress& mac, GuestMemoryAccess& memory)
+    : ThreadedDevice("beeline-net", 2, memory), network_(std::move(network)), room_(Virtqueue::kLargestSize) {
+    static_assert(sizeof(Header) == kHeaderBytes);
+    std::copy(mac.begin(), mac.end(), configuration_.begin());
+    configuration_[6] = kLinkUp;
+    network_->attach(*this);
+}
+
+uint64_t VirtioNet::features() const {
+    return kChecksum | kGuestChecksum | kMac | kGuestTso4 | kGuestTso6 | kHostTso4 | kHostTso6 | kMergeable | kStatus;
+}
+
+void VirtioNet::activated(uint64_t features) {
+    mergeable_ = (features & kMergeable) != 0;
+    network_->set_offloads({.checksum = (features & kGuestChecksum) != 0,
+                            .tcp4 = (features & kGuestTso4) != 0,
+                            .tcp6 = (features & kGuestTso6) != 0});
+}
+
+void VirtioNet::deactivated() {
+    room_chains_ = 0;
+    waiting_.clear();
+    waiting_bytes_ = 0;
+    network_->set_offloads({});
+}
+
+int VirtioNet::prepare(std::vector<pollfd>& descriptors) {
+    return network_->prepare(descriptors, active() && waiting_.empty());
+}
+
+void VirtioNet::work(std::span<const pollfd> polled, uint64_t notified) {
+    if ((notified & 1 << kReceive) != 0) deliver_waiting();
+    if ((notified & 1 << kTransmit) != 0) transmit();
+    network_->serve(polled);
+    network_->finish();
+}
+
+// ---- From the guest ------------------------------------------------------------------------------------------------
+
+void VirtioNet::transmit() {
+    Virtqueue& frames = queue(kTransmit);
+    if (!frames.enabled()) return;
+    unsigned taken = 0;
+    do {
+        frames.suppress_notifications();
+        for (;;) {
+            if (taken++ == kChainsATurn) return notify(kTransmit);
+            const Virtqueue::Pop popped = frames.pop(sent_);
+            if (popped == Virtqueue::Pop::Empty) break;
+            if (popped == Virtqueue::Pop::Broken || !transmit_chain()) return fail();
+        }
+    } while (frames.enable_notifications());
+}
+
+/// False: the chain is none of a transmit queue.
+bool VirtioNet::transmit_chain() {
+    const uint64_t total = total_length(sent_.readable);
+    if (total < kHeaderBytes || !sent_.writable.empty()) return false;
+    Header header;
+    copy_from(sent_.readable, 0, &header, sizeof header);
+    const size_t length = total - kHeaderBytes;
+    const bool sendable = length >= net::kEthernetHeader && length <= net::kLargestFrame;
+    if (sendable) copy_from(sent_.readable, kHeaderBytes, frame_.get(), length);
+    queue(kTransmit).push(sent_.head, 0);
+    used(kTransmit);
+    if (sendable) network_->send(header.frame, {frame_.get(), length});
+    return true;
+}
+
+// ---- To the guest --------------------------------------------------------------------------------------------------
+
+void VirtioNet::receive(const net::FrameHeader& header, std::span<const uint8_t> frame) {
+    if (!active()) return;
+    if (waiting_.empty() && deliver(header, frame) != Delivery::NoRoom) return;
+    if (waiting_bytes_ + frame.size() > kMostWaiting) return;
+    waiting_bytes_ += frame.size();
+    waiting_.push_back({header, {frame.begin(), frame.end()}});
+}
+
+void VirtioNet::deliver_waiting() {
+    while (!waiting_.empty()) {
+        const Waiting& first = waiting_.front();
+        if (deliver(first.header, first.frame) == Delivery::NoRoom) return;
+        waiting_bytes_ -= first.frame.size();
+        waiting_.pop_front();
+    }
+}
+
+VirtioNet::Delivery VirtioNet::deliver(const net::FrameHeader& header, std::span<const uint8_t> frame) {
+    Virtqueue& buffers = queue(kReceive);
+    if (!buffers.enabled()) return Delivery::Dropped;
+    const size_t wanted = kHeaderBytes + frame.size();
+    uint64_t room = 0;
+    for (size_t i = 0; i < room_chains_; i++) room += total_length(room_[i].writable);
+    while (room < wanted) {
+        // More chains than the queue has descriptors cannot be there.
+        if (room_chains_ == room_.size()) {
+            fail();
+            return Delivery::Dropped;
+        }
+        Chain& chain = room_[room_chains_];
+        const Virtqueue::Pop popped = buffers.pop(chain);
+        if (popped == Virtqueue::Pop::Empty) {
+            // Only what comes from now on would be told of.
+            if (buffers.enable_notifications()) continue;
+            return Delivery::NoRoom;
+        }
+        if (popped == Virtqueue::Pop::Broken || !chain.readable.empty() ||
+            total_length(chain.writable) < kHeaderBytes) {
+            fail();
+            return Delivery::Dropped;
+        }
+        room_chains_++;
+        room += total_length(chain.writable);
+        // Without mergeable buffers each frame has one chain, or none where that is too short (5.1.6.4.1).
+        if (!mergeable_ && room < wanted) {
+            buffers.push(chain.head, 0);
+            used(kReceive);
+            room_chains_ = 0;
+            return Delivery::Dropped;
+        }
+    }
+    const Header whole{header, static_cast<uint16_t>(room_chains_)};
+    copy_to(room_[0].writable, 0, &whole, sizeof whole);
+    size_t done = 0;
+    for (size_t i = 0; i < room_chains_; i++) {
+        const size_t offset = i == 0 ? kHeaderBytes : 0;
+        const size_t here = copy_to(room_[i].writable, offset, frame.data() + done, frame.size() - done);
+        done += here;
+        buffers.put(room_[i].head, static_cast<uint32_t>(offset + here));
+    }
+    // All at once: the driver takes what it sees as the whole frame.
+    buffers.publish();
+    used(kReceive);
+    room_chains_ = 0;
+    buffers.suppress_notifications();
+    return Delivery::Done;
+}
+
+} // namespace beeline::devices::virtio

@@ -1,0 +1,60 @@
+// The network card (Virtio 1.2, 5.1): one pair of queues, mergeable receive buffers, checksums and TCP segmentation
+// left to the host in both directions.
+#pragma once
+
+#include "devices/virtio/threaded_device.h"
+#include "net/open.h"
+
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <vector>
+
+namespace beeline::devices::virtio {
+
+class VirtioNet final : public ThreadedDevice, private net::FrameReceiver {
+public:
+    VirtioNet(std::unique_ptr<net::Network> network, const net::MacAddress& mac, GuestMemoryAccess& memory);
+    ~VirtioNet() override { stop(); }
+
+    DeviceId id() const override { return DeviceId::Net; }
+    uint64_t features() const override;
+    std::span<const uint8_t> configuration() const override { return configuration_; }
+
+private:
+    /// struct virtio_net_hdr (5.1.6)
+    struct Header {
+        net::FrameHeader frame;
+        uint16_t buffers = 0;
+    };
+    struct Waiting {
+        net::FrameHeader header;
+        std::vector<uint8_t> frame;
+    };
+
+    int prepare(std::vector<pollfd>& descriptors) override;
+    void work(std::span<const pollfd> polled, uint64_t notified) override;
+    void activated(uint64_t features) override;
+    void deactivated() override;
+
+    void transmit();
+    bool transmit_chain();
+    void receive(const net::FrameHeader& header, std::span<const uint8_t> frame) override;
+    void deliver_waiting();
+    enum class Delivery : uint8_t { Done, NoRoom, Dropped };
+    Delivery deliver(const net::FrameHeader& header, std::span<const uint8_t> frame);
+
+    std::unique_ptr<net::Network> network_;
+    std::array<uint8_t, 8> configuration_{};
+    bool mergeable_ = false;
+
+    Chain sent_;
+    std::unique_ptr<uint8_t[]> frame_ = std::make_unique<uint8_t[]>(net::kLargestFrame);
+    std::vector<Chain> room_; ///< Receive buffers taken from the queue: the first `room_chains_` of them.
+    size_t room_chains_ = 0;
+    std::deque<Waiting> waiting_; ///< Frames that there was no room for.
+    size_t waiting_bytes_ = 0;
+};
+
+} // namespace beeline::devices::virtio

@@ -1,0 +1,192 @@
+#include "net/user_network.h"
+
+#include "net/checksum.h"
+
+#include <algorithm>
+#include <arpa/inet.h>
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <fmt/format.h>
+#include <limits>
+#include <mutex>
+#include <slirp/libslirp.h>
+#include <utility>
+
+namespace beeline::net {
+
+namespace {
+
+constexpr uint32_t kNetwork = 0x0A00'0200, kMask = 0xFFFF'FF00, kHost = 0x0A00'0202, kNameServer = 0x0A00'0203,
+                   kGuest = 0x0A00'020F;
+
+/// libslirp keeps its clock and the host's name servers in variables of the process.
+std::mutex library;
+
+int64_t nanoseconds() {
+    return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch())
+        .count();
+}
+
+struct Translation {
+    int slirp;
+    short poll;
+};
+constexpr Translation kEvents[] = {{SLIRP_POLL_IN, POLLIN},
+                                   {SLIRP_POLL_OUT, POLLOUT},
+                                   {SLIRP_POLL_PRI, POLLPRI},
+                                   {SLIRP_POLL_ERR, POLLERR},
+                                   {SLIRP_POLL_HUP, POLLHUP}};
+
+} // namespace
+
+/// What libslirp calls; `opaque` is the network.
+struct UserNetwork::Callbacks {
+    static UserNetwork& self(void* opaque) { return *static_cast<UserNetwork*>(opaque); }
+
+    static ssize_t send_packet(const void* bytes, size_t length, void* opaque) {
+        self(opaque).merger_.add({static_cast<const uint8_t*>(bytes), length});
+        return static_cast<ssize_t>(length);
+    }
+    // A guest may send nonsense as often as it likes; nobody wants to read of it.
+    static void guest_error(const char*, void*) {}
+    static int64_t clock_get_ns(void*) { return nanoseconds(); }
+    static void* timer_new(SlirpTimerCb expired, void* of, void* opaque) {
+        return &self(opaque).timers_.emplace_back(Timer{expired, of, -1});
+    }
+    static void timer_free(void* timer, void* opaque) {
+        self(opaque).timers_.remove_if([timer](const Timer& one) { return &one == timer; });
+    }
+    static void timer_mod(void* timer, int64_t milliseconds, void*) {
+        static_cast<Timer*>(timer)->deadline = milliseconds;
+    }
+    static void register_poll_fd(int, void*) {}
+    static void unregister_poll_fd(int, void*) {}
+    static void notify(void*) {}
+
+    static int add_poll(int fd, int events, void* opaque) {
+        auto& descriptors = *static_cast<std::vector<pollfd>*>(opaque);
+        short wanted = 0;
+        for (const Translation& event : kEvents)
+            if ((events & event.slirp) != 0) wanted = static_cast<short>(wanted | event.poll);
+        descriptors.push_back({fd, wanted, 0});
+        return static_cast<int>(descriptors.size()) - 1;
+    }
+    static int get_revents(int index, void* opaque) {
+        // The first place is the thread's own descriptor, which serve() is not given.
+        const auto& polled = *static_cast<const std::span<const pollfd>*>(opaque);
+        const size_t place = static_cast<size_t>(index) - 1;
+        if (place >= polled.size()) return 0;
+        int events = 0;
+        for (const Translation& event : kEvents)
+            if ((polled[place].revents & event.poll) != 0) events |= event.slirp;
+        return events;
+    }
+
+    static constexpr SlirpCb kTable{.send_packet = send_packet,
+                                    .guest_error = guest_error,
+                                    .clock_get_ns = clock_get_ns,
+                                    .timer_new = timer_new,
+                                    .timer_free = timer_free,
+                                    .timer_mod = timer_mod,
+                                    .register_poll_fd = register_poll_fd,
+                                    .unregister_poll_fd = unregister_poll_fd,
+                                    .notify = notify};
+};
+
+UserNetwork::UserNetwork()
+    : merger_(
+          [this](const FrameHeader& header, std::span<const uint8_t> frame) { receiver().receive(header, frame); }) {}
+
+std::unique_ptr<UserNetwork> UserNetwork::open(const NetworkConfig& config, NetworkFailure& failure) {
+    SlirpConfig slirp{};
+    slirp.version = 4;
+    slirp.restricted = config.restricted ? 1 : 0;
+    slirp.in_enabled = true;
+    slirp.vnetwork.s_addr = htonl(kNetwork);
+    slirp.vnetmask.s_addr = htonl(kMask);
+    slirp.vhost.s_addr = htonl(kHost);
+    slirp.vdhcp_start.s_addr = htonl(kGuest);
+    slirp.vnameserver.s_addr = htonl(kNameServer);
+    slirp.in6_enabled = true;
+    inet_pton(AF_INET6, "fec0::", &slirp.vprefix_addr6);
+    slirp.vprefix_len = 64;
+    inet_pton(AF_INET6, "fec0::2", &slirp.vhost6);
+    inet_pton(AF_INET6, "fec0::3", &slirp.vnameserver6);
+
+    const std::lock_guard lock(library);
+    std::unique_ptr<UserNetwork> network(new UserNetwork);
+    network->slirp_ = slirp_new(&slirp, &Callbacks::kTable, network.get());
+    if (network->slirp_ == nullptr) {
+        failure = {"the user-mode network could not be made", "see whether the host has memory left"};
+        return nullptr;
+    }
+    for (const Forward& forward : config.forwards) {
+        if (network->forward(forward, failure)) continue;
+        slirp_cleanup(std::exchange(network->slirp_, nullptr));
+        return nullptr;
+    }
+    return network;
+}
+
+UserNetwork::~UserNetwork() {
+    if (slirp_ == nullptr) return;
+    const std::lock_guard lock(library);
+    slirp_cleanup(slirp_);
+}
+
+bool UserNetwork::forward(const Forward& forward, NetworkFailure& failure) {
+    in_addr host{.s_addr = INADDR_ANY}, guest{.s_addr = htonl(kGuest)};
+    for (const auto& [text, address] : {std::pair(&forward.host_address, &host), {&forward.guest_address, &guest}}) {
+        if (text->empty() || inet_pton(AF_INET, text->c_str(), address) == 1) continue;
+        failure = {fmt::format("{} is no IPv4 address", *text), "give one such as 127.0.0.1, or leave it out"};
+        return false;
+    }
+    if (slirp_add_hostfwd(slirp_, forward.udp ? 1 : 0, host, forward.host_port, guest, forward.guest_port) == 0)
+        return true;
+    const int error = errno;
+    const std::string port = fmt::format("{} port {} of {}", forward.udp ? "UDP" : "TCP", forward.host_port,
+                                         forward.host_address.empty() ? "the host" : forward.host_address);
+    switch (error) {
+    case EADDRINUSE: failure = {port + " is in use", "choose another port, or end what uses it"}; break;
+    case EACCES: failure = {port + " is for root alone", "choose one from 1024 on"}; break;
+    case EADDRNOTAVAIL: failure = {port + " cannot be: that address is not the host's", "choose another"}; break;
+    default: failure = {fmt::format("{} cannot be forwarded ({})", port, std::strerror(error)), "choose another"};
+    }
+    return false;
+}
+
+int UserNetwork::prepare(std::vector<pollfd>& descriptors, bool) {
+    const std::lock_guard lock(library);
+    uint32_t timeout = std::numeric_limits<uint32_t>::max();
+    slirp_pollfds_fill(slirp_, &timeout, Callbacks::add_poll, &descriptors);
+    auto milliseconds = static_cast<int64_t>(timeout == std::numeric_limits<uint32_t>::max() ? INT32_MAX : timeout);
+    const int64_t now = nanoseconds() / 1'000'000;
+    for (const Timer& timer : timers_)
+        if (timer.deadline >= 0) milliseconds = std::min(milliseconds, std::max<int64_t>(0, timer.deadline - now));
+    return milliseconds >= INT32_MAX ? -1 : static_cast<int>(milliseconds);
+}
+
+void UserNetwork::serve(std::span<const pollfd> polled) {
+    const std::lock_guard lock(library);
+    slirp_pollfds_poll(slirp_, 0, Callbacks::get_revents, &polled);
+    serve_timers();
+}
+
+void UserNetwork::serve_timers() {
+    const int64_t now = nanoseconds() / 1'000'000;
+    for (Timer& timer : timers_) {
+        if (timer.deadline < 0 || timer.deadline > now) continue;
+        timer.deadline = -1;
+        timer.expired(timer.of);
+    }
+}
+
+void UserNetwork::send(const FrameHeader& header, std::span<uint8_t> frame) {
+    // A frame of many segments goes in as it is: one large packet.
+    if ((header.flags & FrameHeader::kNeedsChecksum) != 0 && !complete_checksum(header, frame)) return;
+    const std::lock_guard lock(library);
+    slirp_input(slirp_, frame.data(), static_cast<int>(frame.size()));
+}
+
+} // namespace beeline::net

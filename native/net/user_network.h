@@ -1,0 +1,43 @@
+// A network of the guest's own, with address translation, DHCP and DNS in this process (libslirp): 10.0.2.0/24 with the
+// host at .2, the name server at .3 and the guest at .15, and fec0::/64.
+#pragma once
+
+#include "net/open.h"
+#include "net/segment_merger.h"
+
+#include <list>
+#include <memory>
+
+struct Slirp;
+
+namespace beeline::net {
+
+class UserNetwork final : public Network {
+public:
+    static std::unique_ptr<UserNetwork> open(const NetworkConfig& config, NetworkFailure& failure);
+    ~UserNetwork() override;
+
+    void set_offloads(Offloads offloads) override { merger_.configure(offloads.tcp4, offloads.checksum); }
+    int prepare(std::vector<pollfd>& descriptors, bool receiving) override;
+    void serve(std::span<const pollfd> polled) override;
+    void send(const FrameHeader& header, std::span<uint8_t> frame) override;
+    void finish() override { merger_.flush(); }
+
+private:
+    struct Timer {
+        void (*expired)(void*);
+        void* of;
+        int64_t deadline; ///< Milliseconds; negative: none.
+    };
+    struct Callbacks;
+
+    UserNetwork();
+    bool forward(const Forward& forward, NetworkFailure& failure);
+    void serve_timers();
+
+    Slirp* slirp_ = nullptr;
+    SegmentMerger merger_;
+    std::list<Timer> timers_;
+};
+
+} // namespace beeline::net
