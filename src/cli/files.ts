@@ -27,8 +27,7 @@ export function checkReadable(option: string, path: string): number {
 }
 
 /** Refuses a drive that could not be opened. Block devices are drives too. */
-export function checkDrive({ path, readonly, snapshot }: Drive): void {
-  const option = '--drive';
+export function checkDrive(option: string, { path, readonly, snapshot }: Drive): void {
   if (!existsSync(path) || !statSync(path).isBlockDevice()) checkReadable(option, path);
   if (readonly || snapshot) return;
   try {

@@ -1,12 +1,13 @@
 // The commands about guests of a daemon, as the command line declares them.
 import { type Command, Option } from 'commander';
 import { parseMemory } from '../memory-size.js';
-import type { RawLoad } from '../native/addon.js';
+import type { Drive, Network, RawLoad } from '../native/addon.js';
 import type { AttachOptions } from './attach.js';
 import { addClientOptions, type ClientOptions } from './client.js';
 import type { ExecOptions } from './exec.js';
 import type { CreateOptions, EventsOptions, LogsOptions } from './guests.js';
-import { parseChoice, parseCount, parseCpus, parseLoad, parseTimeout } from './parse.js';
+import { parseNet } from './network-option.js';
+import { parseChoice, parseCount, parseCpus, parseDrive, parseLoad, parseTimeout } from './parse.js';
 
 /** Loaded when needed, as they take the monitor's client. */
 const guests = () => import('./guests.js');
@@ -41,6 +42,16 @@ function addLife(program: Command, done: Done): void {
       '--load <FILE@ADDRESS>',
       'copy a file to guest memory or flash as it is; repeatable',
       (text: string, before: readonly RawLoad[] | undefined) => [...(before ?? []), parseLoad(text)],
+    )
+    .option(
+      '--drive <FILE[,OPTION...]>',
+      'a disk, as for beeline run; repeatable',
+      (text: string, before: readonly Drive[] | undefined) => [...(before ?? []), parseDrive(text)],
+    )
+    .option(
+      '--net <KIND[,OPTION...]>',
+      'a network card, as for beeline run; repeatable',
+      (text: string, before: readonly Network[] | undefined) => [...(before ?? []), parseNet(text)],
     )
     .option('--memory <SIZE>', 'guest memory, such as 512M or 1G (default: 1G)', parseMemory)
     .option('--cpus <N>', 'number of CPUs (default: 1)', parseCpus)

@@ -7,7 +7,7 @@ import { connect } from '../monitor/connect.js';
 import type { VmConfig, VmStatus } from '../monitor/domains/vm.js';
 import { type EventNotice, followEvents } from '../monitor/follow.js';
 import { isMethodName, type MethodName, type Params, type Result } from '../monitor/protocol.js';
-import type { RawLoad, Tier } from '../native/addon.js';
+import type { Drive, Network, RawLoad, Tier } from '../native/addon.js';
 import { onEndingSignal, signalStatus } from '../signals.js';
 import { type ClientOptions, endpointOf, withDaemon } from './client.js';
 
@@ -76,6 +76,8 @@ export interface CreateOptions extends ClientOptions {
   readonly firmware?: string;
   readonly firmwareVars?: string;
   readonly load?: readonly RawLoad[];
+  readonly drive?: readonly Drive[];
+  readonly net?: readonly Network[];
   readonly memory?: number;
   readonly cpus?: number;
   readonly cpu?: 'n1' | 'a57';
@@ -85,6 +87,33 @@ export interface CreateOptions extends ClientOptions {
   readonly reboot: boolean;
   readonly restart?: 'never' | 'on-failure' | 'always';
   readonly start?: boolean;
+}
+
+// What was not given is left to the daemon: JSON leaves out what is undefined.
+const given = (text: string) => (text === '' ? undefined : text);
+
+function askedDrive({ path, format, at, serial, aio, ...flags }: Drive) {
+  return {
+    path: resolve(path),
+    format: format === 'probe' ? undefined : format,
+    at: given(at),
+    serial: given(serial),
+    aio: aio === 'auto' ? undefined : aio,
+    ...flags,
+  };
+}
+
+function askedNetwork({ kind, mac, restrict, forwards, interface: name }: Network) {
+  const asked = forwards.map(({ hostAddress, guestAddress, ...rest }) => {
+    return { hostAddress: given(hostAddress), guestAddress: given(guestAddress), ...rest };
+  });
+  return {
+    kind,
+    mac: given(mac),
+    restrict: restrict || undefined,
+    forwards: asked.length > 0 ? asked : undefined,
+    interface: given(name),
+  };
 }
 
 export function create(name: string, image: string | undefined, options: CreateOptions): Promise<number> {
@@ -99,6 +128,8 @@ export function create(name: string, image: string | undefined, options: CreateO
       firmware: path(options.firmware),
       firmwareVars: path(options.firmwareVars),
       loads: options.load?.map((load) => ({ ...load, path: resolve(load.path) })),
+      drives: options.drive?.map(askedDrive),
+      networks: options.net?.map(askedNetwork),
       memoryBytes: options.memory,
       cpus: options.cpus,
       cpu: options.cpu,

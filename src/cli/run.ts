@@ -86,7 +86,7 @@ function checkOptions(options: RunOptions): void {
   if (options.kernel !== undefined) checkReadable('--kernel', options.kernel);
   if (options.initrd !== undefined) checkInitrd('--initrd', options.initrd);
   if (options.dtb !== undefined) checkDtb('--dtb', options.dtb);
-  for (const drive of options.drive) checkDrive(drive);
+  for (const drive of options.drive) checkDrive('--drive', drive);
   if (options.firmware !== undefined) checkReadable('--firmware', options.firmware);
   if (options.firmwareVars !== undefined) checkWritable('--firmware-vars', options.firmwareVars);
   for (const load of options.load) checkReadable('--load', load.path);

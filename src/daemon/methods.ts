@@ -9,7 +9,7 @@ import { type EventLog, passes } from './event-log.js';
 import type { Session } from './session.js';
 import { ConsoleStream, EventStream, PerfStream } from './streams.js';
 import type { Supervisor } from './supervisor.js';
-import { namesFiles } from './vm-config.js';
+import { usesHost } from './vm-config.js';
 
 export interface MethodContext {
   readonly supervisor: Supervisor;
@@ -49,8 +49,11 @@ function vmMethods({ supervisor }: MethodContext) {
   };
   return {
     'vm.create': async ({ name, config, start }, session) => {
-      if (namesFiles(config) && !includesRole(session.role, 'admin')) {
-        throw new BeelineError('BEELINE_E_FORBIDDEN', { action: 'making a guest of files', role: 'admin' });
+      if (usesHost(config) && !includesRole(session.role, 'admin')) {
+        throw new BeelineError('BEELINE_E_FORBIDDEN', {
+          action: 'making a guest of files, drives or networks',
+          role: 'admin',
+        });
       }
       const vm = supervisor.create(name, config);
       if (start === true) await vm.start(false, 'request');

@@ -1,21 +1,53 @@
 // From what a client asks for to what the core takes. Everything that can be checked is checked here, before a process
 // is made.
 
-import { checkDtb, checkInitrd, checkReadable, checkWritable } from '../cli/files.js';
+import { checkDrive, checkDtb, checkInitrd, checkReadable, checkWritable } from '../cli/files.js';
 import { checkCpus } from '../cli/parse.js';
 import { BeelineError } from '../errors.js';
 import { describeHost } from '../host.js';
 import { inspectCache } from '../images/cache.js';
 import { type BuiltImage, bootFiles, resolveRunnable } from '../images/ensure.js';
 import { checkHostMemory } from '../memory-size.js';
-import type { VmConfig } from '../monitor/domains/vm.js';
+import type { VmConfig, VmDrive, VmNetwork } from '../monitor/domains/vm.js';
+import type { Drive } from '../native/addon.js';
 import type { StartFile } from './guest/protocol.js';
 
 const defaultMemory = 1024 * 1024 * 1024;
 
-/** Whether it names files of the host, which only an administrator may choose. */
-export function namesFiles({ kernel, initrd, dtb, firmware, firmwareVars, loads }: VmConfig): boolean {
-  return [kernel, initrd, dtb, firmware, firmwareVars].some((path) => path !== undefined) || (loads ?? []).length > 0;
+/** Whether it uses files or the network of the host, which only an administrator may choose. */
+export function usesHost({ kernel, initrd, dtb, firmware, firmwareVars, loads, drives, networks }: VmConfig): boolean {
+  const paths = [kernel, initrd, dtb, firmware, firmwareVars];
+  return paths.some((path) => path !== undefined) || [loads, drives, networks].some((list) => (list ?? []).length > 0);
+}
+
+function nativeDrive({ path, format, readonly, snapshot, at, serial, aio }: VmDrive): Drive {
+  return {
+    path,
+    format: format ?? 'probe',
+    readonly: readonly ?? false,
+    snapshot: snapshot ?? false,
+    at: at ?? '',
+    serial: serial ?? '',
+    aio: aio ?? 'auto',
+  };
+}
+
+function nativeNetwork({ kind, mac, restrict, forwards, interface: name }: VmNetwork) {
+  const wrong = kind === 'tap' ? (restrict ?? forwards) !== undefined || name === undefined : name !== undefined;
+  if (wrong) {
+    const detail =
+      kind === 'tap' ? 'a network of kind tap has an interface alone' : 'a network of kind user has no interface';
+    throw new BeelineError('BEELINE_E_PARAMS', { method: 'vm.create', detail });
+  }
+  return {
+    kind,
+    mac: mac ?? '',
+    restrict: restrict ?? false,
+    forwards: (forwards ?? []).map(({ hostAddress, guestAddress, ...rest }) => {
+      return { hostAddress: hostAddress ?? '', guestAddress: guestAddress ?? '', ...rest };
+    }),
+    interface: name ?? '',
+  };
 }
 
 /** An image that is built; nothing is built here. */
@@ -44,6 +76,9 @@ export function nativeConfig(config: VmConfig): StartFile['config'] {
   if (firmware !== undefined) checkReadable('firmware', firmware);
   if (config.firmwareVars !== undefined) checkWritable('firmwareVars', config.firmwareVars);
   for (const load of loads) checkReadable('loads', load.path);
+  const drives = (config.drives ?? []).map(nativeDrive);
+  const networks = (config.networks ?? []).map(nativeNetwork);
+  for (const drive of drives) checkDrive('drives', drive);
   const image = name === undefined ? undefined : builtImage(name);
   const memoryBytes = config.memoryBytes ?? image?.memory ?? defaultMemory;
   const cpus = config.cpus ?? image?.cpus ?? 1;
@@ -62,6 +97,8 @@ export function nativeConfig(config: VmConfig): StartFile['config'] {
     firmware: firmware ?? '',
     firmwareVars: config.firmwareVars ?? '',
     loads,
+    drives,
+    networks,
     noReboot: config.reboot === false,
     tier: config.tier ?? 'direct',
     disable: [],

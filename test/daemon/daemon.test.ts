@@ -1,5 +1,6 @@
 import { strict as assert } from 'node:assert';
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import type { MonitorClient } from '../../src/monitor/client.js';
 import type { EventNotice } from '../../src/monitor/follow.js';
 import { eventually, TestDaemon } from '../support/daemon.js';
@@ -54,6 +55,38 @@ describe('beeline daemon', function () {
       [...cursors].sort((a, b) => a - b),
     );
     assert.equal(new Set(cursors).size, cursors.length);
+  });
+
+  it('gives a guest drives and networks, and says what is wrong with them', async () => {
+    const disk = folder.at('disk');
+    writeFileSync(disk, Buffer.alloc(1 << 20));
+    const config = {
+      ...tiny('idle'),
+      drives: [{ path: disk, serial: 'first' }],
+    };
+    const forward = (hostPort: number) => [
+      {
+        kind: 'user' as const,
+        forwards: [{ protocol: 'tcp' as const, hostAddress: '127.0.0.1', hostPort, guestPort: 22 }],
+      },
+    ];
+    const taken = createServer();
+    await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
+    const { port } = taken.address() as AddressInfo;
+    await client.call('vm.create', { name: 'a', config: { ...config, networks: forward(port) } });
+    await assert.rejects(client.call('vm.start', { vm: 'a' }), /TCP port \d+ of 127.0.0.1 is in use/);
+    await new Promise((resolve) => taken.close(resolve));
+    await client.call('vm.start', { vm: 'a' });
+    await new Promise<void>((resolve, reject) => {
+      const socket = connect(port, '127.0.0.1', () => resolve(void socket.destroy()));
+      socket.on('error', reject);
+    });
+    await client.call('vm.create', { name: 'b', config });
+    await assert.rejects(client.call('vm.start', { vm: 'b' }), code('BEELINE_E_DISK'));
+    const odd = { ...config, networks: [{ kind: 'tap' as const }] };
+    await assert.rejects(client.call('vm.create', { name: 'c', config: odd }), code('BEELINE_E_PARAMS'));
+    const missing = { ...config, drives: [{ path: '/nowhere' }] };
+    await assert.rejects(client.call('vm.create', { name: 'c', config: missing }), code('BEELINE_E_FILE_MISSING'));
   });
 
   it('pauses, resumes, measures, types to, and resets a guest', async () => {

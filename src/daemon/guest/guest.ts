@@ -61,7 +61,7 @@ export class Guest {
     this.#journal = new JournalWriter(folder.events, guestJournalLimits);
     this.#machine = createMachine(
       addon,
-      { ...start.config, drives: [], networks: [] },
+      { ...start.config, drives: start.config.drives ?? [], networks: start.config.networks ?? [] },
       {
         onSerial: (data) => this.#onSerial(data),
         onPause: (reason) => this.#enter('paused', 'guest', reason),

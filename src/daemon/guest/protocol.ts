@@ -28,6 +28,38 @@ export const StartFile = Type.Object({
     firmware: Type.String(),
     firmwareVars: Type.String(),
     loads: Type.Array(Type.Object({ path: Type.String(), address: Type.Integer() })),
+    drives: Type.Optional(
+      Type.Array(
+        Type.Object({
+          path: Type.String(),
+          format: Type.Union([Type.Literal('probe'), Type.Literal('raw'), Type.Literal('qcow2')]),
+          readonly: Type.Boolean(),
+          snapshot: Type.Boolean(),
+          at: Type.String(),
+          serial: Type.String(),
+          aio: Type.Union([Type.Literal('auto'), Type.Literal('io_uring'), Type.Literal('threads')]),
+        }),
+      ),
+    ),
+    networks: Type.Optional(
+      Type.Array(
+        Type.Object({
+          kind: Type.Union([Type.Literal('user'), Type.Literal('tap')]),
+          mac: Type.String(),
+          restrict: Type.Boolean(),
+          forwards: Type.Array(
+            Type.Object({
+              protocol: Type.Union([Type.Literal('tcp'), Type.Literal('udp')]),
+              hostAddress: Type.String(),
+              hostPort: Type.Integer(),
+              guestAddress: Type.String(),
+              guestPort: Type.Integer(),
+            }),
+          ),
+          interface: Type.String(),
+        }),
+      ),
+    ),
     noReboot: Type.Boolean(),
     tier: Type.Union([Type.Literal('interpreter'), Type.Literal('direct')]),
     disable: Type.Array(Type.String()),

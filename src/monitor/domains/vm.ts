@@ -18,6 +18,63 @@ export const RestartPolicy = Type.Object(
   { ...closed, description: 'Waits of 1 s, 2 s, 4 s up to 60 s; a run of a minute starts the count anew.' },
 );
 
+export const VmDrive = Type.Object(
+  {
+    path,
+    format: Type.Optional(oneOf(['raw', 'qcow2'], 'Default: as the first bytes of the file say.')),
+    readonly: Type.Optional(Type.Boolean({ description: 'Default: false.' })),
+    snapshot: Type.Optional(
+      Type.Boolean({ description: 'Writes go to a temporary file that every start makes anew (default: false).' }),
+    ),
+    at: Type.Optional(
+      Type.String({ minLength: 1, maxLength: 256, description: 'A snapshot inside a qcow2 file whose state to show.' }),
+    ),
+    serial: Type.Optional(
+      Type.String({ pattern: '^[ -~]{1,20}$', description: 'What the guest reads as its serial number.' }),
+    ),
+    aio: Type.Optional(oneOf(['io_uring', 'threads'], 'Default: io_uring, or threads where the host refuses it.')),
+  },
+  { ...closed, description: 'A disk.' },
+);
+export type VmDrive = Static<typeof VmDrive>;
+
+const ipv4 = Type.String({ pattern: '^((25[0-5]|(2[0-4]|1\\d|[1-9]|)\\d)(\\.(?!$)|$)){4}$' });
+const port = Type.Integer({ minimum: 1, maximum: 65535 });
+
+export const VmForward = Type.Object(
+  {
+    protocol: oneOf(['tcp', 'udp'], 'Of both ports.'),
+    hostAddress: Type.Optional({ ...ipv4, description: 'Default: every address of the host.' }),
+    hostPort: port,
+    guestAddress: Type.Optional({ ...ipv4, description: 'Default: 10.0.2.15, the first one that DHCP gives.' }),
+    guestPort: port,
+  },
+  { ...closed, description: 'A port of the host that leads to one of the guest.' },
+);
+
+export const VmNetwork = Type.Object(
+  {
+    kind: oneOf(['user', 'tap'], "user: address translation in the guest's process; tap: an interface of the host."),
+    mac: Type.Optional(
+      Type.String({
+        pattern: '^[0-9a-f][02468ace](:[0-9a-f]{2}){5}$',
+        description: "The card's address (default: 52:54:00:12:34:56 and on).",
+      }),
+    ),
+    restrict: Type.Optional(
+      Type.Boolean({
+        description: 'Of user: the guest reaches nothing, and is reached by forwarded ports only (default: false).',
+      }),
+    ),
+    forwards: Type.Optional(Type.Array(VmForward, { maxItems: 64, description: 'Of user.' })),
+    interface: Type.Optional(
+      Type.String({ minLength: 1, maxLength: 15, description: 'Of tap, which needs it: its name.' }),
+    ),
+  },
+  { ...closed, description: 'A network card, and what it is connected to.' },
+);
+export type VmNetwork = Static<typeof VmNetwork>;
+
 export const VmConfig = Type.Object(
   {
     image: Type.Optional(Type.String({ maxLength: 100, description: 'A guest image that is built.' })),
@@ -33,6 +90,8 @@ export const VmConfig = Type.Object(
         { maxItems: 16, description: 'Files copied to guest memory as they are.' },
       ),
     ),
+    drives: Type.Optional(Type.Array(VmDrive, { maxItems: 16, description: "The guest's first disk first." })),
+    networks: Type.Optional(Type.Array(VmNetwork, { maxItems: 8, description: 'Its first card first.' })),
     memoryBytes: Type.Optional(
       Type.Integer({ minimum: 1, multipleOf: 2 * 1024 * 1024, maximum: Number.MAX_SAFE_INTEGER }),
     ),
@@ -43,7 +102,10 @@ export const VmConfig = Type.Object(
     reboot: Type.Optional(Type.Boolean({ description: 'Whether a reset restarts the guest (default: true).' })),
     restart: Type.Optional(RestartPolicy),
   },
-  { ...closed, description: 'What a guest is made of. Files need the role admin; an image does not.' },
+  {
+    ...closed,
+    description: 'What a guest is made of. Files, drives and networks need the role admin; an image does not.',
+  },
 );
 export type VmConfig = Static<typeof VmConfig>;
 
@@ -93,7 +155,10 @@ export const vm = {
         'BEELINE_E_CPUS',
         'BEELINE_E_FILE_MISSING',
         'BEELINE_E_FILE_UNREADABLE',
+        'BEELINE_E_FILE_UNWRITABLE',
         'BEELINE_E_FILE_KIND',
+        'BEELINE_E_DISK',
+        'BEELINE_E_OPTION_VALUE',
         'BEELINE_E_IMAGE_UNKNOWN',
         'BEELINE_E_IMAGE_NOT_BUILT',
         'BEELINE_E_IMAGE_BROKEN',
@@ -111,7 +176,14 @@ export const vm = {
         closed,
       ),
       result: status,
-      errors: [...lifeErrors, 'BEELINE_E_LIMIT', 'BEELINE_E_IMAGE_NOT_BUILT', 'BEELINE_E_IMAGE_BROKEN'],
+      errors: [
+        ...lifeErrors,
+        'BEELINE_E_LIMIT',
+        'BEELINE_E_DISK',
+        'BEELINE_E_OPTION_VALUE',
+        'BEELINE_E_IMAGE_NOT_BUILT',
+        'BEELINE_E_IMAGE_BROKEN',
+      ],
     }),
     pause: method({
       description: 'Halts every CPU and the virtual counter. A paused guest stays as it is.',
