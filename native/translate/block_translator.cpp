@@ -5,7 +5,6 @@
 #include "arm64/interpreter/dispatch.h"
 #include "arm64/vcpu.h"
 #include "translate/emit_data_processing.h"
-#include "translate/float_run.h"
 #include "translate/state.h"
 #include "translate/vector_emitter.h"
 
@@ -249,7 +248,11 @@ void BlockTranslator::emit_instruction(unsigned index) {
     // Before it: needed by itself or by later ones. Its own: needed after it.
     e_.begin_instruction(use.writes ? use.reads : instruction.flags_live_before, instruction.flags_live_after);
     const VectorEntry vector = find_vector_function(insn.op);
-    v_.begin_instruction(vector.guarded);
+    const FloatRun run = vector.guarded ? find_float_run(index) : FloatRun(false);
+    if (vector.guarded)
+        v_.begin_guarded(run.length() != 0 ? run.room(v_) : VectorRegisters::kMostRoom);
+    else
+        v_.begin_instruction();
     if (instruction.facts.flow != Flow::Next) v_.write_back();
     if (insn.op < arm64::kOpCount) {
         if (emit_control(instruction, index)) return;
@@ -259,8 +262,8 @@ void BlockTranslator::emit_instruction(unsigned index) {
                 index_ = last;
                 return;
             }
-            if (const std::optional<unsigned> last = vector.guarded ? emit_float_run(index) : std::nullopt) {
-                index_ = *last;
+            if (run.length() != 0) {
+                emit_float_run(run, index);
                 return;
             }
             if (emit_data_processing(e_, insn)) {
@@ -316,24 +319,26 @@ bool BlockTranslator::emit_vector(const Insn& insn, const VectorEntry& entry) {
     return true;
 }
 
-std::optional<unsigned> BlockTranslator::emit_float_run(unsigned index) {
-    if (arm64::unpack_context(context_).fp_flushes) return std::nullopt;
+/// The longest from `index` on; none: of length 0.
+FloatRun BlockTranslator::find_float_run(unsigned index) const {
     FloatRun run(e_.host.fma);
+    if (arm64::unpack_context(context_).fp_flushes) return run;
     while (index + run.length() < block_.size() && run.take(block_[index + run.length()].insn)) {
     }
-    if (run.length() < 2) return std::nullopt;
+    return run;
+}
+
+void BlockTranslator::emit_float_run(const FloatRun& run, unsigned index) {
     VectorEmitter w(e_, v_, false);
-    w.in_run = true;
-    const unsigned last = index + run.length() - 1;
-    for (unsigned i = index; i <= last; i++) {
+    for (unsigned i = index; i < index + run.length(); i++) {
         const Insn& insn = block_[i].insn;
         v_.go_on_guarded();
         find_vector_function(insn.op).function(w, insn);
     }
     v_.go_on_guarded();
     run.emit_checks(w);
-    if (w.fix_up_label() != nullptr) emit_fix_up(w.fix_up_label(), index, run.length());
-    return last;
+    index_ = index + run.length() - 1;
+    emit_fix_up(w.fix_up_label(), index, run.length());
 }
 
 void BlockTranslator::emit_fix_up(std::shared_ptr<host::Label> fix_up, unsigned first, unsigned count) {

@@ -4,6 +4,7 @@
 #include "translate/cold_code.h"
 #include "translate/counters.h"
 #include "translate/emitter.h"
+#include "translate/float_run.h"
 #include "translate/instruction_facts.h"
 #include "translate/memory_site.h"
 #include "translate/runtime.h"
@@ -14,7 +15,6 @@
 
 #include <functional>
 #include <memory>
-#include <optional>
 #include <unordered_set>
 #include <vector>
 
@@ -140,8 +140,8 @@ public:
     bool emit_vector_memory(const Instruction& instruction);
     /// FP/SIMD data processing.
     bool emit_vector(const arm64::Insn& insn, const VectorEntry& entry);
-    /// Instructions from `index` on as a FloatRun; returns the last of them, or nothing.
-    std::optional<unsigned> emit_float_run(unsigned index);
+    FloatRun find_float_run(unsigned index) const;
+    void emit_float_run(const FloatRun& run, unsigned index);
     /// The instructions under way, `count` of them from `first` on, end here; the code at `fix_up` does them over and
     /// goes on here.
     void emit_fix_up(std::shared_ptr<host::Label> fix_up, unsigned first, unsigned count);

@@ -22,8 +22,8 @@ constexpr FloatBinary kDiv{{&Generator::divss, &Generator::divsd}, {&Generator::
 constexpr FloatBinary kMax{{&Generator::maxss, &Generator::maxsd}, {&Generator::vmaxss, &Generator::vmaxsd}};
 constexpr FloatBinary kMin{{&Generator::minss, &Generator::minsd}, {&Generator::vminss, &Generator::vminsd}};
 
-// Results are computed where they belong even before they are checked: the fix-up starts from CpuState, which gets them
-// later. The host's scalar operations leave the rest of the register as it is in their first source.
+// Results are computed where they belong even before they are checked (VectorRegisters keeps what was there). The
+// host's scalar operations leave the rest of the register as it is in their first source.
 
 bool fits(const VectorEmitter& w, unsigned guest, Precision precision) {
     return w.v.significant(guest) <= 1u << size_log2_of(precision);
@@ -53,12 +53,12 @@ bool emit_binary(VectorEmitter& w, const Insn& insn, Precision precision, const 
     return clean;
 }
 
+// What these compute is checked by FloatRun.
+
 template <const FloatBinary& op, Order order> bool binary(VectorEmitter& w, const Insn& insn) {
     if (w.flushes) return false;
     const Precision precision = precision_of(insn);
     const bool clean = emit_binary(w, insn, precision, op, order);
-    const Xmm d = w.define(insn.rd);
-    if (!w.in_run) check_ordered(w, precision, d, d);
     finish(w, insn, precision, clean);
     return true;
 }
@@ -67,10 +67,9 @@ template <bool negated> bool multiply(VectorEmitter& w, const Insn& insn) {
     if (w.flushes) return false;
     const Precision precision = precision_of(insn);
     const bool clean = emit_binary(w, insn, precision, kMul, Order::Any);
-    const Xmm d = w.define(insn.rd);
-    if (!w.in_run) check_product(w, precision, d);
     if (negated)
-        w.a.xorps(d, w.constant(precision == Precision::Double ? VectorConstant::SignD : VectorConstant::SignS));
+        w.a.xorps(w.define(insn.rd),
+                  w.constant(precision == Precision::Double ? VectorConstant::SignD : VectorConstant::SignS));
     finish(w, insn, precision, clean);
     return true;
 }
@@ -85,7 +84,6 @@ template <ThreeOperands single_op, ThreeOperands double_op> bool fused(VectorEmi
     w.copy(sum, a);
     (w.a.*(precision == Precision::Double ? double_op : single_op))(sum, n, m);
     w.copy(d, sum);
-    if (!w.in_run) check_product(w, precision, d);
     finish(w, insn, precision, clean);
     return true;
 }

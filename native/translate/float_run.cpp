@@ -1,5 +1,6 @@
 #include "translate/float_run.h"
 
+#include <algorithm>
 #include <bit>
 
 namespace beeline::translate {
@@ -29,13 +30,14 @@ Kind kind_of(const Insn& insn) {
 
 /// xmm0 = x, y in its two elements, or its four twice.
 void pack(VectorEmitter& w, Precision precision, const Xmm& x, const Xmm& y) {
-    w.copy(xmm0, x);
-    if (precision == Precision::Double) {
-        w.a.unpcklpd(xmm0, y);
+    const bool wide = precision == Precision::Double;
+    if (w.avx) {
+        wide ? w.a.vunpcklpd(xmm0, x, y) : w.a.vunpcklps(xmm0, x, y);
     } else {
-        w.a.unpcklps(xmm0, y);
-        w.a.movddup(xmm0, xmm0);
+        w.copy(xmm0, x);
+        wide ? w.a.unpcklpd(xmm0, y) : w.a.unpcklps(xmm0, y);
     }
+    if (!wide) w.a.movddup(xmm0, xmm0);
 }
 
 } // namespace
@@ -59,9 +61,20 @@ bool FloatRun::take(const Insn& insn) {
         if (result.rd == insn.rd) result.last = false;
     }
     precision_ = precision_of(insn);
+    uint32_t operands = 1u << insn.rn | 1u << insn.rm;
+    if (kind == Kind::Fused) operands |= 1u << insn.ra;
+    used_ |= operands & ~defined_;
     defined_ = defined;
     results_[length_++] = {.rd = insn.rd, .product = kind != Kind::Sum};
     return true;
+}
+
+unsigned FloatRun::room(const VectorRegisters& v) const {
+    constexpr unsigned kMostOperands = 3;
+    unsigned loaded = 0;
+    for (unsigned guest = 0; guest < 32; guest++)
+        if ((used_ >> guest & 1) != 0 && !v.holds(guest)) loaded++;
+    return static_cast<unsigned>(std::popcount(defined_)) + std::min(loaded, kMostOperands);
 }
 
 void FloatRun::emit_checks(VectorEmitter& w) const {

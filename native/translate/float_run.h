@@ -1,5 +1,5 @@
-// Runs of scalar floating-point arithmetic: instructions that follow each other, whose results are checked together
-// behind the last of them. Where the check fails the interpreter's handlers do all of them over.
+// Runs of scalar floating-point arithmetic: instructions, one or several, that follow each other, whose results are
+// checked together behind the last of them. Where the check fails the interpreter's handlers do all of them over.
 //
 // A NaN goes on into whatever is computed from it, so that results which others in the run are computed from need no
 // check for NaNs of their own. Products do, for tiny results; two of them, or four, are compared at once.
@@ -18,12 +18,12 @@ public:
     /// Takes `insn` as the next instruction, if it can be.
     bool take(const arm64::Insn& insn);
     unsigned length() const { return length_; }
-    bool defines(unsigned guest) const { return (defined_ >> guest & 1) != 0; }
+    /// Registers that the run may need besides those that are dirty before it.
+    unsigned room(const VectorRegisters& v) const;
     /// Behind the last instruction.
     void emit_checks(VectorEmitter& w) const;
 
 private:
-    /// Guarded instructions find seven registers that may be overwritten: operands of the one under way, and results.
     static constexpr unsigned kMostResults = 4, kMost = 12;
 
     struct Result {
@@ -36,7 +36,7 @@ private:
     bool fused_; ///< The host has fused operations.
     Precision precision_ = Precision::Single;
     unsigned length_ = 0;
-    uint32_t defined_ = 0;
+    uint32_t defined_ = 0, used_ = 0; ///< Guest registers; used_: for what they held before the run.
     std::array<Result, kMost> results_{};
 };
 

@@ -22,8 +22,7 @@ public:
     VectorRegisters& v;
     host::Assembler& a;
     const bool avx;
-    const bool flushes;  ///< FPCR.FZ, FZ16 or AHP: floating-point arithmetic is for the interpreter's handlers.
-    bool in_run = false; ///< Results are checked behind the last instruction of a FloatRun.
+    const bool flushes; ///< FPCR.FZ, FZ16 or AHP: floating-point arithmetic is for the interpreter's handlers.
 
     /// Where the interpreter's handler does the instruction over, from its operands in CpuState. Jump there before
     /// anything that the instruction changes has been written; what has been raised in MXCSR stays.

@@ -51,12 +51,16 @@ template <class Eligible> unsigned VectorRegisters::oldest(Eligible eligible) co
     return best;
 }
 
-void VectorRegisters::begin_instruction(bool guarded) {
+void VectorRegisters::begin_instruction() {
     pinned_ = kept_ = 0;
-    guarded_ = guarded;
-    if (guarded)
-        while (std::popcount(contents_.dirty) > kMostDirtyBefore)
-            write_back(oldest([this](unsigned i) { return dirty(i); }));
+    guarded_ = false;
+}
+
+void VectorRegisters::begin_guarded(unsigned room) {
+    begin_instruction();
+    guarded_ = true;
+    while (static_cast<unsigned>(std::popcount(contents_.dirty)) > kCount - room)
+        write_back(oldest([this](unsigned i) { return dirty(i); }));
     before_ = contents_;
 }
 

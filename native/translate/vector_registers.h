@@ -48,8 +48,14 @@ public:
     /// Emits loads after which `contents` is true, CpuState being up to date; changes nothing else.
     void restore(const Contents& contents) const;
 
-    /// Before each instruction: what use() and define() return stays valid until the next call. May emit stores.
-    void begin_instruction(bool guarded);
+    /// Registers that a guarded instruction needs besides those that are dirty before it, at most: three operands,
+    /// three temporaries, one result.
+    static constexpr unsigned kMostRoom = 7;
+
+    /// Before each instruction: what use() and define() return stays valid until the next call.
+    void begin_instruction();
+    /// The same for a guarded one, that needs `room` registers besides those that are dirty. May emit stores.
+    void begin_guarded(unsigned room);
     /// Between guarded instructions that are done over together: to VectorRegisters they are one.
     void go_on_guarded() { pinned_ = kept_; }
 
@@ -77,10 +83,6 @@ public:
     Address place(unsigned guest, unsigned bits = 128, unsigned offset = 0) const;
 
 private:
-    /// Guarded instructions find at least as many registers that are not dirty as any of them needs: three operands,
-    /// three temporaries, one result.
-    static constexpr int kMostDirtyBefore = kCount - 7;
-
     int find(unsigned guest) const;
     bool dirty(unsigned index) const { return (contents_.dirty >> index & 1) != 0; }
     /// The one that was used longest ago among those that `eligible` takes; kCount: none.

@@ -83,3 +83,10 @@ leading_zeros:
 multiply_polynomials:
         pmull   v0.8h, v1.8b, v2.8b
         b       .
+butterfly:
+        fmul    d4, d0, d2
+        fmul    d5, d1, d3
+        fsub    d4, d4, d5
+        fadd    d6, d7, d4
+        fsub    d7, d7, d4
+        b       .
