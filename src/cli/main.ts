@@ -1,9 +1,10 @@
 #!/usr/bin/env node
 // Entry of the command line: runs the command, prints errors as one line, ends with the right status.
-import { CommanderError } from 'commander';
+import { type Command, CommanderError, type Option } from 'commander';
 import { BeelineError, ExitStatus, messageOf, systemCode } from '../errors.js';
 import { getLog } from '../log.js';
 import { createProgram } from './program.js';
+import { translateQemuOptions } from './qemu-options.js';
 
 async function fail(error: unknown): Promise<number> {
   const known =
@@ -26,12 +27,24 @@ function commandOf(args: readonly string[]): string {
   return path.join(' ');
 }
 
+/** What QEMU's users write behind `run`, in our words. */
+function withOwnSpellings(program: Command, args: readonly string[]): readonly string[] {
+  const run = program.commands.find((command) => command.name() === 'run');
+  if (args[0] !== 'run' || run === undefined) return args;
+  const flags = (chosen: readonly Option[]) =>
+    chosen.flatMap(({ short, long }) => [short, long]).filter((flag) => flag !== undefined);
+  const all = [...flags(run.options), '-h', '--help'];
+  const withValue = new Set(flags(run.options.filter(({ required }) => required)));
+  return ['run', ...translateQemuOptions(args.slice(1), { withValue, all })];
+}
+
 async function main(args: readonly string[]): Promise<number> {
   let status: number = ExitStatus.ok;
   try {
-    await createProgram((given) => {
+    const program = createProgram((given) => {
       status = given;
-    }).parseAsync(args, { from: 'user' });
+    });
+    await program.parseAsync(withOwnSpellings(program, args), { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) return fail(error);
     // --help and --version are asked for; commander's own status for no command at all is 1.

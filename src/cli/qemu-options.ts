@@ -1,0 +1,315 @@
+// QEMU's spellings of `run` options, turned into ours where both mean the same, before the command line is parsed.
+import { BeelineError } from '../errors.js';
+import { nearest } from './nearest.js';
+
+/** Words behind commas, as QEMU has them: the first may go without its name; two commas are one of the text. */
+class Properties {
+  readonly #option: string;
+  readonly #words = new Map<string, string>();
+
+  constructor(option: string, text: string, first: string) {
+    this.#option = option;
+    const parts = text
+      .replaceAll(',,', '\0')
+      .split(',')
+      .map((part) => part.replaceAll('\0', ','));
+    for (const [index, part] of parts.entries()) {
+      const cut = part.indexOf('=');
+      if (cut >= 0) this.#words.set(part.slice(0, cut), part.slice(cut + 1));
+      else if (index === 0) this.#words.set(first, part);
+      else this.#words.set(part, 'on');
+    }
+  }
+
+  /** Takes a word away. */
+  take(...names: string[]): string | undefined {
+    let found: string | undefined;
+    for (const name of names) {
+      found ??= this.#words.get(name);
+      this.#words.delete(name);
+    }
+    return found;
+  }
+
+  flag(name: string): boolean {
+    const value = this.take(name) ?? 'off';
+    if (value !== 'on' && value !== 'off') throw refused(this.#option, `${name}=${value} is neither on nor off`);
+    return value === 'on';
+  }
+
+  /** Takes a word away that changes nothing when it has one of these values. */
+  ignore(name: string, ...values: string[]): void {
+    const value = this.#words.get(name);
+    if (value !== undefined && (values.length === 0 || values.includes(value))) this.#words.delete(name);
+  }
+
+  /** What is left has no counterpart. */
+  end(): void {
+    const [left] = this.#words;
+    if (left !== undefined) throw refused(this.#option, `${left[0]}=${left[1]} has no counterpart here`);
+  }
+}
+
+function refused(option: string, detail: string, remedy = 'see beeline run --help'): BeelineError {
+  return new BeelineError('BEELINE_E_OPTION_VALUE', { option, detail, remedy });
+}
+
+/** QEMU's names of CPU models that are ours. */
+const cpuModels: Readonly<Record<string, string>> = {
+  'cortex-a57': 'a57',
+  a57: 'a57',
+  'neoverse-n1': 'n1',
+  n1: 'n1',
+};
+
+/** Without those that ask for nothing to be done. */
+function networkWords(words: readonly string[]): string[] {
+  return words.filter((word) => !/^(script|downscript|restrict)=(no|off)$/.test(word));
+}
+
+interface Backend {
+  /** With the option that has to stand before it. */
+  readonly words: readonly string[];
+  used: boolean;
+}
+
+/** What one command line says, gathered in order. */
+class Translation {
+  readonly words: string[] = [];
+  /** By identifier: what waits for its -device. */
+  readonly #drives = new Map<string, Backend>();
+  readonly #networks = new Map<string, Backend>();
+  #snapshot = false;
+
+  machine(option: string, text: string): void {
+    const properties = new Properties(option, text, 'type');
+    const type = properties.take('type') ?? 'virt';
+    if (!/^virt(-\d+\.\d+)?$/.test(type)) throw refused(option, `${type} is no machine of ours`, 'choose virt');
+    // QEMU's own default is 2.
+    const gic = properties.take('gic-version') ?? '2';
+    this.words.push('--gic', gic === 'max' ? '3' : gic);
+    properties.ignore('accel', 'tcg');
+    for (const name of ['secure', 'virtualization', 'mte', 'acpi']) properties.ignore(name, 'off');
+    for (const name of ['usb', 'graphics', 'dump-guest-core']) properties.ignore(name, 'off');
+    properties.ignore('highmem');
+    properties.end();
+  }
+
+  cpu(option: string, text: string): void {
+    const model = cpuModels[text];
+    if (model === undefined) throw refused(option, `${text} is no CPU of ours`, 'choose neoverse-n1 or cortex-a57');
+    this.words.push('--cpu', model);
+  }
+
+  memory(option: string, text: string): void {
+    const properties = new Properties(option, text, 'size');
+    this.words.push('--memory', properties.take('size') ?? '');
+    properties.end();
+  }
+
+  cpus(option: string, text: string): void {
+    const properties = new Properties(option, text, 'cpus');
+    const cpus = properties.take('cpus') ?? '1';
+    for (const name of ['sockets', 'clusters', 'cores', 'threads', 'maxcpus']) properties.ignore(name, '1', cpus);
+    properties.end();
+    this.words.push('--cpus', cpus);
+  }
+
+  drive(option: string, text: string): void {
+    const properties = new Properties(option, text, 'file');
+    const file = properties.take('file');
+    if (file === undefined) throw refused(option, 'there is no file');
+    const bus = properties.take('if') ?? 'virtio';
+    const identifier = properties.take('id');
+    if (bus === 'pflash') {
+      const unit = properties.take('unit') ?? (this.words.includes('--firmware') ? '1' : '0');
+      for (const name of ['format', 'readonly', 'index']) properties.ignore(name);
+      properties.end();
+      this.words.push(unit === '0' ? '--firmware' : '--firmware-vars', file);
+      return;
+    }
+    if (bus !== 'virtio' && bus !== 'none') throw refused(option, `if=${bus} has no counterpart here`, 'choose virtio');
+    const words = [file.replaceAll(',', ',,')];
+    const format = properties.take('format');
+    if (format !== undefined) words.push(`format=${format}`);
+    for (const name of ['readonly', 'snapshot']) if (properties.flag(name)) words.push(name);
+    const aio = properties.take('aio');
+    if (aio !== undefined && aio !== 'native') words.push(`aio=${aio}`);
+    const serial = properties.take('serial');
+    if (serial !== undefined) words.push(`serial=${serial}`);
+    properties.ignore('cache', 'writeback', 'none');
+    for (const name of ['media', 'index', 'discard', 'detect-zeroes']) properties.ignore(name);
+    properties.end();
+    const backend = { words: ['--drive', words.join(',')], used: false };
+    if (bus === 'none') this.#drives.set(identifier ?? '', backend);
+    else this.words.push(...backend.words);
+  }
+
+  netdev(option: string, text: string): void {
+    const [type = '', ...rest] = text.split(',');
+    const words = networkWords(rest.filter((word) => !word.startsWith('id=')));
+    const identifier = rest.find((word) => word.startsWith('id='))?.slice(3) ?? '';
+    this.#networks.set(identifier, { words: [type, ...words], used: false });
+    if (!/^(user|tap)$/.test(type)) throw refused(option, `${type} has no counterpart here`, 'choose user or tap');
+  }
+
+  nic(option: string, text: string): void {
+    if (text === 'none') return;
+    const [type = '', ...rest] = text.split(',').filter((word) => !/^model=virtio(-net.*)?$/.test(word));
+    if (!/^(user|tap)$/.test(type))
+      throw refused(option, `${type} has no counterpart here`, 'choose user, tap or none');
+    this.words.push('--net', [type, ...networkWords(rest)].join(','));
+  }
+
+  device(option: string, text: string): void {
+    const properties = new Properties(option, text, 'driver');
+    const driver = properties.take('driver') ?? '';
+    if (driver === 'loader') {
+      const [file, address] = [properties.take('file'), properties.take('addr')];
+      properties.ignore('force-raw', 'on');
+      properties.end();
+      this.words.push('--load', `${file}@${address}`);
+      return;
+    }
+    const kind = /^virtio-(blk|net|rng)(-device|-pci)?$/.exec(driver)?.[1];
+    if (kind === undefined) throw refused(option, `${driver} has no counterpart here`);
+    for (const name of ['id', 'bus', 'addr', 'disable-legacy', 'romfile', 'rng', 'num-queues']) properties.ignore(name);
+    // Every machine has a source of randomness.
+    if (kind === 'blk') this.#attachDrive(option, properties);
+    if (kind === 'net') this.#attachNetwork(option, properties);
+    properties.end();
+  }
+
+  #attachDrive(option: string, properties: Properties): void {
+    const backend = this.#backend(option, this.#drives, properties.take('drive') ?? '', 'drive');
+    const serial = properties.take('serial');
+    const [name = '', words = ''] = backend.words;
+    this.words.push(name, serial === undefined ? words : `${words},serial=${serial}`);
+  }
+
+  #attachNetwork(option: string, properties: Properties): void {
+    const backend = this.#backend(option, this.#networks, properties.take('netdev') ?? '', 'netdev');
+    const mac = properties.take('mac');
+    this.words.push('--net', [...backend.words, ...(mac === undefined ? [] : [`mac=${mac}`])].join(','));
+  }
+
+  #backend(option: string, known: ReadonlyMap<string, Backend>, identifier: string, what: string): Backend {
+    const backend = known.get(identifier);
+    if (backend === undefined) throw refused(option, `no -${what} before it has id=${identifier}`);
+    backend.used = true;
+    return backend;
+  }
+
+  serial(option: string, text: string): void {
+    const target = { 'mon:stdio': 'stdio', stdio: 'stdio', null: 'none', none: 'none' }[text] ?? text;
+    if (!/^(stdio|none|file:.+)$/.test(target)) throw refused(option, `${text} has no counterpart here`);
+    this.words.push('--serial', target);
+  }
+
+  accelerator(option: string, text: string): void {
+    if (!/^tcg(,|$)/.test(text)) throw refused(option, `${text} has no counterpart here`, 'leave it out');
+  }
+
+  snapshot(): void {
+    this.#snapshot = true;
+  }
+
+  /** All words, once every option has been read. */
+  finish(): string[] {
+    for (const [what, known] of [
+      ['-drive', this.#drives],
+      ['-netdev', this.#networks],
+    ] as const) {
+      for (const [identifier, { used }] of known) {
+        if (!used) throw refused(what, `no -device uses id=${identifier}`);
+      }
+    }
+    if (!this.#snapshot) return this.words;
+    return this.words.map((word, index) => {
+      const isDrive = this.words[index - 1] === '--drive' && !/,(snapshot|readonly)(,|$)/.test(word);
+      return isDrive ? `${word},snapshot` : word;
+    });
+  }
+}
+
+type Handler = (translation: Translation, option: string, value: string) => void;
+
+/** Another name for an option with a value. */
+const as =
+  (name: string): Handler =>
+  (translation, _, value) => {
+    translation.words.push(name, value);
+  };
+const nothing: Handler = () => undefined;
+
+const withValue: Readonly<Record<string, Handler>> = {
+  '-M': (translation, ...rest) => translation.machine(...rest),
+  '-machine': (translation, ...rest) => translation.machine(...rest),
+  '-cpu': (translation, ...rest) => translation.cpu(...rest),
+  '-m': (translation, ...rest) => translation.memory(...rest),
+  '-smp': (translation, ...rest) => translation.cpus(...rest),
+  '-kernel': as('--kernel'),
+  '-initrd': as('--initrd'),
+  '-append': as('--append'),
+  '-dtb': as('--dtb'),
+  '-bios': as('--firmware'),
+  '-drive': (translation, ...rest) => translation.drive(...rest),
+  '-hda': (translation, option, value) => translation.drive(option, `file=${value}`),
+  '-netdev': (translation, ...rest) => translation.netdev(...rest),
+  '-nic': (translation, ...rest) => translation.nic(...rest),
+  '-device': (translation, ...rest) => translation.device(...rest),
+  '-serial': (translation, ...rest) => translation.serial(...rest),
+  '-accel': (translation, ...rest) => translation.accelerator(...rest),
+  '-net': (translation, option, value) => translation.nic(option, value),
+  '-name': nothing,
+  '-rtc': nothing,
+  '-object': nothing,
+  '-monitor': nothing,
+  '-display': nothing,
+  '-vga': nothing,
+};
+
+const withoutValue: Readonly<Record<string, Handler>> = {
+  '-nographic': nothing,
+  '-nodefaults': nothing,
+  '-no-user-config': nothing,
+  '-no-reboot': (translation) => translation.words.push('--no-reboot'),
+  '-snapshot': (translation) => translation.snapshot(),
+};
+
+/** Our options, so far as they matter here. */
+export interface OwnOptions {
+  /** Those with a value. */
+  readonly withValue: ReadonlySet<string>;
+  readonly all: readonly string[];
+}
+
+/** The words behind `beeline run`. Throws BeelineError for what begins with one dash and is not known. */
+export function translateQemuOptions(args: readonly string[], own: OwnOptions): string[] {
+  const translation = new Translation();
+  for (let index = 0; index < args.length; index++) {
+    const word = args[index] ?? '';
+    if (word === '--') {
+      translation.words.push(...args.slice(index));
+      break;
+    }
+    if (own.withValue.has(word)) {
+      translation.words.push(word, ...args.slice(index + 1, index + 2));
+      index++;
+    } else if (Object.hasOwn(withValue, word)) {
+      const value = args[++index];
+      if (value === undefined) throw refused(word, 'its value is missing');
+      withValue[word]?.(translation, word, value);
+    } else if (Object.hasOwn(withoutValue, word)) {
+      withoutValue[word]?.(translation, word, '');
+    } else if (/^-[^-]/.test(word) && !own.all.includes(word)) {
+      const known = [...Object.keys(withValue), ...Object.keys(withoutValue), ...own.all];
+      const near = nearest(word, known);
+      const hint = near === undefined ? '' : ` (did you mean ${near}?)`;
+      throw new BeelineError('BEELINE_E_USAGE', { detail: `unknown option '${word}'${hint}`, command: 'beeline run' });
+    } else {
+      translation.words.push(word);
+    }
+  }
+  return translation.finish();
+}

@@ -1,0 +1,89 @@
+import { strict as assert } from 'node:assert';
+import { nearest } from '../../src/cli/nearest.js';
+import { translateQemuOptions } from '../../src/cli/qemu-options.js';
+import { throwsCode } from '../support/throws.js';
+
+const own = {
+  withValue: new Set(['--kernel', '--append', '--drive', '--send', '--exec']),
+  all: ['--kernel', '--append', '--drive', '--send', '--exec', '--quiet', '--timeout', '-h', '--help'],
+};
+
+const translate = (line: string) => translateQemuOptions(line.split(' '), own).join(' ');
+const refused = (line: string) => throwsCode('BEELINE_E_OPTION_VALUE', () => translate(line)).message;
+
+describe("QEMU's spellings", () => {
+  it('of whole command lines become ours', () => {
+    assert.equal(
+      translate(
+        '-M virt,gic-version=3 -cpu neoverse-n1 -m 2G -smp 2 -nographic -nodefaults -kernel k -initrd i ' +
+          '-append console=ttyAMA0 -drive file=d.qcow2,if=virtio,format=qcow2 -serial mon:stdio -no-reboot',
+      ),
+      '--gic 3 --cpu n1 --memory 2G --cpus 2 --kernel k --initrd i --append console=ttyAMA0 ' +
+        '--drive d.qcow2,format=qcow2 --serial stdio --no-reboot',
+    );
+    assert.equal(
+      translate('-machine type=virt,accel=tcg -cpu cortex-a57 -m size=512 -smp cpus=4,sockets=1,cores=4 -bios f.fd'),
+      '--gic 2 --cpu a57 --memory 512 --cpus 4 --firmware f.fd',
+    );
+  });
+
+  it('leave our own options, their values, and what follows -- alone', () => {
+    for (const line of ['debian-12 --exec -m --quiet', '--send -kernel --append -x', 'x -- -kernel', '-h']) {
+      assert.equal(translate(line), line);
+    }
+  });
+
+  it('of drives keep their options, wherever the device is', () => {
+    assert.equal(
+      translate('-drive if=none,file=a,,b,id=d0,format=raw,readonly=on -device virtio-blk-pci,drive=d0,serial=s'),
+      '--drive a,,b,format=raw,readonly,serial=s',
+    );
+    assert.equal(
+      translate('-drive a.img,if=virtio -drive b,readonly=on -snapshot'),
+      '--drive a.img,snapshot --drive b,readonly',
+    );
+    assert.equal(
+      translate('-drive if=pflash,format=raw,readonly=on,file=c.fd -drive if=pflash,format=raw,file=v.fd'),
+      '--firmware c.fd --firmware-vars v.fd',
+    );
+    assert.equal(translate('-device loader,file=f,addr=0x40200000'), '--load f@0x40200000');
+  });
+
+  it('of networks keep their options', () => {
+    assert.equal(
+      translate('-netdev user,id=n,hostfwd=tcp::2222-:22 -device virtio-net-pci,netdev=n,mac=52:54:00:00:00:01'),
+      '--net user,hostfwd=tcp::2222-:22,mac=52:54:00:00:00:01',
+    );
+    assert.equal(translate('-nic user,model=virtio-net-pci,hostfwd=tcp::1-:2'), '--net user,hostfwd=tcp::1-:2');
+    assert.equal(
+      translate('-nic none -netdev tap,id=t,ifname=tap0,script=no,downscript=no -device virtio-net-device,netdev=t'),
+      '--net tap,ifname=tap0',
+    );
+  });
+
+  it('that mean something else here are refused, with what is wrong', () => {
+    assert.match(refused('-M raspi3b'), /raspi3b is no machine of ours; choose virt/);
+    assert.match(refused('-M virt,secure=on'), /secure=on has no counterpart/);
+    assert.match(refused('-cpu max'), /choose neoverse-n1 or cortex-a57/);
+    assert.match(refused('-smp 4,sockets=2,cores=2'), /sockets=2 has no counterpart/);
+    assert.match(refused('-accel kvm'), /kvm has no counterpart/);
+    assert.match(refused('-drive file=a,if=ide'), /if=ide/);
+    assert.match(refused('-drive if=none,file=a,id=d'), /no -device uses id=d/);
+    assert.match(refused('-device virtio-blk-pci,drive=d'), /no -drive before it has id=d/);
+    assert.match(refused('-device e1000'), /e1000 has no counterpart/);
+    assert.match(refused('-kernel'), /its value is missing/);
+  });
+
+  it('that are not known name what may be meant', () => {
+    const message = (line: string) => throwsCode('BEELINE_E_USAGE', () => translate(line)).message;
+    assert.match(message('-kernl x'), /unknown option '-kernl' \(did you mean -kernel\?\)/);
+    assert.match(message('-timeout 3'), /did you mean --timeout\?/);
+    assert.doesNotMatch(message('-zzzzzz'), /did you mean/);
+  });
+
+  it('are compared letter by letter', () => {
+    assert.equal(nearest('-netdv', ['-netdev', '-nic']), '-netdev');
+    assert.equal(nearest('--m', ['-m', '-M']), '-m');
+    assert.equal(nearest('-abc', []), undefined);
+  });
+});
