@@ -4,11 +4,15 @@ import { dirname, resolve } from 'node:path';
 import { BeelineError, messageOf, systemCode } from '../errors.js';
 import type { Drive } from '../native/addon.js';
 
-/** Refuses what is missing, not a regular file, or not readable. Returns its size in bytes. */
-export function checkReadable(option: string, path: string): number {
+/** Refuses what is missing, not a regular file (or folder, where they do), or not readable. Returns its size in bytes. */
+export function checkReadable(option: string, path: string, { folders = false } = {}): number {
   let size: number;
   try {
     const stat = statSync(path);
+    if (folders && stat.isDirectory()) {
+      accessSync(path, constants.R_OK | constants.X_OK);
+      return stat.size;
+    }
     if (stat.isDirectory()) {
       throw new BeelineError('BEELINE_E_FILE_UNREADABLE', { option, path, detail: 'it is a folder' });
     }

@@ -1,5 +1,6 @@
 // Turns the text of options into values; every failure names the option and the remedy.
 import { BeelineError, messageOf } from '../errors.js';
+import type { Copy } from '../job/job.js';
 import type { Drive, RawLoad } from '../native/addon.js';
 import type { Reply } from '../vm/matcher.js';
 
@@ -149,6 +150,37 @@ export function parseSerial(text: string): SerialTarget {
     detail: `${text} is not known`,
     remedy: 'choose stdio, file:PATH or none',
   });
+}
+
+/** NAME=VALUE, or NAME for what it is here. */
+export function parseEnv(text: string, env: NodeJS.ProcessEnv = process.env): readonly [name: string, value: string] {
+  const [, name = '', , value] = /^([A-Za-z_][A-Za-z0-9_]*)(=(.*))?$/s.exec(text) ?? [];
+  const found = value ?? env[name];
+  if (name !== '' && found !== undefined) return [name, found];
+  throw new BeelineError('BEELINE_E_OPTION_VALUE', {
+    option: '--env',
+    detail: name === '' ? `${text} does not begin with the name of a variable` : `${name} has no value here`,
+    remedy: 'write it as NAME=VALUE',
+  });
+}
+
+function copyError(option: string, text: string, form: string): BeelineError {
+  const remedy = `write it as ${form}, with an absolute path in the guest`;
+  return new BeelineError('BEELINE_E_OPTION_VALUE', { option, detail: `${text} is not two paths`, remedy });
+}
+
+/** HOST:GUEST, cut at the last colon before a slash. */
+export function parseCopyIn(text: string): Copy {
+  const [, host, guest] = /^(.+):(\/[^\0]*)$/s.exec(text) ?? [];
+  if (host === undefined || guest === undefined) throw copyError('--copy-in', text, 'HOST:GUEST');
+  return { host, guest };
+}
+
+/** GUEST:HOST, cut at the first colon. */
+export function parseCopyOut(text: string): Copy {
+  const [, guest, host] = /^(\/[^:\0]*[^:/\0]):(.+)$/s.exec(text) ?? [];
+  if (host === undefined || guest === undefined) throw copyError('--copy-out', text, 'GUEST:HOST');
+  return { host, guest };
 }
 
 /** What the guest can be told of a serial number (Virtio 1.2, 5.2.6). */

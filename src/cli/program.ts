@@ -8,12 +8,16 @@ import { printCompletion, shells } from './completion.js';
 import { addDaemonCommands } from './daemon-program.js';
 import { doctor } from './doctor.js';
 import { addGuestCommands } from './guests-program.js';
+import type { JobRunOptions } from './job-run.js';
 import { parseNet } from './network-option.js';
 import {
   maximumCpus,
   parseChoice,
+  parseCopyIn,
+  parseCopyOut,
   parseCpus,
   parseDrive,
+  parseEnv,
   parseLoad,
   parseRegex,
   parseSend,
@@ -51,14 +55,25 @@ arrived. Terminal escape sequences are left out before matching. Each --send fir
 the match of the one before; --until is looked for after the last of them. In --send, REGEX ends at the first = (write \\=
 for an = in it), and TEXT knows \\n \\r \\t \\\\ and \\xNN.
 
+--exec logs in at the console, runs COMMAND in the shell of root with what --copy-in brought, and ends the machine when all
+is done or one has failed; status and output are those of COMMAND, standard error apart. --copy-out comes even after a
+failure. A path of the host or the guest that ends with / is a folder to copy into. Disks that the machine keeps see the
+guest power off first. The console goes nowhere, unless --serial says so.
+
+An image's disk is /dev/vda, before those of --drive, and what is written to it is thrown away unless --disk keeps it.
+
 Keys: Ctrl-A x quits, Ctrl-A c continues a paused guest, Ctrl-A ? shows help, Ctrl-A Ctrl-A sends Ctrl-A.
 
-Exit status: 0 guest powered off or --until matched, 1 failure of Beeline, 2 bad usage or input, 3 guest reset with
+Exit status: that of the last --exec; else 0 guest powered off or --until matched, 1 failure of Beeline, 2 bad usage or input, 3 guest reset with
 --no-reboot, 4 timeout, 5 guest kernel panicked, 130 quit by Ctrl-A x or Ctrl-C, 128 + N ended by signal N.`;
 
 /** As commander leaves them: what was not given is absent. */
 interface RawRunOptions
-  extends Omit<RunOptions, 'gic' | 'load' | 'drive' | 'net' | 'send' | 'disable' | 'verify' | 'perfMap' | 'quiet'> {
+  extends Omit<
+      RunOptions,
+      'gic' | 'load' | 'drive' | 'net' | 'send' | 'disable' | 'verify' | 'perfMap' | 'quiet' | keyof JobRunOptions
+    >,
+    Partial<JobRunOptions> {
   readonly gic: '2' | '3';
   readonly load?: readonly RawLoad[];
   readonly drive?: readonly Drive[];
@@ -100,6 +115,7 @@ function addRun(program: Command, done: (status: number) => void): void {
       'network card: user[,hostfwd=RULE...] or tap,ifname=NAME; repeatable',
       append<Network>(parseNet),
     )
+    .option('--disk <FILE>', "keep the changes to the image's disk in this file, made when missing")
     .option('--memory <SIZE>', 'guest memory, such as 512M or 1G; without a unit MiB (default: 1G)', parseMemory)
     .option(
       '--cpus <N>',
@@ -125,8 +141,16 @@ function addRun(program: Command, done: (status: number) => void): void {
     .addOption(
       new Option('--serial <TARGET>', 'where the serial port goes: stdio, file:PATH or none')
         .argParser(parseSerial)
-        .default({ kind: 'stdio' }, 'stdio'),
+        .default(undefined, 'stdio; none with --exec'),
     )
+    .option(
+      '--exec <COMMAND>',
+      'log in, run COMMAND in the shell, end with its status; repeatable',
+      append<string>(String),
+    )
+    .option('--env <NAME=VALUE>', 'set a variable for --exec; NAME alone takes it over; repeatable', append(parseEnv))
+    .option('--copy-in <HOST:GUEST>', 'copy a file or folder in before --exec; repeatable', append(parseCopyIn))
+    .option('--copy-out <GUEST:HOST>', 'copy a file or folder out after --exec; repeatable', append(parseCopyOut))
     .option('--until <REGEX>', 'end with status 0 when the console matches', (text: string) =>
       parseRegex('--until', text),
     )
@@ -142,6 +166,10 @@ function addRun(program: Command, done: (status: number) => void): void {
         drive = [],
         net = [],
         send = [],
+        exec = [],
+        env = [],
+        copyIn = [],
+        copyOut = [],
         disable = [],
         verify = false,
         perfMap = false,
@@ -154,6 +182,10 @@ function addRun(program: Command, done: (status: number) => void): void {
           drive,
           net,
           send,
+          exec,
+          env,
+          copyIn,
+          copyOut,
           disable,
           verify,
           perfMap,

@@ -63,8 +63,8 @@ export const RunStatsSchema = Type.Object(
     outcome: Type.Object(
       {
         reason: Type.Union(
-          (['poweroff', 'until', 'reset', 'timeout', 'panic', 'quit', 'signal', 'failure'] as const).map((reason) =>
-            Type.Literal(reason),
+          (['poweroff', 'until', 'reset', 'timeout', 'panic', 'quit', 'signal', 'failure', 'job'] as const).map(
+            (reason) => Type.Literal(reason),
           ),
         ),
         detail: Type.String(),

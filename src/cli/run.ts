@@ -1,5 +1,5 @@
 // beeline run: one guest in the foreground.
-import { closeSync, openSync, writeSync } from 'node:fs';
+import { closeSync, constants, copyFileSync, existsSync, openSync, writeSync } from 'node:fs';
 import { writeFileAtomically } from '../atomic-file.js';
 import { BeelineError, systemCode } from '../errors.js';
 import { describeHost } from '../host.js';
@@ -14,14 +14,15 @@ import { describeOutcome, outcome } from '../vm/outcome.js';
 import { Session, type SessionResult } from '../vm/session.js';
 import { EscapeKeys, escapeHelp } from './escape-keys.js';
 import { checkDrive, checkDtb, checkInitrd, checkReadable, checkWritable } from './files.js';
+import { checkJob, hasJob, JobRun, type JobRunOptions } from './job-run.js';
 import { makeStats } from './make-stats.js';
-import { checkCpus, type SerialTarget } from './parse.js';
+import { checkCpus, parseDrive, type SerialTarget } from './parse.js';
 import { writePerfDump } from './perf-dump.js';
 import { statsTable } from './stats-table.js';
 import { summaryLine } from './summary.js';
 import { Terminal } from './terminal.js';
 
-export interface RunOptions {
+export interface RunOptions extends JobRunOptions {
   readonly kernel?: string;
   readonly initrd?: string;
   readonly append?: string;
@@ -40,7 +41,10 @@ export interface RunOptions {
   readonly translateAfter?: number;
   readonly perfMap: boolean;
   readonly perfDump?: string;
-  readonly serial: SerialTarget;
+  /** Standard input and output otherwise, or nothing when there is a job. */
+  readonly serial?: SerialTarget;
+  /** Keep the changes to the image's disk in this file. */
+  readonly disk?: string;
   readonly until?: RegExp;
   readonly load: readonly RawLoad[];
   readonly drive: readonly Drive[];
@@ -87,15 +91,34 @@ function checkOptions(options: RunOptions): void {
   if (options.initrd !== undefined) checkInitrd('--initrd', options.initrd);
   if (options.dtb !== undefined) checkDtb('--dtb', options.dtb);
   for (const drive of options.drive) checkDrive('--drive', drive);
+  if (options.disk !== undefined) checkWritable('--disk', options.disk);
   if (options.firmware !== undefined) checkReadable('--firmware', options.firmware);
   if (options.firmwareVars !== undefined) checkWritable('--firmware-vars', options.firmwareVars);
   for (const load of options.load) checkReadable('--load', load.path);
   if (options.stats !== undefined && options.stats !== '-') checkWritable('--stats', options.stats);
   if (options.perfDump !== undefined) checkWritable('--perf-dump', options.perfDump);
-  if (options.serial.kind === 'file') checkWritable('--serial', options.serial.path);
+  if (options.serial?.kind === 'file') checkWritable('--serial', options.serial.path);
+  checkJob(options, { until: options.until !== undefined, send: options.send.length > 0 });
 }
 
-function machineConfig(options: RunOptions, image: BuiltImage | undefined): NativeMachineConfig {
+/** The image's disk comes first; what is written to it is thrown away unless --disk keeps it. */
+function drivesOf(options: RunOptions, image: BuiltImage | undefined): readonly Drive[] {
+  if (image?.disk === undefined) {
+    if (options.disk === undefined) return options.drive;
+    const detail = 'it keeps the changes to the disk of an image, and there is none';
+    throw new BeelineError('BEELINE_E_OPTION_VALUE', { option: '--disk', detail, remedy: 'use --drive' });
+  }
+  const first = parseDrive(image.disk.replaceAll(',', ',,'));
+  if (options.disk === undefined) return [{ ...first, snapshot: true }, ...options.drive];
+  if (!existsSync(options.disk)) copyFileSync(image.disk, options.disk, constants.COPYFILE_FICLONE);
+  return [{ ...first, path: options.disk }, ...options.drive];
+}
+
+function machineConfig(
+  options: RunOptions,
+  image: BuiltImage | undefined,
+  drives: readonly Drive[],
+): NativeMachineConfig {
   return {
     memoryBytes: options.memory ?? image?.memory ?? defaultMemory,
     cpus: options.cpus ?? image?.cpus ?? 1,
@@ -108,7 +131,7 @@ function machineConfig(options: RunOptions, image: BuiltImage | undefined): Nati
     firmware: options.firmware ?? '',
     firmwareVars: options.firmwareVars ?? '',
     loads: options.load,
-    drives: options.drive,
+    drives,
     networks: options.net,
     noReboot: !options.reboot,
     tier: options.tier,
@@ -205,7 +228,29 @@ export async function run(imageName: string | undefined, options: RunOptions): P
   if (name !== undefined) images?.resolveRunnable(name);
   const addon = loadAddon();
   const image = name === undefined ? undefined : await images?.ensureImage(name, { quiet: options.quiet });
-  const config = machineConfig(options, image);
+  const drives = drivesOf(options, image);
+  const job = hasJob(options) ? await JobRun.prepare(options, image, drives) : undefined;
+  try {
+    return await runMachine(
+      name,
+      options,
+      machineConfig(options, image, [...drives, ...(job?.drives ?? [])]),
+      addon,
+      job,
+    );
+  } finally {
+    job?.close();
+  }
+}
+
+async function runMachine(
+  name: string | undefined,
+  options: RunOptions,
+  config: NativeMachineConfig,
+  addon: Addon,
+  job: JobRun | undefined,
+): Promise<number> {
+  const target: SerialTarget = options.serial ?? { kind: job === undefined ? 'stdio' : 'none' };
   checkHostMemory(config.memoryBytes, describeHost().memory);
   checkCpus(config.cpus, options.gic);
 
@@ -220,35 +265,36 @@ export async function run(imageName: string | undefined, options: RunOptions): P
 
   let serial: SerialOutput | undefined;
   const output = (data: Uint8Array) => {
+    job?.console(data);
     try {
       serial?.write(data);
     } catch (error) {
-      const path = options.serial.kind === 'file' ? options.serial.path : 'standard output';
+      const path = target.kind === 'file' ? target.path : 'standard output';
       end(outcome('failure', new BeelineError('BEELINE_E_OUTPUT', { path, detail: systemCode(error) ?? '' }).message));
     }
   };
   const startedAt = new Date();
   session = new Session(addon, {
     config,
-    sends: options.send,
+    sends: job?.replies ?? options.send,
     until: options.until,
     timeout: options.timeout,
     output,
     paused: (reason) => {
-      const key = options.serial.kind === 'stdio' && process.stdin.isTTY ? 'Ctrl-A c here, or ' : '';
+      const key = target.kind === 'stdio' && process.stdin.isTTY ? 'Ctrl-A c here, or ' : '';
       say(`guest paused: ${reason}; free some, then continue it with ${key}kill -CONT ${process.pid}`);
     },
   });
   if (early !== undefined) session.finish(early);
   const onContinue = () => session?.resume();
   process.on('SIGCONT', onContinue);
-  serial = new SerialOutput(options.serial);
+  serial = new SerialOutput(target);
   const disconnect =
-    options.serial.kind === 'stdio' ? connectInput(addon, session, new Terminal(), options.quiet) : () => undefined;
+    target.kind === 'stdio' ? connectInput(addon, session, new Terminal(), options.quiet) : () => undefined;
 
   let result: SessionResult;
   try {
-    result = await session.run();
+    result = await (job?.run(session) ?? session.run());
   } finally {
     disconnect();
     process.off('SIGCONT', onContinue);
@@ -257,8 +303,9 @@ export async function run(imageName: string | undefined, options: RunOptions): P
   }
 
   const stats = makeStats(options, name ?? null, config, startedAt, result);
-  if (!options.quiet || result.outcome.reason === 'failure') {
-    if (options.serial.kind === 'stdio' && result.endsInsideLine) process.stderr.write('\n');
+  const isExpected = options.quiet || result.outcome.reason === 'job';
+  if (!isExpected || result.outcome.reason === 'failure') {
+    if (target.kind === 'stdio' && result.endsInsideLine) process.stderr.write('\n');
     say(summaryLine(stats, describeOutcome(result.outcome), options.until !== undefined));
   }
   if (options.stats !== undefined) {

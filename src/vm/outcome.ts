@@ -1,7 +1,7 @@
 // How a run can end, and what that means for the exit status.
 import { ExitStatus } from '../errors.js';
 
-export type EndReason = 'poweroff' | 'until' | 'reset' | 'timeout' | 'panic' | 'quit' | 'signal' | 'failure';
+export type EndReason = 'poweroff' | 'until' | 'reset' | 'timeout' | 'panic' | 'quit' | 'signal' | 'failure' | 'job';
 
 export interface Outcome {
   readonly reason: EndReason;
@@ -19,6 +19,7 @@ const statuses: Readonly<Record<EndReason, number>> = {
   quit: ExitStatus.interrupted,
   signal: ExitStatus.interrupted,
   failure: ExitStatus.failure,
+  job: ExitStatus.ok,
 };
 
 const words: Readonly<Record<EndReason, string>> = {
@@ -30,9 +31,10 @@ const words: Readonly<Record<EndReason, string>> = {
   quit: 'quit by the escape key',
   signal: 'stopped by',
   failure: 'the machine failed:',
+  job: 'the commands ended',
 };
 
-/** `status` overrides the reason's own, as signals other than SIGINT do. */
+/** `status` overrides the reason's own, as signals other than SIGINT and jobs do. */
 export function outcome(reason: EndReason, detail = '', status = statuses[reason]): Outcome {
   return { reason, detail, status };
 }

@@ -1,8 +1,11 @@
 import { strict as assert } from 'node:assert';
 import {
   checkCpus,
+  parseCopyIn,
+  parseCopyOut,
   parseCpus,
   parseDrive,
+  parseEnv,
   parseLoad,
   parseRegex,
   parseSend,
@@ -93,5 +96,23 @@ describe('option values', () => {
   it('reads files to load at an address', () => {
     assert.deepEqual(parseLoad('a@b@0x40200000'), { path: 'a@b', address: 0x40200000 });
     for (const text of ['a', '@1', 'a@', 'a@0xg']) throwsCode('BEELINE_E_OPTION_VALUE', () => parseLoad(text));
+  });
+
+  it('takes variables apart, or takes them over', () => {
+    assert.deepEqual(parseEnv('A_1=b=c\nd', {}), ['A_1', 'b=c\nd']);
+    assert.deepEqual(parseEnv('A=', {}), ['A', '']);
+    assert.deepEqual(parseEnv('HOME', { HOME: '/x' }), ['HOME', '/x']);
+    throwsCode('BEELINE_E_OPTION_VALUE', () => parseEnv('HOME', {}));
+    for (const text of ['', '=x', '1A=x', 'A B=c']) throwsCode('BEELINE_E_OPTION_VALUE', () => parseEnv(text, {}));
+  });
+
+  it('takes paths of host and guest apart', () => {
+    assert.deepEqual(parseCopyIn('a:b:/c'), { host: 'a:b', guest: '/c' });
+    assert.deepEqual(parseCopyIn('./x/:/y/'), { host: './x/', guest: '/y/' });
+    assert.deepEqual(parseCopyOut('/a:b:c'), { guest: '/a', host: 'b:c' });
+    for (const text of ['', 'a', 'a:b', ':/b']) throwsCode('BEELINE_E_OPTION_VALUE', () => parseCopyIn(text));
+    for (const text of ['', 'a:b', '/a', '/a:', '/a/:b', '/:b']) {
+      throwsCode('BEELINE_E_OPTION_VALUE', () => parseCopyOut(text));
+    }
   });
 });
