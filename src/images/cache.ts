@@ -3,12 +3,12 @@
 import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { join, relative } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { type Static, Type } from '@sinclair/typebox';
 import { Value } from '@sinclair/typebox/value';
 import { BeelineError, messageOf, systemCode } from '../errors.js';
 import { cacheRoot } from '../paths.js';
-import type { Image } from './catalogue.js';
+import { findImage, type Image } from './catalogue.js';
 
 /** Part of every key: raise it when the same recipe is to give another result. */
 const builderVersion = 1;
@@ -20,7 +20,11 @@ const ManifestSchema = Type.Object({
   builtAt: Type.String(),
   files: Type.Record(Type.String(), Type.Object({ size: Type.Integer(), sha256: Type.String() })),
   packages: Type.Array(Type.Object({ name: Type.String(), version: Type.String(), sha256: Type.String() })),
-  boot: Type.Object({ kernel: Type.Optional(Type.String()), initrd: Type.Optional(Type.String()) }),
+  boot: Type.Object({
+    kernel: Type.Optional(Type.String()),
+    initrd: Type.Optional(Type.String()),
+    disk: Type.Optional(Type.String()),
+  }),
 });
 export type Manifest = Static<typeof ManifestSchema>;
 
@@ -49,6 +53,8 @@ function filesBelow(folder: string): string[] {
 /** Changes whenever the recipe, or anything beside it, does. */
 export function recipeKey(image: Image): string {
   const hash = createHash('sha256').update(`beeline image ${builderVersion}\n`);
+  const { recipe } = image.definition;
+  if (recipe.kind === 'debian-with') hash.update(recipeKey(findImage(recipe.image, dirname(image.folder))));
   for (const path of filesBelow(image.folder)) {
     hash.update(`${path}\0${sha256(readFileSync(join(image.folder, path)))}\n`);
   }

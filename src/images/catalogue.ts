@@ -59,7 +59,7 @@ export function readDefinition(path: string, expectedName: string): ImageDefinit
   if (definition.recipe.kind === 'make' && definition.guests === undefined) {
     throw malformed('a recipe of kind make needs /guests');
   }
-  if (definition.recipe.kind === 'debian' && definition.guests !== undefined) {
+  if (definition.recipe.kind !== 'make' && definition.guests !== undefined) {
     throw malformed('/guests is for recipes of kind make');
   }
   for (const { memory } of [definition, ...(definition.guests ?? [])]) {

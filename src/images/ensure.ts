@@ -1,6 +1,7 @@
 // Gets hold of a guest image that can be booted: from the cache when it is whole and up to date, built otherwise.
 import { join } from 'node:path';
 import { BeelineError } from '../errors.js';
+import type { Login } from '../job/job.js';
 import { parseMemory } from '../memory-size.js';
 import { onEndingSignal, signalStatus } from '../signals.js';
 import { buildError, planBuild } from './build.js';
@@ -11,7 +12,10 @@ import { runSteps } from './progress.js';
 export interface BuiltImage {
   readonly kernel: string;
   readonly initrd?: string;
+  /** A qcow2 file; it is not to be written to. */
+  readonly disk?: string;
   readonly append?: string;
+  readonly login?: Login;
   /** Bytes. */
   readonly memory?: number;
   readonly cpus?: number;
@@ -87,7 +91,9 @@ export function bootFiles(image: Image, guest: string | undefined, manifest: Man
   return {
     kernel: join(folder, kernel),
     ...(manifest.boot.initrd === undefined ? {} : { initrd: join(folder, manifest.boot.initrd) }),
+    ...(manifest.boot.disk === undefined ? {} : { disk: join(folder, manifest.boot.disk) }),
     ...(append === undefined ? {} : { append }),
+    ...(definition.prompt === undefined ? {} : { login: { ...definition.login, shell: definition.prompt } }),
     ...(memory === undefined ? {} : { memory: parseMemory(memory) }),
     ...(cpus === undefined ? {} : { cpus }),
   };

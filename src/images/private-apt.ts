@@ -1,6 +1,6 @@
 // Fetches Debian packages of another architecture without touching the host's dpkg: apt with all its state in a folder of
 // ours. Signatures are checked as always, with the machine's keyrings.
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { runTool, ToolError, type ToolOptions } from '../process.js';
 import { convertSources, machineSources, type SourceFile } from './apt-sources.js';
@@ -25,6 +25,9 @@ export interface AptOptions extends ToolOptions {
   readonly status?: string;
 }
 
+/** How many packages come between two reports. */
+const reportInterval = 25;
+
 /** Reads the first stanza of `apt-cache show`. */
 export function parseRecord(text: string): PackageRecord | undefined {
   const stanza = text.split(/\n\n/)[0] ?? '';
@@ -40,13 +43,17 @@ export function parseRecord(text: string): PackageRecord | undefined {
 }
 
 export class PrivateApt {
+  /** What it reads, after all conversions. */
+  readonly sources: readonly SourceFile[];
   readonly #folder: string;
   readonly #args: readonly string[];
   readonly #options: ToolOptions;
 
-  private constructor(folder: string, architecture: string, { sources: _, status, ...options }: AptOptions) {
+  private constructor(folder: string, architecture: string, sources: readonly SourceFile[], options: AptOptions) {
+    const { sources: _, status, ...toolOptions } = options;
+    this.sources = sources;
     this.#folder = folder;
-    this.#options = options;
+    this.#options = toolOptions;
     const settings = {
       'APT::Architecture': architecture,
       'APT::Architectures': architecture,
@@ -78,7 +85,7 @@ export class PrivateApt {
     for (const { name, text } of sources) {
       writeFileSync(join(folder, name === 'sources.list' ? 'etc/sources.list' : `etc/sources.list.d/${name}`), text);
     }
-    const apt = new PrivateApt(folder, architecture, options);
+    const apt = new PrivateApt(folder, architecture, sources, options);
     // A source that fails (a vendor's archive that is down) does not matter as long as the packages are found.
     await apt.#run('apt-get', ['update', '--quiet', '--error-on=any']).catch((error: unknown) => {
       if (!(error instanceof ToolError)) throw error;
@@ -104,10 +111,11 @@ export class PrivateApt {
     throw this.#updateError ?? new ToolError('apt-get', undefined, `no configured source has the package ${name}`);
   }
 
-  /** What installing these packages from a release would bring along, themselves included. */
-  async plan(names: readonly string[], release: string): Promise<Pick<PackageRecord, 'name' | 'version'>[]> {
-    const how = ['install', '--simulate', '--reinstall', '--no-install-recommends', '--target-release', release];
-    const text = await this.#run('apt-get', [...how, ...names]);
+  /** What installing these packages would bring along, themselves included; patterns of apt's are names too. */
+  async plan(names: readonly string[], release?: string): Promise<Pick<PackageRecord, 'name' | 'version'>[]> {
+    const how = ['install', '--simulate', '--reinstall', '--no-install-recommends'];
+    const target = release === undefined ? [] : ['--target-release', release];
+    const text = await this.#run('apt-get', [...how, ...target, ...names]);
     return [...text.matchAll(/^Inst (\S+) (?:\[[^\]]*\] )?\((\S+)/gm)].map(([, name = '', version = '']) => ({
       name,
       version,
@@ -122,6 +130,29 @@ export class PrivateApt {
     const file = list.split('\n')[0] ?? '';
     if (file === '') throw new ToolError('apt-get', undefined, `the package ${record.name} did not arrive`);
     return { name: record.name, version: record.version, file };
+  }
+
+  /** All in one go; `report` hears how many are there. */
+  async downloadAll(
+    records: readonly Pick<PackageRecord, 'name' | 'version'>[],
+    report: (text: string) => void,
+  ): Promise<FetchedPackage[]> {
+    const cwd = join(this.#folder, 'packages', '.all');
+    mkdirSync(cwd, { recursive: true });
+    let begun = 0;
+    const onLine = (line: string) => {
+      if (line.startsWith('Get:') && ++begun % reportInterval === 0) report(`${begun} of ${records.length}`);
+    };
+    const words = records.map(({ name, version }) => `${name}=${version}`);
+    await this.#run('apt-get', ['download', '--quiet', ...words], { cwd, onLine });
+    const files = readdirSync(cwd);
+    return records.map(({ name, version }) => {
+      // apt writes the colon of an epoch as %3a.
+      const start = `${name}_${version.replaceAll(':', '%3a')}_`;
+      const file = files.find((candidate) => candidate.startsWith(start));
+      if (file === undefined) throw new ToolError('apt-get', undefined, `the package ${name} did not arrive`);
+      return { name, version, file: join(cwd, file) };
+    });
   }
 
   /** Unpacks the files that match tar's wildcards (no scripts are run) and returns the folder. */

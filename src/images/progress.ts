@@ -6,7 +6,9 @@ export async function runSteps(what: string, steps: readonly Step[], quiet: bool
   if (quiet || !process.stderr.isTTY) {
     for (const step of steps) {
       if (!quiet) process.stderr.write(`beeline: ${what}: ${step.title}\n`);
-      await step.run();
+      await step.run((text) => {
+        if (!quiet) process.stderr.write(`beeline: ${what}: ${step.title}: ${text}\n`);
+      });
     }
     return;
   }
@@ -14,7 +16,13 @@ export async function runSteps(what: string, steps: readonly Step[], quiet: bool
   // Loaded when needed: most runs build nothing and should start at once.
   const { Listr, ListrLogger, ProcessOutput } = await import('listr2');
   const tasks = new Listr(
-    steps.map((step) => ({ title: step.title, task: () => step.run() })),
+    steps.map((step) => ({
+      title: step.title,
+      task: (_, task) =>
+        step.run((text) => {
+          task.output = text;
+        }),
+    })),
     {
       concurrent: false,
       exitOnError: true,

@@ -41,11 +41,35 @@ export const InitramfsEntrySchema = Type.Union([
   ),
 ]);
 
-/** A kernel and an initramfs put together from Debian packages. */
+/** A disk with a system that a guest installs on it. */
+const DiskSchema = Type.Object(
+  {
+    size: Type.String({ pattern: '^[1-9][0-9]*[MG]$', description: 'Of the whole disk, such as 8G.' }),
+    packages: Type.Array(Type.String({ minLength: 1 }), {
+      minItems: 1,
+      description: 'Beside the essential ones; what they depend on comes along.',
+    }),
+    install: Type.String({
+      description:
+        "A file beside image.json: the first process of the guest that installs, in place of the initramfs's init. " +
+        'It reports on its console.',
+    }),
+    material: Path,
+  },
+  { description: 'The folder `material` goes to that guest with the packages.', ...closed },
+);
+
+/** A kernel and an initramfs put together from Debian packages, and perhaps a disk. */
 export const DebianRecipeSchema = Type.Object(
   {
     kind: Type.Literal('debian'),
     architecture: Type.Literal('arm64'),
+    release: Type.Optional(
+      Type.String({
+        pattern: '^[a-z]+$',
+        description: "The release's code name; otherwise what this machine's apt sources have.",
+      }),
+    ),
     kernel: Type.Object(
       {
         package: PackageName,
@@ -66,8 +90,19 @@ export const DebianRecipeSchema = Type.Object(
       minItems: 1,
       description: 'In order; a folder comes before what is in it.',
     }),
+    disk: Type.Optional(DiskSchema),
   },
   closed,
+);
+
+/** Another image of this kind, with more packages on its disk. */
+export const ExtendedRecipeSchema = Type.Object(
+  {
+    kind: Type.Literal('debian-with'),
+    image: Type.String({ pattern: '^[a-z0-9][a-z0-9-]*$', description: 'An image whose recipe has a disk.' }),
+    packages: Type.Array(Type.String({ minLength: 1 }), { minItems: 1 }),
+  },
+  { description: 'What another image has, and more packages on the disk.', ...closed },
 );
 
 /** Guests built from source by `make OUT=DIR` in the recipe's folder. */
@@ -92,7 +127,7 @@ export const ImageSchema = Type.Object(
     $schema: Type.Optional(Type.String()),
     name: Type.String({ pattern: '^[a-z0-9][a-z0-9-]*$', description: 'The name of its folder.' }),
     description: Type.String({ minLength: 1 }),
-    recipe: Type.Union([DebianRecipeSchema, MakeRecipeSchema]),
+    recipe: Type.Union([DebianRecipeSchema, ExtendedRecipeSchema, MakeRecipeSchema]),
     guests: Type.Optional(
       Type.Array(
         Type.Object(
@@ -105,6 +140,15 @@ export const ImageSchema = Type.Object(
           closed,
         ),
         { minItems: 1, description: 'For recipes that make several: each is run as NAME/GUEST.' },
+      ),
+    ),
+    login: Type.Optional(
+      Type.Object(
+        {
+          prompt: Type.String({ description: 'Regular expression that the prompt for a name matches.' }),
+          name: Type.String({ description: 'Who can log in with no password, and may do everything.' }),
+        },
+        closed,
       ),
     ),
     prompt: Type.Optional(Type.String({ description: 'Regular expression that the shell prompt matches.' })),
@@ -120,5 +164,7 @@ export const ImageSchema = Type.Object(
 
 export type ImageDefinition = Static<typeof ImageSchema>;
 export type DebianRecipe = Static<typeof DebianRecipeSchema>;
+export type ExtendedRecipe = Static<typeof ExtendedRecipeSchema>;
+export type DiskRecipe = Static<typeof DiskSchema>;
 export type MakeRecipe = Static<typeof MakeRecipeSchema>;
 export type InitramfsEntry = Static<typeof InitramfsEntrySchema>;
