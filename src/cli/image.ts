@@ -93,7 +93,7 @@ export function verifyImages(names: readonly string[]): number {
   let status: number = ExitStatus.ok;
   const chosen = names.length > 0 ? names : imageNames();
   for (const name of chosen) {
-    const cache = inspectCache(findImage(name));
+    const cache = inspectCache(findImage(name), { everything: true });
     if (cache.state === 'missing' && names.length === 0) continue;
     if (cache.state === 'ready') {
       print(`${name}: ${Object.keys(cache.manifest.files).length} files are whole`);

@@ -3,6 +3,7 @@ import { closeSync, constants, copyFileSync, existsSync, openSync, writeSync } f
 import { writeFileAtomically } from '../atomic-file.js';
 import { BeelineError, systemCode } from '../errors.js';
 import { describeHost } from '../host.js';
+import { imageDrive } from '../images/drive.js';
 import type { BuiltImage } from '../images/ensure.js';
 import { getLog } from '../log.js';
 import { checkHostMemory } from '../memory-size.js';
@@ -16,7 +17,7 @@ import { EscapeKeys, escapeHelp } from './escape-keys.js';
 import { checkDrive, checkDtb, checkInitrd, checkReadable, checkWritable } from './files.js';
 import { checkJob, hasJob, JobRun, type JobRunOptions } from './job-run.js';
 import { makeStats } from './make-stats.js';
-import { checkCpus, parseDrive, type SerialTarget } from './parse.js';
+import { checkCpus, type SerialTarget } from './parse.js';
 import { writePerfDump } from './perf-dump.js';
 import { statsTable } from './stats-table.js';
 import { summaryLine } from './summary.js';
@@ -108,10 +109,10 @@ function drivesOf(options: RunOptions, image: BuiltImage | undefined): readonly 
     const detail = 'it keeps the changes to the disk of an image, and there is none';
     throw new BeelineError('BEELINE_E_OPTION_VALUE', { option: '--disk', detail, remedy: 'use --drive' });
   }
-  const first = parseDrive(image.disk.replaceAll(',', ',,'));
-  if (options.disk === undefined) return [{ ...first, snapshot: true }, ...options.drive];
+  const first = imageDrive(image.disk);
+  if (options.disk === undefined) return [first, ...options.drive];
   if (!existsSync(options.disk)) copyFileSync(image.disk, options.disk, constants.COPYFILE_FICLONE);
-  return [{ ...first, path: options.disk }, ...options.drive];
+  return [{ ...first, path: options.disk, snapshot: false }, ...options.drive];
 }
 
 function machineConfig(

@@ -6,6 +6,7 @@ import { checkCpus } from '../cli/parse.js';
 import { BeelineError } from '../errors.js';
 import { describeHost } from '../host.js';
 import { inspectCache } from '../images/cache.js';
+import { imageDrive } from '../images/drive.js';
 import { type BuiltImage, bootFiles, resolveRunnable } from '../images/ensure.js';
 import { checkHostMemory } from '../memory-size.js';
 import type { VmConfig, VmDrive, VmNetwork } from '../monitor/domains/vm.js';
@@ -97,7 +98,7 @@ export function nativeConfig(config: VmConfig): StartFile['config'] {
     firmware: firmware ?? '',
     firmwareVars: config.firmwareVars ?? '',
     loads,
-    drives,
+    drives: image?.disk === undefined ? drives : [imageDrive(image.disk), ...drives],
     networks,
     noReboot: config.reboot === false,
     tier: config.tier ?? 'direct',

@@ -13,12 +13,23 @@ import { findImage, type Image } from './catalogue.js';
 /** Part of every key: raise it when the same recipe is to give another result. */
 const builderVersion = 1;
 
+/** In bytes: what takes longer to read than a guest should wait for. */
+const largeFile = 1 << 23;
+
 const ManifestSchema = Type.Object({
   schema: Type.Literal('beeline.image-manifest.1'),
   name: Type.String(),
   key: Type.String(),
   builtAt: Type.String(),
-  files: Type.Record(Type.String(), Type.Object({ size: Type.Integer(), sha256: Type.String() })),
+  files: Type.Record(
+    Type.String(),
+    Type.Object({
+      size: Type.Integer(),
+      sha256: Type.String(),
+      /** When it was written, in milliseconds. */
+      modified: Type.Optional(Type.Number()),
+    }),
+  ),
   packages: Type.Array(Type.Object({ name: Type.String(), version: Type.String(), sha256: Type.String() })),
   boot: Type.Object({
     kernel: Type.Optional(Type.String()),
@@ -77,8 +88,20 @@ function readManifest(folder: string): Manifest | string {
   return Value.Check(ManifestSchema, value) ? value : 'manifest.json has another form';
 }
 
-function fileProblem(folder: string, name: string, expected: Manifest['files'][string]): string | undefined {
+interface Inspection {
+  /** Reads large files too, though nobody has touched them. */
+  readonly everything?: boolean;
+}
+
+function fileProblem(
+  folder: string,
+  name: string,
+  expected: Manifest['files'][string],
+  { everything = false }: Inspection,
+): string | undefined {
   try {
+    const { size, mtimeMs } = statSync(join(folder, name));
+    if (!everything && size >= largeFile && size === expected.size && mtimeMs === expected.modified) return undefined;
     const data = readFileSync(join(folder, name));
     if (data.length !== expected.size) return `${name} has ${data.length} bytes instead of ${expected.size}`;
     return sha256(data) === expected.sha256 ? undefined : `${name} has another checksum`;
@@ -87,14 +110,14 @@ function fileProblem(folder: string, name: string, expected: Manifest['files'][s
   }
 }
 
-/** Checks every byte. */
-export function inspectCache(image: Image): CacheState {
+/** Checks the bytes of all files but large ones that were not touched since they were written. */
+export function inspectCache(image: Image, inspection: Inspection = {}): CacheState {
   const folder = cachedFolder(image.definition.name);
   if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return { state: 'missing' };
   const manifest = readManifest(folder);
   if (typeof manifest === 'string') return { state: 'broken', detail: manifest };
   for (const [name, expected] of Object.entries(manifest.files)) {
-    const detail = fileProblem(folder, name, expected);
+    const detail = fileProblem(folder, name, expected, inspection);
     if (detail !== undefined) return { state: 'broken', detail };
   }
   return manifest.key === recipeKey(image) ? { state: 'ready', manifest } : { state: 'outdated' };
@@ -173,7 +196,8 @@ export class BuildFolder {
     const files: Manifest['files'] = {};
     for (const file of filesBelow(this.result)) {
       const data = readFileSync(join(this.result, file));
-      files[file] = { size: data.length, sha256: sha256(data) };
+      const modified = statSync(join(this.result, file)).mtimeMs;
+      files[file] = { size: data.length, sha256: sha256(data), modified };
     }
     const manifest: Manifest = {
       schema: 'beeline.image-manifest.1',

@@ -1,5 +1,5 @@
 import { strict as assert } from 'node:assert';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { BeelineError } from '../../src/errors.js';
 import { buildError } from '../../src/images/build.js';
@@ -59,6 +59,18 @@ describe('the cache of images', () => {
     await broken(() => rmSync(manifest()));
     await ensureImage('x/one', { quiet: true });
     assert.equal(inspectCache(image).state, 'ready');
+  });
+
+  it('reads large files again when they were touched, or when everything is to be read', async () => {
+    writeRecipe(folder.at('recipes'), 'x', 'head -c 9000000 /dev/zero > $(OUT)/one');
+    image = findImage('x');
+    await build();
+    const manifest = `${cachedFolder('x')}/manifest.json`;
+    writeFileSync(manifest, readFileSync(manifest, 'utf8').replace(/"sha256": "[0-9a-f]{8}/, '"sha256": "00000000'));
+    assert.equal(inspectCache(image).state, 'ready');
+    assert.equal(inspectCache(image, { everything: true }).state, 'broken');
+    utimesSync(`${cachedFolder('x')}/one`, 1, 1);
+    assert.equal(inspectCache(image).state, 'broken');
   });
 
   it('notices a recipe that changed', async () => {
