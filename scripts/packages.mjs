@@ -18,13 +18,14 @@ export const buildPackages = [
 /** To compile programs for guests. */
 export const crossPackages = ['gcc-aarch64-linux-gnu', 'libc6-dev-arm64-cross'];
 
-/** To run the tests: guests to compile, judges to compare with, file systems, firmware to start, and node-gyp's interpreter. */
+/** To run the tests: guests to compile, judges, gdb, file systems, firmware to start, and node-gyp's interpreter. */
 export const testPackages = [
   ...crossPackages,
   'qemu-user',
   'qemu-utils',
   'e2fsprogs',
   'device-tree-compiler',
+  'gdb-multiarch',
   'qemu-efi-aarch64',
   'u-boot-qemu',
   'python3',

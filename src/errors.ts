@@ -173,8 +173,8 @@ export const errorTable = {
     status: ExitStatus.usage,
   },
   BEELINE_E_CPU_OFF: {
-    cause: 'CPU {cpu} of {vm} is off, or has executed nothing since the start or reset',
-    remedy: 'let the guest go on first',
+    cause: 'CPU {cpu} of {vm} is off',
+    remedy: 'let the guest switch it on first',
     status: ExitStatus.failure,
   },
   BEELINE_E_ADDRESS: {

@@ -71,6 +71,11 @@ Napi::Value cpu_state(Napi::Env env, const board::Machine& machine, unsigned cpu
     result.Set("v", v);
     Napi::Object system = Napi::Object::New(env);
     for (const SystemName& entry : kSystemNames) system.Set(entry.name, hex(env, state->sys.*entry.field));
+    const bool sp0_in_use = state->pstate.el == 0 || state->pstate.sp_sel == 0;
+    const uint64_t sp = state->x[arm64::kStackPointer];
+    system.Set("SP_EL0", hex(env, sp0_in_use ? sp : state->sys.sp_el0));
+    system.Set("SP_EL1", hex(env, sp0_in_use ? state->sys.sp_el1 : sp));
+    system.Set("MPIDR_EL1", hex(env, state->mpidr_el1));
     result.Set("system", system);
     return result;
 }

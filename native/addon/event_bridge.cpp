@@ -19,6 +19,16 @@ const char* name_of(board::ExitCause cause) {
     return "internal_error";
 }
 
+const char* name_of(const arm64::DebuggerStop& stop) {
+    using Kind = arm64::DebuggerStop::Kind;
+    switch (stop.kind) {
+    case Kind::Breakpoint: return "breakpoint";
+    case Kind::Watchpoint: return stop.access == arm64::Access::Write ? "write" : "read";
+    case Kind::Step: break;
+    }
+    return "step";
+}
+
 } // namespace
 
 void EventBridge::open(Napi::Env env, Napi::Object events, Napi::Object owner) {
@@ -60,6 +70,12 @@ void EventBridge::on_pause(std::string reason) {
     schedule();
 }
 
+void EventBridge::on_debugger_stop(unsigned cpu, arm64::DebuggerStop stop) {
+    std::lock_guard lock(mutex_);
+    debugger_stop_ = DebuggerReport{cpu, stop};
+    schedule();
+}
+
 void EventBridge::on_exit(board::ExitCause cause, std::string detail) {
     std::lock_guard lock(mutex_);
     exit_ = Exit{cause, std::move(detail)};
@@ -69,6 +85,7 @@ void EventBridge::on_exit(board::ExitCause cause, std::string detail) {
 void EventBridge::deliver(Napi::Env env) {
     std::vector<uint8_t> output;
     std::optional<std::string> pause;
+    std::optional<DebuggerReport> debugger_stop;
     std::optional<Exit> exit;
     {
         std::lock_guard lock(mutex_);
@@ -76,6 +93,7 @@ void EventBridge::deliver(Napi::Env env) {
         if (!open_) return;
         output.swap(output_);
         pause.swap(pause_);
+        debugger_stop.swap(debugger_stop_);
         exit.swap(exit_);
         if (exit) open_ = false;
         drained_.notify_all();
@@ -88,6 +106,12 @@ void EventBridge::deliver(Napi::Env env) {
     // An exception of a callback stays pending for Node to report; no further call may be made then.
     if (pause && !env.IsExceptionPending())
         events.Get("onPause").As<Napi::Function>().Call(events, {Napi::String::New(env, *pause)});
+    if (debugger_stop && !env.IsExceptionPending())
+        events.Get("onDebuggerStop")
+            .As<Napi::Function>()
+            .Call(events,
+                  {Napi::Number::New(env, debugger_stop->cpu), Napi::String::New(env, name_of(debugger_stop->stop)),
+                   Napi::BigInt::New(env, debugger_stop->stop.va)});
     if (!exit) return;
     if (!env.IsExceptionPending()) {
         Napi::Value cause = Napi::String::New(env, name_of(exit->cause));

@@ -26,12 +26,18 @@ public:
 
     void on_serial(const uint8_t* bytes, size_t count) override;
     void on_pause(std::string reason) override;
+    void on_debugger_stop(unsigned cpu, arm64::DebuggerStop stop) override;
     void on_exit(board::ExitCause cause, std::string detail) override;
 
 private:
     struct Exit {
         board::ExitCause cause;
         std::string detail;
+    };
+
+    struct DebuggerReport {
+        unsigned cpu;
+        arm64::DebuggerStop stop;
     };
 
     static constexpr size_t kHighWater = size_t{1} << 20;
@@ -43,6 +49,7 @@ private:
     std::condition_variable drained_;
     std::vector<uint8_t> output_;
     std::optional<std::string> pause_; ///< The reason.
+    std::optional<DebuggerReport> debugger_stop_;
     std::optional<Exit> exit_;
     bool scheduled_ = false;
     bool open_ = false;

@@ -4,14 +4,22 @@
 #include "addon/cpu_view.h"
 #include "arm64/counters.h"
 
+#include <algorithm>
+#include <memory>
+#include <span>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace beeline::addon {
 
 namespace {
 
 std::string text_of(const Napi::Object& object, const char* key) { return object.Get(key).ToString().Utf8Value(); }
+uint64_t word_of(const Napi::Value& value) {
+    bool lossless = true;
+    return value.As<Napi::BigInt>().Uint64Value(&lossless);
+}
 double number_of(const Napi::Object& object, const char* key) { return object.Get(key).ToNumber().DoubleValue(); }
 
 block::DriveConfig drive_from(const Napi::Object& object) {
@@ -152,6 +160,10 @@ Napi::Function MachineObject::define(Napi::Env env) {
                            InstanceMethod("dtb", &MachineObject::dtb),
                            InstanceMethod("cpuState", &MachineObject::cpu_state),
                            InstanceMethod("readMemory", &MachineObject::read_memory),
+                           InstanceMethod("writeMemory", &MachineObject::write_memory),
+                           InstanceMethod("writeRegister", &MachineObject::write_register),
+                           InstanceMethod("setDebuggerPoints", &MachineObject::set_debugger_points),
+                           InstanceMethod("debuggerResume", &MachineObject::debugger_resume),
                        });
 }
 
@@ -247,12 +259,60 @@ Napi::Value MachineObject::cpu_state(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value MachineObject::read_memory(const Napi::CallbackInfo& info) {
-    bool lossless = true;
-    const uint64_t address = info[0].As<Napi::BigInt>().Uint64Value(&lossless);
+    const uint64_t address = word_of(info[0]);
     std::vector<uint8_t> bytes(info[1].ToNumber().Uint32Value());
     const size_t count = info[2].IsNumber() ? machine_->read_virtual(info[2].ToNumber().Uint32Value(), address, bytes)
                                             : machine_->read_physical(address, bytes);
     return Napi::Buffer<uint8_t>::Copy(info.Env(), bytes.data(), count);
+}
+
+Napi::Value MachineObject::write_memory(const Napi::CallbackInfo& info) {
+    const uint64_t address = word_of(info[0]);
+    Napi::Uint8Array array = info[1].As<Napi::Uint8Array>();
+    const std::span<const uint8_t> bytes{array.Data(), array.ByteLength()};
+    const size_t count = info[2].IsNumber() ? machine_->write_virtual(info[2].ToNumber().Uint32Value(), address, bytes)
+                                            : machine_->write_physical(address, bytes);
+    return number(info.Env(), count);
+}
+
+Napi::Value MachineObject::write_register(const Napi::CallbackInfo& info) {
+    constexpr size_t kMostWords = 2;
+    arm64::VReg value{};
+    size_t words = kMostWords;
+    int sign = 0;
+    info[2].As<Napi::BigInt>().ToWords(&sign, &words, value.d);
+    const std::string name = info[1].ToString().Utf8Value();
+    return Napi::Boolean::New(info.Env(), machine_->write_register(info[0].ToNumber().Uint32Value(), name, value));
+}
+
+void MachineObject::set_debugger_points(const Napi::CallbackInfo& info) {
+    if (!info[0].IsObject()) {
+        machine_->set_debugger_points(nullptr);
+        return;
+    }
+    auto points = std::make_shared<arm64::DebuggerPoints>();
+    Napi::Object object = info[0].As<Napi::Object>();
+    Napi::Array breakpoints = object.Get("breakpoints").As<Napi::Array>();
+    for (uint32_t i = 0; i < breakpoints.Length(); i++) points->breakpoints.push_back(word_of(breakpoints.Get(i)));
+    std::sort(points->breakpoints.begin(), points->breakpoints.end());
+    Napi::Array watches = object.Get("watchpoints").As<Napi::Array>();
+    for (uint32_t i = 0; i < watches.Length(); i++) {
+        Napi::Object watch = watches.Get(i).As<Napi::Object>();
+        points->watches.push_back({word_of(watch.Get("first")), word_of(watch.Get("last")),
+                                   watch.Get("reads").ToBoolean(), watch.Get("writes").ToBoolean()});
+    }
+    machine_->set_debugger_points(std::move(points));
+}
+
+void MachineObject::debugger_resume(const Napi::CallbackInfo& info) {
+    using Action = board::Machine::DebuggerAction;
+    std::vector<Action> actions;
+    Napi::Array names = info[0].As<Napi::Array>();
+    for (uint32_t i = 0; i < names.Length(); i++) {
+        const std::string name = names.Get(i).ToString().Utf8Value();
+        actions.push_back(name == "step" ? Action::Step : name == "hold" ? Action::Hold : Action::Run);
+    }
+    machine_->debugger_resume(actions);
 }
 
 Napi::Value MachineObject::dtb(const Napi::CallbackInfo& info) {

@@ -32,6 +32,10 @@ private:
     Napi::Value dtb(const Napi::CallbackInfo& info);
     Napi::Value cpu_state(const Napi::CallbackInfo& info);
     Napi::Value read_memory(const Napi::CallbackInfo& info);
+    Napi::Value write_memory(const Napi::CallbackInfo& info);
+    Napi::Value write_register(const Napi::CallbackInfo& info);
+    void set_debugger_points(const Napi::CallbackInfo& info);
+    void debugger_resume(const Napi::CallbackInfo& info);
 
     /// The bridge outlives the machine, whose threads call it.
     EventBridge bridge_;

@@ -59,7 +59,7 @@ void Vcpu::update_execution_context() {
     const bool polled = (poll.load(std::memory_order_relaxed) & kPollDebug) != 0;
     if (context.debug && !polled) poll.fetch_or(kPollDebug, std::memory_order_relaxed);
     if (!context.debug && polled) poll.fetch_and(~kPollDebug, std::memory_order_relaxed);
-    debug.watchpoints = watchpoints_armed(*this);
+    debug.watchpoints = watchpoints_armed(*this) || debugger_watching();
 }
 
 } // namespace beeline::arm64

@@ -124,6 +124,7 @@ bool stepping(const Vcpu& cpu) { return (cpu.state.sys.mdscr_el1 & kMdscrSs) != 
 } // namespace
 
 bool debug_active(const Vcpu& cpu) {
+    if (cpu.debugger_single_steps()) return true;
     if ((cpu.state.sys.mdscr_el1 & (kMdscrSs | kMdscrMde)) == 0) return false;
     return stepping(cpu) || (breakpoints_armed(cpu) && enabled_here(cpu));
 }
@@ -186,6 +187,7 @@ bool watchpoints_armed(const Vcpu& cpu) {
 
 bool page_watched(const Vcpu& cpu, uint64_t va) {
     if (!cpu.debug.watchpoints) return false;
+    if (cpu.debugger_watches_page(va)) return true;
     const uint64_t first = comparable(va) & ~kPageMask, last = first | kPageMask;
     for (unsigned n = 0; n < kMaxWatchpoints; n++) {
         WatchedRange range;

@@ -15,15 +15,16 @@ struct DebugState {
     bool step_active = false;       ///< The instruction under way is being stepped (active-not-pending).
     bool stepped = false;           ///< The last instruction was a stepped one: ISS.ISV of the step exception to come.
     bool stepped_exclusive = false; ///< ... and a load-exclusive: ISS.EX.
-    bool watchpoints = false;       ///< watchpoints_armed(), kept by Vcpu::update_execution_context().
+    bool watchpoints = false;       ///< Somebody watches memory, guest or debugger. Kept by
+                                    ///< Vcpu::update_execution_context().
 };
 
 /// AArch64.GenerateDebugExceptionsFrom (J1): whether debug exceptions other than BRK are generated at `el` with
 /// PSTATE.D as given.
 bool debug_exceptions_enabled(const Vcpu& cpu, unsigned el, bool masked);
 
-/// Software step or an enabled breakpoint makes every instruction at this exception level pass by
-/// debug_before_fetch() and debug_before_instruction().
+/// Software step, an enabled breakpoint, or a debugger that steps makes every instruction at this exception level pass
+/// by debug_before_fetch() and debug_before_instruction().
 bool debug_active(const Vcpu& cpu);
 
 /// Before the one instruction of a block in a debugging context is fetched: takes a pending software step exception.
@@ -45,8 +46,8 @@ void advance_step(Vcpu& cpu);
 /// Some watchpoint is enabled. Whether it applies is for watchpoint_hit() to say.
 bool watchpoints_armed(const Vcpu& cpu);
 
-/// True when some watchpoint overlaps the 4 KiB page of `va`, whatever its conditions: such a page stays out of the
-/// first-level TLB.
+/// True when some watchpoint, the guest's or a debugger's, overlaps the 4 KiB page of `va`, whatever its conditions:
+/// such a page stays out of the first-level TLB.
 bool page_watched(const Vcpu& cpu, uint64_t va);
 
 /// True when a watchpoint matches the access; a Watchpoint exception is due.

@@ -60,7 +60,8 @@ ReturnState return_state(uint64_t spsr_value) {
 uint32_t fault_status(const Fault& fault) {
     const uint32_t level = fault.level & 3;
     switch (fault.kind) {
-    case Fault::Kind::None: return 0;
+    case Fault::Kind::None:
+    case Fault::Kind::Debugger: return 0;
     case Fault::Kind::AddressSize: return 0x00 | level;
     case Fault::Kind::Translation: return 0x04 | level;
     case Fault::Kind::AccessFlag: return 0x08 | level;
@@ -100,6 +101,12 @@ void enter_synchronous(Vcpu& cpu, ExceptionClass exception_class, uint32_t iss, 
 void enter_fault(Vcpu& cpu, uint64_t return_address) {
     constexpr uint32_t kCm = 1u << 8, kWnr = 1u << 6;
     const Fault fault = cpu.fault;
+    if (fault.kind == Fault::Kind::Debugger) {
+        cpu.state.pc = return_address;
+        cpu.exit_pending = true;
+        cpu.exit_reason = ExitReason::Debugger;
+        return;
+    }
     const bool lower = cpu.state.pstate.el == 0;
     ExceptionClass exception_class = lower ? ExceptionClass::DataAbortLower : ExceptionClass::DataAbortSame;
     uint32_t iss = fault_status(fault);

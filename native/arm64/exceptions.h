@@ -43,6 +43,7 @@ uint64_t pack_spsr(const Vcpu& cpu);
 void enter_synchronous(Vcpu& cpu, ExceptionClass exception_class, uint32_t iss, uint64_t return_address);
 
 /// Takes the abort, alignment fault or watchpoint that cpu.fault describes: EC by access and level, ISS by kind, FAR.
+/// A debugger's watchpoint makes run() return instead, with nothing done.
 void enter_fault(Vcpu& cpu, uint64_t return_address);
 
 /// Takes the pending interrupt with the highest priority that PSTATE does not mask (IRQ at VBAR+0x80, FIQ at +0x100,

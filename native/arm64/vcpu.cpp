@@ -167,7 +167,13 @@ ExitReason Vcpu::run() {
         const PendingLink link = pending_link;
         pending_link = {};
         if (poll.load(std::memory_order_seq_cst) != 0 && serve_requests()) break;
-        if (lines() != 0 && take_interrupt(*this)) continue;
+        if (debugger_ != nullptr) [[unlikely]] {
+            if (debugger_before_instruction()) {
+                reason = ExitReason::Debugger;
+                break;
+            }
+        }
+        if (lines() != 0 && !debugger_single_steps() && take_interrupt(*this)) continue;
         // D1.3.5.5: software step, PC alignment, instruction abort, breakpoint, illegal execution state, in this order.
         const bool debug = (poll.load(std::memory_order_relaxed) & kPollDebug) != 0;
         if (debug && debug_before_fetch(*this)) continue;
@@ -200,7 +206,12 @@ ExitReason Vcpu::run() {
             from->links[which] = found;
         pending_link = {};
 
-        if (tiered) {
+        if (found->cut) [[unlikely]] {
+            if (debugger_breaks()) {
+                reason = ExitReason::Debugger;
+                break;
+            }
+        } else if (tiered) {
             if (found->visits_left != 0) {
                 found->visits_left--;
             } else if (tier_->run_block(*found)) {
@@ -220,6 +231,8 @@ ExitReason Vcpu::run() {
         if (debug) debug_after_instruction(*this);
         if (exit_pending) [[unlikely]] {
             exit_pending = false;
+            // What a step would wait for is over at once, as a NOP is.
+            if (exit_reason != ExitReason::Debugger && debugger_single_steps()) continue;
             reason = exit_reason;
             break;
         }

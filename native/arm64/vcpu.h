@@ -3,6 +3,7 @@
 
 #include "arm64/counters.h"
 #include "arm64/debug.h"
+#include "arm64/debugger.h"
 #include "arm64/environment.h"
 #include "arm64/fault.h"
 #include "arm64/state.h"
@@ -29,6 +30,7 @@ enum class ExitReason : uint8_t {
     WaitForInterrupt, ///< WFI with nothing pending: call run() again once an interrupt line is raised.
     WaitForEvent,     ///< WFE with a clear event register: call run() again on an interrupt line, SEV, or soon.
     Yield,            ///< The guest spins (YIELD); the caller may give the host CPU away before the next run().
+    Debugger,         ///< debugger_stop() says why.
 };
 
 /// Interrupt inputs, driven by the interrupt controller.
@@ -44,7 +46,8 @@ inline constexpr unsigned kRegimes = 3;
 
 class Vcpu {
 public:
-    /// `index` is the linear CPU number; MPIDR_EL1 is derived from it as QEMU's `virt` does (8 a cluster on GICv2, 16 on v3).
+    /// `index` is the linear CPU number; MPIDR_EL1 is derived from it as QEMU's `virt` does (8 a cluster on GICv2, 16
+    /// on v3).
     Vcpu(CpuModel model, unsigned index, Environment& environment);
     ~Vcpu();
     Vcpu(const Vcpu&) = delete;
@@ -97,14 +100,14 @@ public:
     TranslationCache translations;
     DebugState debug{};
 
-    uint64_t page_va = 0;      ///< Virtual page of the block being executed.
-    Block* block = nullptr;    ///< Block being executed.
-    /// What jump cache entries must carry: the half of the address space (VA[55] of the pc), its translation generation,
-    /// for the lower half the ASID, and the execution context.
+    uint64_t page_va = 0;   ///< Virtual page of the block being executed.
+    Block* block = nullptr; ///< Block being executed.
+    /// What jump cache entries must carry: the half of the address space (VA[55] of the pc), its translation
+    /// generation, for the lower half the ASID, and the execution context.
     uint64_t lookup_tag = 0;
     static constexpr uint64_t kTagUpperHalf = 0x80, kTagContext = 0x7F;
-    Fault fault{};             ///< Set by a failed access; consumed by take_fault().
-    uint64_t transfer[2]{};    ///< Result of a slow-path load, source of a slow-path store.
+    Fault fault{};          ///< Set by a failed access; consumed by take_fault().
+    uint64_t transfer[2]{}; ///< Result of a slow-path load, source of a slow-path store.
     Counters counters{};
 
     /// For checking one tier against another: sees every write of the slow path, which then leaves the first-level TLB
@@ -124,7 +127,8 @@ public:
     std::atomic<uint32_t> poll{0};
 
     /// Recomputes what is derived from PSTATE and system registers: the regime and its TLBs, the execution context key,
-    /// debug stepping, unmasked interrupts. Call after anything in PSTATE (but NZCV), SCTLR, TCR, TTBR, MDSCR, DBG* changed.
+    /// debug stepping, unmasked interrupts. Call after anything in PSTATE (but NZCV), SCTLR, TCR, TTBR, MDSCR, DBG*
+    /// changed.
     void update_execution_context();
 
     /// Memory access slow path: translation, permissions, alignment, devices, page crossing, watchpoints, byte order.
@@ -155,6 +159,24 @@ public:
     /// Memory changed behind the guest's back: nothing decoded or translated is kept.
     void drop_code();
 
+    // ---- an external debugger (debugger.h) ---------------------------------------------------------------------
+    // The first three while the CPU is still.
+    /// nullptr: there is no debugger any more.
+    void set_debugger_points(std::shared_ptr<const DebuggerPoints> points);
+    /// With points set. How the next run() begins; forgets the stop before.
+    void set_debugger_mode(DebuggerMode mode);
+    std::optional<DebuggerStop> debugger_stop() const;
+    /// Blocks must not go on past one of these; nullptr: none.
+    const PageOffsets* debugger_cuts() const { return debugger_ == nullptr ? nullptr : &debugger_->cuts; }
+    /// Every instruction passes by run().
+    bool debugger_single_steps() const;
+    bool debugger_watching() const {
+        return debugger_ != nullptr && debugger_->points != nullptr && !debugger_->points->watches.empty();
+    }
+    bool debugger_watches_page(uint64_t va) const;
+    /// True: the access hits a watchpoint, and debugger_stop() says so.
+    bool debugger_watches(uint64_t va, unsigned size, Access access);
+
     // ---- used by the interpreter's control functions -----------------------------------------------------------
     /// The next lookup in run() may link `block` to what it finds, as successor `which`.
     struct PendingLink {
@@ -176,12 +198,19 @@ private:
     /// The block at state.pc, or nullptr when the fetch took an exception.
     Block* find_block();
     bool serve_requests();
+    /// Breakpoints and watchpoints do not count now.
+    bool debugger_disregards_points() const;
+    /// Between two instructions of a stepped CPU. True: it is to stop.
+    bool debugger_before_instruction();
+    /// At a block that begins where blocks are cut. True: there is a breakpoint.
+    bool debugger_breaks();
 
     Environment* environment_;
     const CpuFeatures* features_;
     std::unique_ptr<BlockCache> blocks_;
     std::unique_ptr<ExecutionTier> tier_;
-    uint64_t lookup_tags_[2]{}; ///< By VA[55].
+    std::unique_ptr<DebuggerState> debugger_; ///< nullptr: there is none.
+    uint64_t lookup_tags_[2]{};               ///< By VA[55].
     CpuModel model_;
     unsigned index_;
     Regime regime_ = Regime::El1;

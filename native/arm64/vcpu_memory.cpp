@@ -136,6 +136,12 @@ unsigned prepare_access(Vcpu& cpu, uint64_t va, unsigned size, Access access, Re
             return 0;
         }
     }
+    if (cpu.debug.watchpoints) [[unlikely]] {
+        if (cpu.debugger_watches(va, size, access)) {
+            cpu.fault = {.kind = Fault::Kind::Debugger, .access = access, .va = va};
+            return 0;
+        }
+    }
     if (cpu.debug.watchpoints && watchpoint_hit(cpu, va, size, access, regime)) {
         cpu.fault = {
             .kind = Fault::Kind::Watchpoint, .access = access, .cache_maintenance = flags.cache_maintenance, .va = va};

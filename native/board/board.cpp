@@ -60,6 +60,7 @@ Board::Board(const BoardConfig& config, GuestMemory& memory, SerialPort& serial,
         }
         affinities_.push_back(cpus_.back()->state.mpidr_el1 & kAffinityMask);
         threads_.push_back(std::make_unique<runtime::VcpuThread>(*cpus_.back()));
+        threads_.back()->set_debugger_listener([this] { system_.debugger_stopped(); });
     }
     insert(kMostDrivesAndNetworks, std::make_unique<devices::virtio::VirtioRng>(memory_));
 }
@@ -120,6 +121,12 @@ void Board::release(runtime::VcpuThread::Hold reason) {
 
 void Board::wait_until_still() {
     for (const auto& thread : threads_) thread->wait_until_still();
+}
+
+void Board::code_changed(uint64_t address, size_t count) {
+    constexpr uint64_t kLine = 64;
+    for (uint64_t line = address / kLine * kLine; line < address + count; line += kLine)
+        for (const auto& cpu : cpus_) cpu->post_maintenance({arm64::Maintenance::Kind::InstructionLine, line});
 }
 
 void Board::freeze_clock() {

@@ -42,6 +42,8 @@ public:
     virtual void guest_reset() = 0;
     /// The host has no room for what the guest writes to this disk: the guest had better pause.
     virtual void no_space(const std::string& path) = 0;
+    /// A CPU has stopped for the debugger and holds itself (Hold::Debugger).
+    virtual void debugger_stopped() = 0;
     /// Beeline itself cannot go on.
     virtual void internal_error(std::string detail) = 0;
 };
@@ -78,11 +80,13 @@ public:
     // ---- the machine's side: any thread, without the board lock ---------------------------------------------------
     void hold(runtime::VcpuThread::Hold reason);
     void release(runtime::VcpuThread::Hold reason);
-    /// Whether a CPU has been switched on and has begun to execute.
+    /// Whether a CPU has been switched on and reset.
     bool cpu_on(unsigned cpu) const { return threads_[cpu]->power() == runtime::VcpuThread::Power::On; }
     void hold_cpu(unsigned cpu, runtime::VcpuThread::Hold reason) { threads_[cpu]->hold(reason); }
     /// Until no CPU executes guest code. They must be held.
     void wait_until_still();
+    /// Memory was changed from outside: no CPU executes what was made of its bytes before.
+    void code_changed(uint64_t address, size_t count);
     /// Only while the CPUs are still.
     void freeze_clock();
     void thaw_clock();

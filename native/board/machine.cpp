@@ -8,6 +8,7 @@
 #include "board/flash_file.h"
 #include "board/guest_memory.h"
 #include "board/memory_map.h"
+#include "board/register_access.h"
 #include "board/serial_port.h"
 #include "host/cpu.h"
 #include "runtime/thread.h"
@@ -133,15 +134,21 @@ public:
         if (exited() || std::exchange(paused_, true)) return false;
         board_->hold(Hold::Pause);
         if (!running()) return true;
-        board_->wait_until_still();
-        board_->freeze_clock();
+        bring_to_halt();
         return true;
     }
 
-    void resume() {
+    void resume(std::span<const DebuggerAction> actions = {}) {
         const std::lock_guard lifecycle(lifecycle_);
-        if (exited() || !std::exchange(paused_, false)) return;
-        if (running()) board_->thaw_clock();
+        if (exited() || !paused_) return;
+        if (running()) {
+            board_->wait_until_still();
+            for (unsigned cpu = 0; cpu < board_->cpus().size(); cpu++)
+                prepare_cpu(cpu, cpu < actions.size() ? actions[cpu] : DebuggerAction::Run);
+            board_->thaw_clock();
+        }
+        debugger_reported_.reset();
+        paused_ = false;
         board_->release(Hold::Pause);
         board_->retry_drives();
     }
@@ -174,31 +181,57 @@ public:
         return board_->cpus()[cpu]->state;
     }
 
+    bool write_register(unsigned cpu, std::string_view name, arm64::VReg value) {
+        const std::lock_guard lifecycle(lifecycle_);
+        if (!still() || cpu >= board_->cpus().size() || !board_->cpu_on(cpu)) return false;
+        return board::write_register(*board_->cpus()[cpu], name, value);
+    }
+
     size_t read_physical(uint64_t address, std::span<uint8_t> bytes) const {
-        if (!memory_->contains(address, 0)) return 0;
-        const size_t count = std::min<uint64_t>(bytes.size(), memory_->end() - address);
-        std::memcpy(bytes.data(), memory_->span(address, count), count);
-        return count;
+        return by_page(address, bytes.size(), [&](uint64_t at, size_t offset, size_t count) {
+            const uint8_t* page = board_->host_page({at & ~arm64::kPageMask}, false);
+            if (page == nullptr) return false;
+            std::memcpy(bytes.data() + offset, page + (at & arm64::kPageMask), count);
+            return true;
+        });
     }
 
     size_t read_virtual(unsigned cpu, uint64_t address, std::span<uint8_t> bytes) const {
-        constexpr uint64_t kPage = 4096, kFault = 1, kAddress = 0x0000FFFFFFFFF000;
         const std::lock_guard lifecycle(lifecycle_);
         if (!still() || cpu >= board_->cpus().size()) return 0;
-        arm64::Vcpu& vcpu = *board_->cpus()[cpu];
-        size_t done = 0;
-        while (done < bytes.size()) {
-            const uint64_t at = address + done, inside = at % kPage;
-            uint64_t par = 0;
-            arm64::Fault fault;
-            if (!translate_for_par(vcpu, at, arm64::Access::Read, vcpu.data_regime(), par, fault)) break;
-            if ((par & kFault) != 0) break;
-            const size_t wanted = std::min<size_t>(bytes.size() - done, kPage - inside);
-            const size_t count = read_physical((par & kAddress) + inside, bytes.subspan(done, wanted));
-            done += count;
-            if (count < wanted) break;
-        }
-        return done;
+        return by_page(address, bytes.size(), [&](uint64_t at, size_t offset, size_t count) {
+            const std::optional<uint64_t> physical = translate(*board_->cpus()[cpu], at);
+            return physical && read_physical(*physical, bytes.subspan(offset, count)) == count;
+        });
+    }
+
+    size_t write_physical(uint64_t address, std::span<const uint8_t> bytes) {
+        return by_page(address, bytes.size(), [&](uint64_t at, size_t offset, size_t count) {
+            uint8_t* page = board_->host_page({at & ~arm64::kPageMask}, true);
+            if (page == nullptr) return false;
+            std::memcpy(page + (at & arm64::kPageMask), bytes.data() + offset, count);
+            board_->code_changed(at, count);
+            return true;
+        });
+    }
+
+    size_t write_virtual(unsigned cpu, uint64_t address, std::span<const uint8_t> bytes) {
+        const std::lock_guard lifecycle(lifecycle_);
+        if (!still() || cpu >= board_->cpus().size()) return 0;
+        return by_page(address, bytes.size(), [&](uint64_t at, size_t offset, size_t count) {
+            const std::optional<uint64_t> physical = translate(*board_->cpus()[cpu], at);
+            return physical && write_physical(*physical, bytes.subspan(offset, count)) == count;
+        });
+    }
+
+    void set_debugger_points(std::shared_ptr<const arm64::DebuggerPoints> points) {
+        const std::lock_guard lifecycle(lifecycle_);
+        if (exited()) return;
+        board_->hold(Hold::Change);
+        if (running()) board_->wait_until_still();
+        for (const auto& cpu : board_->cpus()) cpu->set_debugger_points(points);
+        if (points == nullptr) debugger_reported_.reset();
+        board_->release(Hold::Change);
     }
 
     std::vector<uint8_t> dtb() const {
@@ -260,6 +293,12 @@ public:
         supervisor_wake_.notify_one();
     }
 
+    void debugger_stopped() override {
+        const std::lock_guard lock(mutex_);
+        debugger_stop_waiting_ = true;
+        supervisor_wake_.notify_one();
+    }
+
     void internal_error(std::string detail) override {
         board_->hold(Hold::Reset);
         request_exit(ExitCause::InternalError, std::move(detail));
@@ -275,7 +314,74 @@ private:
     }
 
     /// Whether no guest code executes until resume(). With lifecycle_ held.
-    bool still() const { return paused_ && running(); }
+    bool still() const {
+        if (!paused_ || !running()) return false;
+        board_->wait_until_still();
+        return true;
+    }
+
+    /// With lifecycle_ and Hold::Pause.
+    void bring_to_halt() {
+        board_->wait_until_still();
+        board_->freeze_clock();
+        board_->release(Hold::Debugger);
+    }
+
+    /// Before a paused CPU goes on: it gets past what it was reported to have stopped at. Other CPUs' stops, which
+    /// nobody heard of, happen again.
+    void prepare_cpu(unsigned index, DebuggerAction action) {
+        arm64::Vcpu& cpu = *board_->cpus()[index];
+        const bool passes =
+            debugger_reported_ && debugger_reported_->cpu == index && debugger_reported_->pc == cpu.state.pc;
+        cpu.set_debugger_mode(action == DebuggerAction::Step ? arm64::DebuggerMode::Step
+                              : passes                       ? arm64::DebuggerMode::Pass
+                                                             : arm64::DebuggerMode::Run);
+        if (action == DebuggerAction::Hold) board_->hold_cpu(index, Hold::Debugger);
+    }
+
+    /// A CPU says that it has stopped: brings the others to a halt. Nothing when somebody was quicker.
+    void pause_for_debugger() {
+        std::optional<DebuggerReport> report;
+        {
+            const std::lock_guard lifecycle(lifecycle_);
+            if (exited() || paused_) return;
+            paused_ = true;
+            board_->hold(Hold::Pause);
+            bring_to_halt();
+            for (unsigned index = 0; index < board_->cpus().size() && !report; index++) {
+                const arm64::Vcpu& cpu = *board_->cpus()[index];
+                if (const auto stop = cpu.debugger_stop()) report = DebuggerReport{index, cpu.state.pc, *stop};
+            }
+            debugger_reported_ = report;
+        }
+        if (report)
+            events_.on_debugger_stop(report->cpu, report->stop);
+        else
+            resume();
+    }
+
+    static size_t by_page(uint64_t address, size_t size, const auto& handle) {
+        size_t done = 0;
+        while (done < size) {
+            const uint64_t at = address + done;
+            const size_t count = std::min<size_t>(size - done, arm64::kPageSize - (at & arm64::kPageMask));
+            if (!handle(at, done, count)) break;
+            done += count;
+        }
+        return done;
+    }
+
+    /// As a load at EL1 is translated, or at the CPU's own level. While it is still.
+    static std::optional<uint64_t> translate(arm64::Vcpu& cpu, uint64_t va) {
+        constexpr uint64_t kFault = 1, kAddress = 0x0000FFFFFFFFF000;
+        for (const arm64::Regime regime : {arm64::Regime::El1, cpu.data_regime()}) {
+            uint64_t par = 0;
+            arm64::Fault fault;
+            if (translate_for_par(cpu, va, arm64::Access::Read, regime, par, fault) && (par & kFault) == 0)
+                return (par & kAddress) | (va & arm64::kPageMask);
+        }
+        return std::nullopt;
+    }
 
     bool running() const {
         const std::lock_guard lock(mutex_);
@@ -306,7 +412,7 @@ private:
 
     void supervise() {
         for (;;) {
-            bool exiting = false, resetting = false;
+            bool exiting = false, resetting = false, debugger_stop = false;
             uint64_t ticket = 0;
             std::string pause_reason;
             {
@@ -314,7 +420,9 @@ private:
                 const auto resetting_wanted = [this] {
                     return guest_reset_requested_ || resets_done_ != resets_requested_;
                 };
-                const auto urgent = [&] { return exit_cause_ || !pause_reason_.empty() || resetting_wanted(); };
+                const auto urgent = [&] {
+                    return exit_cause_ || !pause_reason_.empty() || debugger_stop_waiting_ || resetting_wanted();
+                };
                 supervisor_wake_.wait(lock, [&] { return output_waiting_ || urgent(); });
                 if (!urgent()) supervisor_wake_.wait_for(lock, kGatherOutput, urgent);
                 output_waiting_ = false;
@@ -322,10 +430,12 @@ private:
                 resetting = resetting_wanted() && !exiting;
                 ticket = resets_requested_;
                 pause_reason = std::exchange(pause_reason_, {});
+                debugger_stop = std::exchange(debugger_stop_waiting_, false);
             }
             deliver_output();
             if (exiting) break;
             if (!pause_reason.empty() && pause()) events_.on_pause(std::move(pause_reason));
+            if (debugger_stop) pause_for_debugger();
             if (resetting) {
                 perform_reset();
                 const std::lock_guard lock(mutex_);
@@ -383,6 +493,12 @@ private:
 
     mutable std::mutex lifecycle_;
     bool paused_ = false; ///< Guarded by lifecycle_.
+    struct DebuggerReport {
+        unsigned cpu;
+        uint64_t pc;
+        arm64::DebuggerStop stop;
+    };
+    std::optional<DebuggerReport> debugger_reported_; ///< Of this pause. Guarded by lifecycle_.
     std::mutex stop_mutex_;
 
     mutable std::mutex mutex_;
@@ -396,6 +512,7 @@ private:
     std::optional<ExitCause> exit_cause_;
     std::string exit_detail_;
     std::string pause_reason_; ///< Empty: none.
+    bool debugger_stop_waiting_ = false;
     Clock::time_point start_time_{}, end_time_{};
     double create_seconds_ = 0;
 
@@ -468,6 +585,19 @@ size_t Machine::read_physical(uint64_t address, std::span<uint8_t> bytes) const 
 size_t Machine::read_virtual(unsigned cpu, uint64_t address, std::span<uint8_t> bytes) const {
     return implementation_->read_virtual(cpu, address, bytes);
 }
+bool Machine::write_register(unsigned cpu, std::string_view name, arm64::VReg value) {
+    return implementation_->write_register(cpu, name, value);
+}
+size_t Machine::write_physical(uint64_t address, std::span<const uint8_t> bytes) {
+    return implementation_->write_physical(address, bytes);
+}
+size_t Machine::write_virtual(unsigned cpu, uint64_t address, std::span<const uint8_t> bytes) {
+    return implementation_->write_virtual(cpu, address, bytes);
+}
+void Machine::set_debugger_points(std::shared_ptr<const arm64::DebuggerPoints> points) {
+    implementation_->set_debugger_points(std::move(points));
+}
+void Machine::debugger_resume(std::span<const DebuggerAction> actions) { implementation_->resume(actions); }
 bool Machine::paused() const { return implementation_->paused(); }
 bool Machine::exited() const { return implementation_->exited(); }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "arm64/counters.h"
+#include "arm64/debugger.h"
 #include "arm64/state.h"
 #include "arm64/types.h"
 #include "block/open.h"
@@ -15,6 +16,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace beeline::board {
@@ -61,6 +63,8 @@ public:
     virtual void on_serial(const uint8_t* bytes, size_t count) = 0;
     /// The machine has paused by itself, `reason` says why: until resume().
     virtual void on_pause(std::string reason) = 0;
+    /// The same, because of a debugger's breakpoint, watchpoint or step on `cpu`: for those who set such.
+    virtual void on_debugger_stop([[maybe_unused]] unsigned cpu, [[maybe_unused]] arm64::DebuggerStop stop) {}
     /// Comes exactly once for a machine that was started, after the last on_serial(). The machine may be destroyed only
     /// after stop() has returned, and stop() must not be called from here.
     virtual void on_exit(ExitCause cause, std::string detail) = 0;
@@ -114,14 +118,26 @@ public:
     static constexpr size_t kSerialQueueBytes = size_t{1} << 20;
 
     /// What a CPU's registers hold while the machine is paused; nothing while it is not, there is no such CPU, or that
-    /// is off or has executed nothing since the machine's start or reset.
+    /// is off.
     std::optional<arm64::CpuState> cpu_state(unsigned cpu) const;
-    /// Copies guest memory (RAM only) into `bytes`, by physical address; returns how many bytes from the first on there
-    /// are.
+    /// Changes a register of a CPU of a paused machine, by what gdb calls it: x0 to x30, sp, pc, cpsr, v0 to v31 (128
+    /// bits), fpsr, fpcr. False: it cannot be, or `value` is none that it can hold.
+    bool write_register(unsigned cpu, std::string_view name, arm64::VReg value);
+    /// Copies guest memory (RAM and flash) into `bytes`, by physical address; returns how many bytes from the first on
+    /// there are.
     size_t read_physical(uint64_t address, std::span<uint8_t> bytes) const;
-    /// The same by virtual address, as `cpu` would translate it for data at its exception level; the guest's tables
-    /// stay as they are. Nothing unless the machine is paused.
+    /// The same by virtual address, as `cpu` would translate it for data at EL1 or its own exception level; the guest's
+    /// tables stay as they are. Nothing unless the machine is paused.
     size_t read_virtual(unsigned cpu, uint64_t address, std::span<uint8_t> bytes) const;
+    /// Changes guest memory (RAM only), likewise; code that was made of what was there is forgotten.
+    size_t write_physical(uint64_t address, std::span<const uint8_t> bytes);
+    size_t write_virtual(unsigned cpu, uint64_t address, std::span<const uint8_t> bytes);
+
+    /// What a debugger waits for from now on; nullptr: there is no debugger. The guest may run.
+    void set_debugger_points(std::shared_ptr<const arm64::DebuggerPoints> points);
+    enum class DebuggerAction : uint8_t { Run, Step, Hold };
+    /// As resume(), each CPU in its own way (Run where `actions` says nothing). With points set.
+    void debugger_resume(std::span<const DebuggerAction> actions);
 
     /// The device tree that the guest is given.
     std::vector<uint8_t> dtb() const;

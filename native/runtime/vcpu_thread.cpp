@@ -72,7 +72,7 @@ void VcpuThread::release(Hold reason) {
 
 void VcpuThread::wait_until_still() {
     std::unique_lock lock(mutex_);
-    stilled_.wait(lock, [this] { return still_; });
+    stilled_.wait(lock, [this] { return still_ && (power() != Power::OnPending || finishing_); });
 }
 
 void VcpuThread::wake() {
@@ -130,10 +130,12 @@ void VcpuThread::main() {
         uint64_t pc = 0, x0 = 0;
         {
             std::unique_lock lock(mutex_);
-            if (!finishing_ && !may_run()) {
+            // A CPU that is held is switched on all the same: a debugger looks at what it will begin with.
+            const auto has_work = [this] { return finishing_ || may_run() || power() == Power::OnPending; };
+            if (!has_work()) {
                 still_ = true;
                 stilled_.notify_all();
-                wake_.wait(lock, [this] { return finishing_ || may_run(); });
+                wake_.wait(lock, has_work);
                 still_ = false;
             }
             if (finishing_) {
@@ -151,6 +153,7 @@ void VcpuThread::main() {
         if (switched_on) {
             suspend_ = false;
             cpu_.reset(pc, x0);
+            continue;
         }
         const arm64::ExitReason reason = cpu_.run();
         if (suspend_) {
@@ -163,6 +166,10 @@ void VcpuThread::main() {
         case arm64::ExitReason::WaitForInterrupt: sleep(Wait::Interrupt); break;
         case arm64::ExitReason::WaitForEvent: sleep(Wait::Event); break;
         case arm64::ExitReason::Yield: sched_yield(); break;
+        case arm64::ExitReason::Debugger:
+            hold(Hold::Debugger);
+            debugger_listener_();
+            break;
         }
     }
 }

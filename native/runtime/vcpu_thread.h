@@ -7,7 +7,9 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
+#include <functional>
 #include <mutex>
+#include <utility>
 
 namespace beeline::runtime {
 
@@ -16,10 +18,12 @@ public:
     /// As PSCI's AFFINITY_INFO has it.
     enum class Power : uint8_t { On = 0, Off = 1, OnPending = 2 };
     /// Reasons, a bit each, for which a CPU does not run although it is on.
-    enum class Hold : uint32_t { Pause = 1, Reset = 2, Serial = 4 };
+    enum class Hold : uint32_t { Pause = 1, Reset = 2, Serial = 4, Debugger = 8, Change = 16 };
 
     /// The CPU is off until power_on().
     explicit VcpuThread(arm64::Vcpu& cpu) : cpu_(cpu) {}
+    /// Before start(). Called on the CPU's thread when a debugger's stop has made it hold itself (Hold::Debugger).
+    void set_debugger_listener(std::function<void()> listener) { debugger_listener_ = std::move(listener); }
     ~VcpuThread() { finish(); }
 
     [[nodiscard]] bool start();
@@ -36,7 +40,8 @@ public:
     void power_off();
     void hold(Hold reason);
     void release(Hold reason);
-    /// Until the CPU executes no guest code, because it is held, off, or its thread has ended.
+    /// Until the CPU executes no guest code, because it is held, off, or its thread has ended. One that was switched on
+    /// has been reset then.
     void wait_until_still();
     /// To be called after an interrupt line has risen or the event register was set.
     void wake();
@@ -59,6 +64,7 @@ private:
     bool may_run() const { return holds_ == 0 && power() != Power::Off; }
 
     arm64::Vcpu& cpu_;
+    std::function<void()> debugger_listener_;
     Thread thread_;
     std::mutex mutex_;
     std::condition_variable wake_;    ///< Signalled to the CPU's thread.

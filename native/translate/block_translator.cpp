@@ -64,11 +64,17 @@ void BlockTranslator::generate_runtime(const uint8_t* executable_base, const uin
 
 // ---- decoding ----
 
+bool BlockTranslator::cut_at(uint64_t offset) const {
+    const arm64::PageOffsets* cuts = cpu_.debugger_cuts();
+    return cuts != nullptr && cuts->test(offset / 4);
+}
+
 void BlockTranslator::decode(arm64::GuestPa pa, uint8_t context, const uint8_t* host_page) {
     const arm64::ExecutionContext execution = arm64::unpack_context(context);
     const bool superblocks = e_.techniques.has(Technique::Superblocks);
     block_.clear();
     for (uint64_t offset = first_offset_; offset < kPageSize && block_.size() < kMaxInstructions; offset += 4) {
+        if (offset != first_offset_ && cut_at(offset)) break;
         Instruction& instruction = block_.emplace_back();
         arm64::bind(instruction.insn, word_at(host_page, offset), execution, cpu_.features());
         instruction.insn.page_offset = static_cast<uint16_t>(offset);
@@ -98,6 +104,7 @@ bool BlockTranslator::flags_live_at(int64_t offset, unsigned depth) const {
     unsigned read_ahead = 0;
     for (;; offset += 4) {
         if (offset < 0 || offset >= static_cast<int64_t>(kPageSize)) return true;
+        if (cut_at(static_cast<uint64_t>(offset))) return true; // A debugger may look there.
         const uint32_t word = word_at(host_page_, static_cast<uint64_t>(offset));
         const auto index = static_cast<size_t>((offset - static_cast<int64_t>(first_offset_)) / 4);
         const bool known = offset >= static_cast<int64_t>(first_offset_) && index < block_.size();

@@ -172,6 +172,7 @@ public:
     const Emitter& emitter() const { return e_; }
 
 private:
+    bool cut_at(uint64_t offset) const;
     void decode(arm64::GuestPa pa, uint8_t context, const uint8_t* host_page);
     void find_live_flags();
     bool flags_live_at(int64_t offset, unsigned depth) const;

@@ -19,6 +19,7 @@ function start(config: NativeMachineConfig): void {
     sends: [],
     until: undefined,
     timeout: undefined,
+    startsPaused: false,
     output: (data) => process.stdout.write(data),
     paused: () => undefined,
   });

@@ -1,5 +1,6 @@
 // Turns the text of options into values; every failure names the option and the remedy.
 import { BeelineError, messageOf } from '../errors.js';
+import type { GdbAddress } from '../gdb/server.js';
 import type { Copy } from '../job/job.js';
 import type { Drive, RawLoad } from '../native/addon.js';
 import type { Reply } from '../vm/matcher.js';
@@ -190,6 +191,19 @@ function driveError(detail: string): BeelineError {
   const remedy =
     'write it as FILE[,format=raw|qcow2][,readonly][,snapshot][,at=SNAPSHOT][,serial=TEXT][,aio=io_uring|threads], with ,, for a comma';
   return new BeelineError('BEELINE_E_OPTION_VALUE', { option: '--drive', detail, remedy });
+}
+
+/** tcp:HOST:PORT or unix:PATH. gdb's protocol knows no password: the network is not offered it. */
+export function parseGdb(text: string): GdbAddress {
+  if (text.startsWith('unix:') && text.length > 5) return { kind: 'unix', path: text.slice(5) };
+  const match = /^tcp:(?:(127\.\d+\.\d+\.\d+|localhost)|\[(::1)\])?:(\d{1,5})$/.exec(text);
+  const port = Number(match?.[3]);
+  if (match !== null && port <= 65535) return { kind: 'tcp', host: match[1] ?? match[2] ?? '127.0.0.1', port };
+  throw new BeelineError('BEELINE_E_OPTION_VALUE', {
+    option: '--gdb',
+    detail: `${text} is none of this host's own addresses`,
+    remedy: 'give tcp:127.0.0.1:PORT or unix:PATH; from elsewhere, forward it with ssh -L',
+  });
 }
 
 /** FILE and options behind commas; two commas are one of the text. */

@@ -18,6 +18,7 @@ import {
   parseCpus,
   parseDrive,
   parseEnv,
+  parseGdb,
   parseLoad,
   parseRegex,
   parseSend,
@@ -71,7 +72,7 @@ Exit status: that of the last --exec; else 0 guest powered off or --until matche
 interface RawRunOptions
   extends Omit<
       RunOptions,
-      'gic' | 'load' | 'drive' | 'net' | 'send' | 'disable' | 'verify' | 'perfMap' | 'quiet' | keyof JobRunOptions
+      'gic' | 'load' | 'drive' | 'net' | 'send' | 'disable' | 'verify' | 'perfMap' | 'paused' | 'quiet' | keyof JobRunOptions
     >,
     Partial<JobRunOptions> {
   readonly gic: '2' | '3';
@@ -82,6 +83,7 @@ interface RawRunOptions
   readonly disable?: readonly string[];
   readonly verify?: boolean;
   readonly perfMap?: boolean;
+  readonly paused?: boolean;
   readonly quiet?: boolean;
 }
 
@@ -155,6 +157,8 @@ function addRun(program: Command, done: (status: number) => void): void {
       parseRegex('--until', text),
     )
     .option('--send <REGEX=TEXT>', 'send TEXT when the console matches; repeatable', append<Reply>(parseSend))
+    .option('--gdb <ADDRESS>', 'where gdb may connect: tcp:127.0.0.1:PORT or unix:PATH', parseGdb)
+    .option('--paused', 'wait at the first instruction for gdb, Ctrl-A c or SIGCONT')
     .option('--timeout <SECONDS>', 'end with status 4 after this time', parseTimeout)
     .option('--stats <FILE>', 'write statistics as JSON; - prints a table')
     .option('--quiet', 'print nothing of our own but errors')
@@ -173,6 +177,7 @@ function addRun(program: Command, done: (status: number) => void): void {
         disable = [],
         verify = false,
         perfMap = false,
+        paused = false,
         quiet = false,
       } = options;
       done(
@@ -189,6 +194,7 @@ function addRun(program: Command, done: (status: number) => void): void {
           disable,
           verify,
           perfMap,
+          paused,
           quiet,
           gic: options.gic === '2' ? 2 : 3,
         }),

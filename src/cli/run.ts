@@ -2,6 +2,7 @@
 import { closeSync, constants, copyFileSync, existsSync, openSync, writeSync } from 'node:fs';
 import { writeFileAtomically } from '../atomic-file.js';
 import { BeelineError, systemCode } from '../errors.js';
+import { describeGdbAddress, type GdbAddress, GdbServer } from '../gdb/server.js';
 import { describeHost } from '../host.js';
 import { imageDrive } from '../images/drive.js';
 import type { BuiltImage } from '../images/ensure.js';
@@ -54,6 +55,8 @@ export interface RunOptions extends JobRunOptions {
   /** Seconds. */
   readonly timeout?: number;
   readonly stats?: string;
+  readonly gdb?: GdbAddress;
+  readonly paused: boolean;
   readonly quiet: boolean;
   /** commander's name for --no-reboot: false when given. */
   readonly reboot: boolean;
@@ -83,9 +86,20 @@ function checkTier(options: RunOptions): void {
   });
 }
 
+/** Lockstep knows nothing of a debugger that steps in. */
+function checkGdb(options: RunOptions): void {
+  if (options.gdb === undefined || !options.verify) return;
+  throw new BeelineError('BEELINE_E_OPTION_VALUE', {
+    option: '--gdb',
+    detail: '--verify runs every block twice, which no debugger may interrupt',
+    remedy: 'leave one of the two out',
+  });
+}
+
 /** Checks everything that can be checked before anything is built or started. */
 function checkOptions(options: RunOptions): void {
   checkTier(options);
+  checkGdb(options);
   if (options.cpus !== undefined) checkCpus(options.cpus, options.gic);
   if (options.memory !== undefined) checkHostMemory(options.memory, describeHost().memory);
   if (options.kernel !== undefined) checkReadable('--kernel', options.kernel);
@@ -174,7 +188,7 @@ function connectInput(addon: Addon, session: Session, terminal: Terminal, quiet:
   const keys = new EscapeKeys({
     onData: (data) => session.write(data),
     onAction: (action) => {
-      if (action === 'quit') session.finish(outcome('quit'));
+      if (action === 'quit') session.finish(outcome('quit', 'the escape key'));
       else if (action === 'resume') session.resume();
       else process.stderr.write(`\n${escapeHelp.join('\n')}\n`);
     },
@@ -281,12 +295,18 @@ async function runMachine(
     until: options.until,
     timeout: options.timeout,
     output,
+    startsPaused: options.paused,
     paused: (reason) => {
       const key = target.kind === 'stdio' && process.stdin.isTTY ? 'Ctrl-A c here, or ' : '';
       say(`guest paused: ${reason}; free some, then continue it with ${key}kill -CONT ${process.pid}`);
     },
   });
   if (early !== undefined) session.finish(early);
+  const gdb = options.gdb === undefined ? undefined : new GdbServer(session.debugger);
+  if (gdb !== undefined && options.gdb !== undefined) {
+    const address = describeGdbAddress(await gdb.listen(options.gdb));
+    if (!options.quiet) say(`gdb may connect: target remote ${address.replace(/^(?:tcp|unix):/, '')}`);
+  }
   const onContinue = () => session?.resume();
   process.on('SIGCONT', onContinue);
   serial = new SerialOutput(target);
@@ -296,6 +316,7 @@ async function runMachine(
   let result: SessionResult;
   try {
     result = await (job?.run(session) ?? session.run());
+    gdb?.close(result.outcome.status);
   } finally {
     disconnect();
     process.off('SIGCONT', onContinue);

@@ -64,6 +64,10 @@ export class GuestFolder {
     return this.at('qmp');
   }
 
+  get gdb(): string {
+    return this.at('gdb');
+  }
+
   get events(): string {
     return this.at('events');
   }

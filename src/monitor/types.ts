@@ -45,9 +45,9 @@ export const VmState = oneOf(
 );
 export type VmState = Static<typeof VmState>;
 
-export const stateCauses = ['request', 'guest', 'reset', 'panic', 'failure', 'killed', 'policy'] as const;
+export const stateCauses = ['request', 'guest', 'reset', 'panic', 'failure', 'killed', 'policy', 'debugger'] as const;
 export const StateCause = oneOf(
   stateCauses,
-  'request: a client asked; guest: the guest did it; reset: the guest reset and was not to reboot; panic: its kernel panicked; failure: the emulator failed; killed: its process disappeared; policy: the restart policy.',
+  'request: a client asked; guest: the guest did it; reset: the guest reset and was not to reboot; panic: its kernel panicked; failure: the emulator failed; killed: its process disappeared; policy: the restart policy; debugger: gdb, or a breakpoint, watchpoint or step.',
 );
 export type StateCause = Static<typeof StateCause>;

@@ -88,11 +88,32 @@ export type Tier = 'interpreter' | 'direct';
 
 export type ExitReason = 'poweroff' | 'reset' | 'stopped' | 'internal_error';
 
+export type NativeDebuggerStop = 'breakpoint' | 'read' | 'write' | 'step';
+
+/** Virtual addresses, of whatever address space. */
+export interface NativeDebuggerPoints {
+  readonly breakpoints: readonly bigint[];
+  /** Ranges of bytes, both ends included. */
+  readonly watchpoints: readonly {
+    readonly first: bigint;
+    readonly last: bigint;
+    readonly reads: boolean;
+    readonly writes: boolean;
+  }[];
+}
+
+export type NativeDebuggerAction = 'run' | 'step' | 'hold';
+
 export interface NativeMachineEvents {
   /** Bytes the guest wrote to its serial port, in order, none lost. */
   onSerial(data: Buffer): void;
   /** The machine has paused by itself, until resume(). */
   onPause(reason: string): void;
+  /**
+   * The machine has paused, because a CPU came to a breakpoint, was about to touch what is watched (from the byte at
+   * `address` on), or has made its step. Only after setDebuggerPoints().
+   */
+  onDebuggerStop(cpu: number, kind: NativeDebuggerStop, address: bigint): void;
   /** Comes once, after the last onSerial. */
   onExit(reason: ExitReason, detail: string): void;
 }
@@ -179,10 +200,20 @@ export interface NativeMachine {
   /** By CPU; empty with the interpreter alone. Only when the machine has stopped. */
   translations(): NativeCode[];
   dtb(): Buffer;
-  /** Registers as the monitor shows them; undefined when the machine is not paused, or the CPU is off or has not begun. */
+  /** Registers as the monitor shows them; undefined when the machine is not paused, or the CPU is off. */
   cpuState(cpu: number): NativeCpuState | undefined;
-  /** RAM from an address on: physical without `cpu`, else as that CPU translates it; shorter where there is none. */
+  /**
+   * RAM and flash from an address on: physical without `cpu`, else as that CPU translates it; shorter where there is none.
+   */
   readMemory(address: bigint, length: number, cpu: number | undefined): Buffer;
+  /** Likewise into RAM; returns how many bytes were written. */
+  writeMemory(address: bigint, data: Uint8Array, cpu: number | undefined): number;
+  /** By gdb's name, 128 bits for v0 to v31. false: not paused, or no such register, or none of its values. */
+  writeRegister(cpu: number, name: string, value: bigint): boolean;
+  /** undefined: there is no debugger any more. */
+  setDebuggerPoints(points: NativeDebuggerPoints | undefined): void;
+  /** Lets a paused machine go on, each CPU as said; those that nothing is said of run. */
+  debuggerResume(actions: readonly NativeDebuggerAction[]): void;
 }
 
 export interface Addon {

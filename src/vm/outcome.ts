@@ -28,7 +28,7 @@ const words: Readonly<Record<EndReason, string>> = {
   reset: 'guest reset',
   timeout: 'timeout',
   panic: 'guest kernel panicked',
-  quit: 'quit by the escape key',
+  quit: 'quit by',
   signal: 'stopped by',
   failure: 'the machine failed:',
   job: 'the commands ended',

@@ -8,6 +8,7 @@ import type {
   NativeMachineConfig,
   NativeStats,
 } from '../native/addon.js';
+import { type DebuggerHost, MachineDebugger } from './debugger.js';
 import { createMachine } from './machine.js';
 import { ConsoleWatcher, type Reply } from './matcher.js';
 import { type Outcome, outcome } from './outcome.js';
@@ -29,6 +30,8 @@ export interface SessionOptions {
   readonly timeout: number | undefined;
   /** Receives everything the guest writes to its serial port. */
   readonly output: (data: Uint8Array) => void;
+  /** Wait for resume() at the first instruction. */
+  readonly startsPaused: boolean;
   /** The machine has paused by itself, until resume(). */
   readonly paused: (reason: string) => void;
 }
@@ -49,6 +52,7 @@ export class Session {
   readonly #options: SessionOptions;
   readonly #watcher: ConsoleWatcher;
   readonly #machine: NativeMachine;
+  readonly debugger: MachineDebugger;
   readonly #begun = performance.now();
   #firstOutput: number | undefined;
   #untilAt: number | undefined;
@@ -65,9 +69,12 @@ export class Session {
   #stopped: () => void = () => undefined;
   readonly #stop: Promise<void>;
 
+  #isPaused: boolean;
+
   /** Throws BeelineError when the machine cannot be made. */
   constructor(addon: Addon, options: SessionOptions) {
     this.#options = options;
+    this.#isPaused = options.startsPaused;
     this.#end = new Promise((resolve) => {
       this.#ended = resolve;
     });
@@ -88,9 +95,18 @@ export class Session {
     });
     this.#machine = createMachine(addon, options.config, {
       onSerial: (data) => this.#onSerial(data),
-      onPause: (reason) => options.paused(reason),
+      onPause: (reason) => {
+        this.#isPaused = true;
+        options.paused(reason);
+        this.debugger.stopped({ cpu: 0, kind: 'pause', address: 0n });
+      },
+      onDebuggerStop: (cpu, kind, address) => {
+        this.#isPaused = true;
+        this.debugger.stopped({ cpu, kind, address });
+      },
       onExit: (reason, detail) => this.#onExit(reason, detail),
     });
+    this.debugger = new MachineDebugger(this.#machine, options.config.cpus, this.#debuggerHost());
   }
 
   /** Sends bytes to the guest's serial port, in order; what it does not take yet waits. */
@@ -121,7 +137,27 @@ export class Session {
 
   /** Lets a paused machine go on. */
   resume(): void {
+    this.#isPaused = false;
     this.#machine.resume();
+  }
+
+  #debuggerHost(): DebuggerHost {
+    const session = this;
+    return {
+      get isPaused() {
+        return session.#isPaused;
+      },
+      pause: () => {
+        this.#machine.pause();
+        this.#isPaused = true;
+        this.debugger.stopped({ cpu: 0, kind: 'pause', address: 0n });
+      },
+      resume: (actions) => {
+        this.#isPaused = false;
+        this.#machine.debuggerResume(actions);
+      },
+      kill: () => this.finish(outcome('quit', 'gdb')),
+    };
   }
 
   stats(): NativeStats {
@@ -145,6 +181,7 @@ export class Session {
     if (timeout !== undefined) {
       this.#timeoutTimer = setTimeout(() => this.finish(outcome('timeout')), timeout * 1000);
     }
+    if (this.#options.startsPaused) this.#machine.pause();
     this.#machine.start();
     await this.#end;
     const totalSeconds = this.#elapsed();

@@ -76,9 +76,12 @@ Block* BlockCache::decode_block(GuestPa pa, uint8_t context, const uint8_t* host
     block->links[0] = block->links[1] = nullptr;
     block->generation = generation_;
     block->context = context;
-    block->visits_left = visits_;
 
     uint64_t offset = pa.value & kPageMask;
+    const auto cut_at = [this](uint64_t place) { return cuts_ != nullptr && cuts_->test(place / 4); };
+    block->cut = cut_at(offset);
+    // Nothing but a visit that is due makes block_entry() go back to run().
+    block->visits_left = block->cut ? 0 : visits_;
     const ExecutionContext execution = unpack_context(context);
     // A debug step must come back after each instruction.
     const unsigned limit = execution.debug ? 1 : Block::kMaxInstructions;
@@ -91,8 +94,8 @@ Block* BlockCache::decode_block(GuestPa pa, uint8_t context, const uint8_t* host
         bind(insn, read_word(host_page, offset), execution, features_);
         insn.page_offset = static_cast<uint16_t>(offset);
         insn.index = static_cast<uint8_t>(count);
-        ended = insn.ends_block;
         offset += 4;
+        ended = insn.ends_block || (offset < kPageSize && cut_at(offset));
     }
     block->count = static_cast<uint8_t>(count);
     block->insns[count + 1] = Insn{.handler = block_end, .page_offset = static_cast<uint16_t>(offset)};

@@ -2,6 +2,7 @@
 // direct-mapped jump cache.
 #pragma once
 
+#include "arm64/debugger.h"
 #include "arm64/interpreter/block.h"
 
 #include <array>
@@ -22,7 +23,7 @@ public:
 
     struct JumpEntry {
         uint64_t pc;
-        uint64_t tag;   ///< Vcpu::lookup_tag at the time of the lookup.
+        uint64_t tag; ///< Vcpu::lookup_tag at the time of the lookup.
         Block* block;
     };
     JumpEntry& jump_entry(uint64_t pc) { return jump_cache_[pc / 4 % jump_cache_.size()]; }
@@ -33,6 +34,8 @@ public:
 
     /// Block::visits_left of blocks decoded from now on.
     void set_visits_before_offer(uint32_t visits) { visits_ = visits; }
+    /// Where blocks decoded from now on end, and others begin; nullptr: nowhere.
+    void set_cuts(const PageOffsets* cuts) { cuts_ = cuts; }
 
     /// Counts how often all memory was recycled.
     uint64_t epoch() const { return epoch_; }
@@ -62,11 +65,12 @@ private:
     Counters& counters_;
     size_t capacity_;
     std::vector<std::unique_ptr<std::byte[]>> slabs_;
-    size_t slabs_used_ = 0;   ///< Slabs that hold blocks; the last of them is being filled.
+    size_t slabs_used_ = 0; ///< Slabs that hold blocks; the last of them is being filled.
     size_t slab_offset_ = 0;
     uint64_t epoch_ = 1;
     uint64_t generation_ = 1;
     uint32_t visits_ = Block::kNeverOffered;
+    const PageOffsets* cuts_ = nullptr;
     std::unordered_map<uint64_t, CodePage> pages_;
     std::array<JumpEntry, 4096> jump_cache_{};
 };

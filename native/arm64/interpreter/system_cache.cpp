@@ -50,6 +50,10 @@ bool zero_slowly(Vcpu& cpu, uint64_t va, uint64_t line) {
         cpu.fault = {.kind = Fault::Kind::Alignment, .access = Access::Write, .va = va};
         return false;
     }
+    if (cpu.debug.watchpoints && cpu.debugger_watches(line, kCacheLineBytes, Access::Write)) {
+        cpu.fault = {.kind = Fault::Kind::Debugger, .access = Access::Write, .va = va};
+        return false;
+    }
     if (cpu.debug.watchpoints && watchpoint_hit(cpu, line, kCacheLineBytes, Access::Write, cpu.data_regime())) {
         cpu.fault = {.kind = Fault::Kind::Watchpoint, .access = Access::Write, .va = va};
         return false;

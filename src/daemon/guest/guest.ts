@@ -5,6 +5,7 @@ import { BeelineError, messageOf } from '../../errors.js';
 import type { Registers } from '../../monitor/domains/cpu.js';
 import type { StateCause, VmState } from '../../monitor/types.js';
 import type { Addon, ExitReason, NativeMachine } from '../../native/addon.js';
+import { type DebuggerHost, type DebuggerStop, MachineDebugger } from '../../vm/debugger.js';
 import { createMachine } from '../../vm/machine.js';
 import { ConsoleWatcher } from '../../vm/matcher.js';
 import { ConsoleWriter } from '../console-store.js';
@@ -38,7 +39,10 @@ export class Guest {
   #watcher = this.#watch();
   readonly #machine: NativeMachine;
   readonly #start: StartFile;
+  readonly debugger: MachineDebugger;
   #state: VmState = 'starting';
+  /** A CPU of a paused guest makes a step. */
+  #steps = false;
   /** What to give as the cause when the machine stops because we ended it. */
   #ending: { readonly cause: StateCause; readonly detail: string } | undefined;
   #panicked = false;
@@ -64,14 +68,44 @@ export class Guest {
       { ...start.config, drives: start.config.drives ?? [], networks: start.config.networks ?? [] },
       {
         onSerial: (data) => this.#onSerial(data),
-        onPause: (reason) => this.#enter('paused', 'guest', reason),
+        onPause: (reason) => this.#halted('guest', reason, { cpu: 0, kind: 'pause', address: 0n }),
+        onDebuggerStop: (cpu, kind, address) => this.#halted('debugger', kind, { cpu, kind, address }),
         onExit: (reason, detail) => this.#onExit(reason, detail),
       },
     );
+    this.debugger = new MachineDebugger(this.#machine, start.config.cpus, this.#debuggerHost());
   }
 
   get state(): VmState {
     return this.#state;
+  }
+
+  #debuggerHost(): DebuggerHost {
+    const guest = this;
+    return {
+      get isPaused() {
+        return guest.#state !== 'running' && !guest.#steps;
+      },
+      pause: () => {
+        if (this.#state !== 'running' && !this.#steps) return;
+        this.#machine.pause();
+        this.#halted('debugger', '', { cpu: 0, kind: 'pause', address: 0n });
+      },
+      resume: (actions) => {
+        if (this.#state !== 'paused') return;
+        this.#machine.debuggerResume(actions);
+        // A step is over before anybody could make use of the news.
+        this.#steps = !actions.includes('run') && actions.includes('step');
+        if (!this.#steps) this.#enter('running', 'debugger');
+      },
+      kill: () => this.stop('debugger'),
+    };
+  }
+
+  #halted(cause: StateCause, detail: string, stop: DebuggerStop): void {
+    this.#steps = false;
+    if (this.#state === 'running') this.#enter('paused', cause, detail);
+    this.debugger.stopped(stop);
   }
 
   get panicked(): boolean {
@@ -94,14 +128,15 @@ export class Guest {
 
   pause(): void {
     this.#mustRun('paused');
-    if (this.#state === 'paused') return;
+    if (this.#state === 'paused' && !this.#steps) return;
     this.#machine.pause();
-    this.#enter('paused', 'request');
+    this.#halted('request', '', { cpu: 0, kind: 'pause', address: 0n });
   }
 
   resume(): void {
     this.#mustRun('resumed');
     if (this.#state === 'running') return;
+    this.#steps = false;
     this.#machine.resume();
     this.#enter('running', 'request');
   }

@@ -1,6 +1,7 @@
 // Entry of a guest's process: node main.js FOLDER. The daemon starts it; it does not need the daemon afterwards.
 import { closeSync, readFileSync, writeSync } from 'node:fs';
 import { BeelineError, messageOf } from '../../errors.js';
+import { GdbServer } from '../../gdb/server.js';
 import { firstFault } from '../../monitor/validation.js';
 import { loadAddon } from '../../native/loader.js';
 import { QmpServer } from '../../qmp/server.js';
@@ -46,6 +47,7 @@ async function main(folder: GuestFolder): Promise<void> {
   }
   let socket: ControlSocket | undefined;
   let qmp: QmpServer | undefined;
+  let gdb: GdbServer | undefined;
   const guest = new Guest(loadAddon(), folder, start, {
     tell: (notice) => socket?.tell(notice),
     happened: (event) => {
@@ -54,6 +56,7 @@ async function main(folder: GuestFolder): Promise<void> {
     },
     ended: () => {
       say('the guest has ended');
+      gdb?.close(0);
       setTimeout(() => {
         socket?.close();
         qmp?.close();
@@ -76,6 +79,8 @@ async function main(folder: GuestFolder): Promise<void> {
   await socket.listen(folder.socket);
   qmp = new QmpServer(createQmpTarget(guest, start));
   await qmp.listen(folder.qmp);
+  gdb = new GdbServer(guest.debugger);
+  await gdb.listen({ kind: 'unix', path: folder.gdb });
   process.on('SIGTERM', () => guest.stop('killed', 'SIGTERM'));
   process.on('SIGINT', () => undefined);
   process.on('SIGHUP', () => undefined);

@@ -79,6 +79,7 @@ const shutdownReasons: Readonly<Record<StateCause, { readonly guest: boolean; re
   failure: { guest: false, reason: 'host-error' },
   killed: { guest: false, reason: 'host-signal' },
   policy: { guest: false, reason: 'host-ui' },
+  debugger: { guest: false, reason: 'host-ui' },
 };
 
 /** undefined for what QMP has no event for. */
