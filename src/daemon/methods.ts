@@ -113,6 +113,11 @@ function consoleMethods({ supervisor }: MethodContext) {
 function inspectionMethods({ supervisor }: MethodContext) {
   return {
     'cpu.registers': ({ vm, cpu }) => supervisor.get(vm).registers(cpu ?? 0),
+    'cpu.halt': ({ vm }) => supervisor.get(vm).halt(),
+    'cpu.step': ({ vm, cpu, count }) => supervisor.get(vm).step(cpu ?? 0, count ?? 1),
+    'cpu.setBreakpoints': ({ vm, ...points }) => supervisor.get(vm).setBreakpoints(points),
+    'cpu.breakpoints': ({ vm }) => supervisor.get(vm).breakpoints(),
+    'memory.write': async ({ vm, ...bytes }) => ({ written: await supervisor.get(vm).writeMemory(bytes) }),
     'memory.read': async ({ vm, ...range }) => {
       const base64 = await supervisor.get(vm).read(range);
       return { address: range.address.toLowerCase(), base64 };

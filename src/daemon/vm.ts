@@ -2,12 +2,13 @@
 import { rmSync } from 'node:fs';
 import { writeFileAtomically } from '../atomic-file.js';
 import { BeelineError, messageOf } from '../errors.js';
+import type { Points } from '../monitor/domains/cpu.js';
 import type { VmStatus } from '../monitor/domains/vm.js';
 import type { EventData, EventName } from '../monitor/protocol.js';
 import type { StateCause, VmState } from '../monitor/types.js';
 import { ConsoleReader } from './console-store.js';
 import type { LoggedEvent } from './event-log.js';
-import type { GuestEvent, MemoryRange, StartFile } from './guest/protocol.js';
+import type { GuestEvent, MemoryBytes, MemoryRange, StartFile } from './guest/protocol.js';
 import { GuestFolder } from './guest-folder.js';
 import { type LaunchedGuest, launchGuest } from './guest-launcher.js';
 import { GuestLink } from './guest-link.js';
@@ -335,6 +336,26 @@ export class Vm {
 
   async read(range: MemoryRange): Promise<string> {
     return (await this.#linkFor('read').request('read', range)).base64;
+  }
+
+  async writeMemory(bytes: MemoryBytes): Promise<number> {
+    return (await this.#linkFor('written').request('writeMemory', bytes)).written;
+  }
+
+  halt() {
+    return this.#linkFor('halted').request('halt', {});
+  }
+
+  step(cpu: number, count: number) {
+    return this.#linkFor('stepped').request('step', { cpu, count });
+  }
+
+  setBreakpoints(points: Points) {
+    return this.#linkFor('given breakpoints').request('setBreakpoints', points);
+  }
+
+  breakpoints() {
+    return this.#linkFor('asked').request('breakpoints', {});
   }
 
   #linkFor(action: string): GuestLink {

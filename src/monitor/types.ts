@@ -30,6 +30,7 @@ export const Cursor = Type.String({
   description: 'A place in the journal of events: everything up to it has been seen.',
 });
 
+export const address = Type.String({ pattern: '^0x[0-9a-fA-F]{1,16}$', description: 'Hexadecimal, with 0x.' });
 export const Hex = Type.String({ pattern: '^0x[0-9a-f]+$', description: 'Hexadecimal, with 0x.' });
 export const CpuIndex = Type.Integer({ minimum: 0, maximum: 63, description: 'Number of the CPU (default: 0).' });
 

@@ -116,6 +116,36 @@ describe('beeline daemon', function () {
     assert.equal(output, 'IBMb');
   });
 
+  it('stops guests at breakpoints and watchpoints, steps them, and writes their memory', async () => {
+    await client.call('vm.create', { name: 'echo', config: tiny('echo') });
+    await client.call('vm.start', { vm: 'echo', paused: true });
+    const stops = () => events.filter(({ event }) => event === 'cpu.stopped').map(({ data }) => data);
+    // The loop of the guest: its third instruction tests a flag, its fourth goes back.
+    const breakpoints = ['0x40080008'];
+    await client.call('cpu.setBreakpoints', { vm: 'echo', breakpoints, watchpoints: [] });
+    assert.deepEqual((await client.call('cpu.breakpoints', { vm: 'echo' })).breakpoints, breakpoints);
+    await client.call('vm.resume', { vm: 'echo' });
+    await eventually('the breakpoint', () => stops().length === 1);
+    assert.deepEqual(stops()[0], { cpu: 0, reason: 'breakpoint', pc: '0x40080008', address: null });
+    assert.equal((await client.call('vm.status', { vm: 'echo' })).state, 'paused');
+    assert.deepEqual(await client.call('cpu.step', { vm: 'echo' }), { cpu: 0, pc: '0x40080004' });
+    assert.deepEqual(await client.call('cpu.step', { vm: 'echo', count: 2 }), { cpu: 0, pc: '0x40080004' });
+    await client.call('cpu.setBreakpoints', { vm: 'echo', breakpoints: [], watchpoints: [] });
+    await client.call('vm.resume', { vm: 'echo' });
+    await assert.rejects(client.call('cpu.step', { vm: 'echo' }), code('BEELINE_E_VM_STATE'));
+    assert.equal((await client.call('cpu.halt', { vm: 'echo' })).cpus.length, 1);
+    // 1: b 1b in place of the loop; the second word behind it stays.
+    const base64 = Buffer.from([0x00, 0x00, 0x00, 0x14]).toString('base64');
+    const registers = await client.call('cpu.registers', { vm: 'echo' });
+    assert.deepEqual(await client.call('memory.write', { vm: 'echo', address: registers.pc, base64 }), { written: 4 });
+    assert.deepEqual(await client.call('cpu.step', { vm: 'echo', count: 5 }), { cpu: 0, pc: registers.pc });
+    await assert.rejects(client.call('cpu.step', { vm: 'echo', cpu: 3 }), code('BEELINE_E_CPU_UNKNOWN'));
+    await assert.rejects(
+      client.call('memory.write', { vm: 'echo', address: '0x9000000', base64, space: 'physical' }),
+      code('BEELINE_E_ADDRESS'),
+    );
+  });
+
   it('shows registers and memory of a paused guest', async () => {
     await client.call('vm.create', { name: 'echo', config: tiny('echo') });
     await client.call('vm.start', { vm: 'echo', paused: true });

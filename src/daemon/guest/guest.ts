@@ -2,16 +2,23 @@
 // process goes to files before anybody is told.
 import { existsSync } from 'node:fs';
 import { BeelineError, messageOf } from '../../errors.js';
-import type { Registers } from '../../monitor/domains/cpu.js';
+import type { Place, Points, Registers } from '../../monitor/domains/cpu.js';
 import type { StateCause, VmState } from '../../monitor/types.js';
-import type { Addon, ExitReason, NativeMachine } from '../../native/addon.js';
+import type { Addon, ExitReason, NativeDebuggerPoints, NativeMachine } from '../../native/addon.js';
 import { type DebuggerHost, type DebuggerStop, MachineDebugger } from '../../vm/debugger.js';
 import { createMachine } from '../../vm/machine.js';
 import { ConsoleWatcher } from '../../vm/matcher.js';
 import { ConsoleWriter } from '../console-store.js';
 import type { GuestFolder } from '../guest-folder.js';
 import { JournalWriter } from '../journal-files.js';
-import { type GuestEvent, type GuestNotice, guestJournalLimits, type MemoryRange, type StartFile } from './protocol.js';
+import {
+  type GuestEvent,
+  type GuestNotice,
+  guestJournalLimits,
+  type MemoryBytes,
+  type MemoryRange,
+  type StartFile,
+} from './protocol.js';
 
 /** How long a panicking kernel may go on printing its last words, in milliseconds. */
 const panicGrace = 2000;
@@ -23,6 +30,18 @@ const resetInterval = 1000;
 const retryInterval = 20;
 /** Bytes that may wait for the guest beyond what the serial port holds. */
 const largestBacklog = 256 * 1024;
+
+function nativePoints({ breakpoints, watchpoints }: Points): NativeDebuggerPoints {
+  return {
+    breakpoints: breakpoints.map((address) => BigInt(address)),
+    watchpoints: watchpoints.map(({ address, length, access }) => ({
+      first: BigInt(address),
+      last: BigInt.asUintN(64, BigInt(address) + BigInt(length - 1)),
+      reads: access !== 'write',
+      writes: access !== 'read',
+    })),
+  };
+}
 
 export interface GuestListener {
   tell(notice: GuestNotice): void;
@@ -41,6 +60,9 @@ export class Guest {
   readonly #start: StartFile;
   readonly debugger: MachineDebugger;
   #state: VmState = 'starting';
+  /** What the monitor has set, and whose it is for the debugger. */
+  #points: Points = { breakpoints: [], watchpoints: [] };
+  readonly #monitorPoints = {};
   /** A CPU of a paused guest makes a step. */
   #steps = false;
   /** What to give as the cause when the machine stops because we ended it. */
@@ -105,6 +127,7 @@ export class Guest {
   #halted(cause: StateCause, detail: string, stop: DebuggerStop): void {
     this.#steps = false;
     if (this.#state === 'running') this.#enter('paused', cause, detail);
+    if (stop.kind !== 'pause' && stop.kind !== 'step') this.#tellStop(stop);
     this.debugger.stopped(stop);
   }
 
@@ -195,6 +218,66 @@ export class Guest {
     throw new BeelineError('BEELINE_E_ADDRESS', { space: isVirtual ? 'virtual' : 'physical', address });
   }
 
+  #tellStop({ cpu, kind, address }: DebuggerStop): void {
+    const pc = this.#machine.cpuState(cpu)?.pc ?? '0x0';
+    const at = kind === 'breakpoint' ? null : `0x${address.toString(16)}`;
+    this.#record('cpu.stopped', { cpu, reason: kind, pc, address: at });
+  }
+
+  /** At least one byte. */
+  writeMemory({ address, base64, space, cpu }: MemoryBytes): number {
+    const isVirtual = space !== 'physical';
+    if (isVirtual) this.#mustBePaused('written by virtual addresses', cpu ?? 0);
+    else this.#mustRun('written');
+    const bytes = Buffer.from(base64, 'base64');
+    const written = this.#machine.writeMemory(BigInt(address), bytes, isVirtual ? (cpu ?? 0) : undefined);
+    if (written > 0) return written;
+    throw new BeelineError('BEELINE_E_ADDRESS', { space: isVirtual ? 'virtual' : 'physical', address });
+  }
+
+  halt(): Place[] {
+    this.pause();
+    return Array.from({ length: this.debugger.cpus }, (_unused, cpu) => this.#placeOf(cpu));
+  }
+
+  #placeOf(cpu: number): Place {
+    return { cpu, pc: this.#machine.cpuState(cpu)?.pc ?? null };
+  }
+
+  async step(cpu: number, count: number): Promise<Place> {
+    for (let done = 0; done < count; done++) {
+      this.#mustBePaused('stepped', cpu);
+      if (this.#steps) throw this.#refusal('stepped twice at once', 'wait for the first step to end');
+      if (this.#machine.cpuState(cpu) === undefined) {
+        throw new BeelineError('BEELINE_E_CPU_OFF', { vm: this.#start.name, cpu });
+      }
+      // Steps need somebody whose points they go by, be there none.
+      this.debugger.setPoints(this.#monitorPoints, nativePoints(this.#points));
+      await new Promise<void>((resolve) => {
+        const forget = this.debugger.onStop(() => {
+          forget();
+          resolve();
+        });
+        const actions = Array.from({ length: this.debugger.cpus }, (_unused, index) =>
+          index === cpu ? ('step' as const) : ('hold' as const),
+        );
+        this.debugger.resume(actions);
+      });
+    }
+    return this.#placeOf(cpu);
+  }
+
+  setPoints(points: Points): void {
+    this.#mustRun('given breakpoints');
+    this.#points = points;
+    const isEmpty = points.breakpoints.length + points.watchpoints.length === 0;
+    this.debugger.setPoints(this.#monitorPoints, isEmpty ? undefined : nativePoints(points));
+  }
+
+  points(): Points {
+    return this.#points;
+  }
+
   #mustBePaused(action: string, cpu: number): void {
     if (cpu >= this.#start.config.cpus) {
       throw new BeelineError('BEELINE_E_CPU_UNKNOWN', { vm: this.#start.name, cpu });
@@ -263,6 +346,8 @@ export class Guest {
     const cause = this.#ending?.cause ?? this.#causeOf(reason);
     const words = this.#ending?.detail ?? (reason === 'internal_error' ? detail : '');
     this.#enter(cause === 'failure' ? 'crashed' : 'stopped', cause, words);
+    // Nobody waits for a step any more.
+    this.debugger.stopped({ cpu: 0, kind: 'pause', address: 0n });
     this.#console.close();
     this.#journal.close();
     this.#listener.ended();

@@ -2,6 +2,7 @@
 import { closeSync, readFileSync, writeSync } from 'node:fs';
 import { BeelineError, messageOf } from '../../errors.js';
 import { GdbServer } from '../../gdb/server.js';
+import type { Points } from '../../monitor/domains/cpu.js';
 import { firstFault } from '../../monitor/validation.js';
 import { loadAddon } from '../../native/loader.js';
 import { QmpServer } from '../../qmp/server.js';
@@ -9,7 +10,7 @@ import { GuestFolder } from '../guest-folder.js';
 import { identify } from '../process-identity.js';
 import { ControlSocket } from './control-socket.js';
 import { Guest } from './guest.js';
-import { type MemoryRange, type Readiness, readinessDescriptor, StartFile } from './protocol.js';
+import { type MemoryBytes, type MemoryRange, type Readiness, readinessDescriptor, StartFile } from './protocol.js';
 import { createQmpTarget, qmpEvent } from './qmp-target.js';
 
 /** For messages on the socket to leave before the process does, in milliseconds. */
@@ -74,6 +75,11 @@ async function main(folder: GuestFolder): Promise<void> {
     write: ({ base64 }: { base64: string }) => ({ written: guest.write(Buffer.from(base64, 'base64')) }),
     registers: ({ cpu }: { cpu: number }) => guest.registers(cpu),
     read: (range: MemoryRange) => ({ base64: guest.read(range).toString('base64') }),
+    writeMemory: (bytes: MemoryBytes) => ({ written: guest.writeMemory(bytes) }),
+    halt: () => ({ cpus: guest.halt() }),
+    step: ({ cpu, count }: { cpu: number; count: number }) => guest.step(cpu, count),
+    setBreakpoints: (points: Points) => guest.setPoints(points),
+    breakpoints: () => guest.points(),
     counters: () => guest.counters(),
   });
   await socket.listen(folder.socket);

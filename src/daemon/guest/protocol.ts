@@ -2,8 +2,8 @@
 // what is added here must be optional for both.
 import { type Static, Type } from '@sinclair/typebox';
 import { method } from '../../monitor/declare.js';
-import { Registers } from '../../monitor/domains/cpu.js';
-import { memoryRange } from '../../monitor/domains/memory.js';
+import { mostSteps, Place, Points, Registers } from '../../monitor/domains/cpu.js';
+import { memoryBytes, memoryRange } from '../../monitor/domains/memory.js';
 import { PerfCounters } from '../../monitor/domains/perf.js';
 import { CpuIndex, closed, noParams, noResult, VmState } from '../../monitor/types.js';
 
@@ -106,6 +106,41 @@ export const guestMethods = {
     result: Type.Object({ base64: Type.String() }),
     errors: ['BEELINE_E_CPU_UNKNOWN', 'BEELINE_E_VM_STATE', 'BEELINE_E_ADDRESS'],
   }),
+  writeMemory: method({
+    description: 'Writes its memory.',
+    role: 'control',
+    params: Type.Object(memoryBytes, closed),
+    result: Type.Object({ written: Type.Integer() }),
+    errors: ['BEELINE_E_CPU_UNKNOWN', 'BEELINE_E_VM_STATE', 'BEELINE_E_ADDRESS'],
+  }),
+  halt: method({
+    description: 'Pauses it, and says where it stands.',
+    role: 'control',
+    params: noParams,
+    result: Type.Object({ cpus: Type.Array(Place) }),
+    errors: ['BEELINE_E_VM_STATE'],
+  }),
+  step: method({
+    description: 'Steps a CPU.',
+    role: 'control',
+    params: Type.Object({ cpu: CpuIndex, count: Type.Integer({ minimum: 1, maximum: mostSteps }) }, closed),
+    result: Place,
+    errors: ['BEELINE_E_CPU_UNKNOWN', 'BEELINE_E_CPU_OFF', 'BEELINE_E_VM_STATE'],
+  }),
+  setBreakpoints: method({
+    description: 'What to stop at for the monitor.',
+    role: 'control',
+    params: Points,
+    result: noResult,
+    errors: ['BEELINE_E_VM_STATE'],
+  }),
+  breakpoints: method({
+    description: 'What that is.',
+    role: 'view',
+    params: noParams,
+    result: Points,
+    errors: ['BEELINE_E_VM_STATE'],
+  }),
   counters: method({
     description: 'Its counters.',
     role: 'view',
@@ -115,6 +150,7 @@ export const guestMethods = {
   }),
 } as const;
 export type MemoryRange = Static<(typeof guestMethods)['read']['params']>;
+export type MemoryBytes = Static<(typeof guestMethods)['writeMemory']['params']>;
 export type GuestMethod = keyof typeof guestMethods;
 
 /** Notifications of the process: there is something new in its files. */

@@ -1,16 +1,26 @@
 // Domain memory: what the memory of a guest holds.
 import { Type } from '@sinclair/typebox';
 import { method } from '../declare.js';
-import { CpuIndex, closed, Hex, oneOf, VmName } from '../types.js';
+import { address, CpuIndex, closed, Hex, oneOf, VmName } from '../types.js';
 
 /** Bytes of one answer. */
 export const longestMemoryRead = 64 * 1024;
 
 export const memoryRange = {
-  address: Type.String({ pattern: '^0x[0-9a-fA-F]{1,16}$', description: 'Hexadecimal, with 0x.' }),
+  address,
   length: Type.Integer({ minimum: 1, maximum: longestMemoryRead, description: 'Bytes.' }),
   space: Type.Optional(oneOf(['physical', 'virtual'], 'What kind of address (default: virtual).')),
   cpu: Type.Optional(CpuIndex),
+} as const;
+
+/** What can be written at once, in characters of base64: as many bytes. */
+const longestWrite = Math.ceil(longestMemoryRead / 3) * 4;
+
+export const memoryBytes = {
+  address,
+  base64: Type.String({ minLength: 4, maxLength: longestWrite, pattern: '^[A-Za-z0-9+/]+={0,2}$' }),
+  space: memoryRange.space,
+  cpu: memoryRange.cpu,
 } as const;
 
 export const memory = {
@@ -27,6 +37,23 @@ export const memory = {
           address: Hex,
           base64: Type.String({ description: 'The bytes: fewer than asked for where what follows is not mapped.' }),
         },
+        closed,
+      ),
+      errors: [
+        'BEELINE_E_VM_UNKNOWN',
+        'BEELINE_E_VM_STATE',
+        'BEELINE_E_VM_PROCESS',
+        'BEELINE_E_CPU_UNKNOWN',
+        'BEELINE_E_ADDRESS',
+      ],
+    }),
+    write: method({
+      description:
+        'Writes memory, with no regard to what the guest protects; code that was there is forgotten. Addresses as for reading.',
+      role: 'control',
+      params: Type.Object({ vm: VmName, ...memoryBytes }, closed),
+      result: Type.Object(
+        { written: Type.Integer({ description: 'Bytes: fewer than given where what follows is not mapped.' }) },
         closed,
       ),
       errors: [
