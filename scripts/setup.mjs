@@ -126,7 +126,10 @@ async function compileTypeScript() {
   await step('Compile TypeScript', async (report) => {
     // Whole, so that nothing stays of sources that are gone.
     rmSync(at('dist'), { recursive: true, force: true });
-    await tool(process.execPath, [at('node_modules', 'typescript', 'bin', 'tsc'), '-p', root], { report, cwd: root });
+    const tsc = at('node_modules', 'typescript', 'bin', 'tsc');
+    await tool(process.execPath, [tsc, '-p', root], { report, cwd: root });
+    await tool(process.execPath, [tsc, '-p', at('src', 'web')], { report, cwd: root });
+    await tool(process.execPath, [at('scripts', 'build-web.mjs')], { report, cwd: root });
     writeStamp(stamp, wanted);
   });
 }

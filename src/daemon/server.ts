@@ -14,6 +14,7 @@ import { proxyQmp } from './qmp-proxy.js';
 import { Failures } from './rate.js';
 import { type Answer, closeStatus, Session } from './session.js';
 import { roleOf, type Tokens } from './tokens.js';
+import { WebFiles } from './web-files.js';
 
 export interface ServerContext {
   readonly config: Config;
@@ -60,6 +61,7 @@ export class MonitorServer {
   readonly #sockets: WebSocketServer;
   readonly #sessions = new Set<Session>();
   readonly #failures = new Failures(failuresAllowed, failurePeriod);
+  readonly #web = new WebFiles();
   #unauthenticated = 0;
   /** Connections that are passed on to guests. */
   #proxies = 0;
@@ -187,11 +189,12 @@ export class MonitorServer {
   // ---- HTTP ---------------------------------------------------------------------------------------------------------
 
   async #onRequest(request: IncomingMessage, response: ServerResponse, isUnix: boolean): Promise<void> {
-    const send = (status: number, text: string, type = 'text/plain; charset=utf-8') => {
+    const send = (status: number, text: string, headers: Readonly<Record<string, string>> = {}) => {
       response.writeHead(status, {
-        'content-type': type,
+        'content-type': 'text/plain; charset=utf-8',
         'x-content-type-options': 'nosniff',
         'cache-control': 'no-store',
+        ...headers,
       });
       response.end(request.method === 'HEAD' ? undefined : text);
     };
@@ -204,16 +207,20 @@ export class MonitorServer {
     if (request.method !== 'GET' && request.method !== 'HEAD') return refuse(405, 'Method Not Allowed', 'method');
     const admission = this.#admit(request, isUnix);
     if (isRefusal(admission)) return refuse(admission.status, admission.words, admission.reason);
-    switch (request.url?.split('?')[0]) {
+    const path = request.url?.split('?')[0] ?? '';
+    switch (path) {
       case '/healthz':
         return send(200, 'ok\n');
       case '/readyz':
         return this.#context.isReady() ? send(200, 'ready\n') : send(503, 'starting\n');
       case '/metrics':
         if (admission.role === undefined) return refuse(401, 'Unauthorized', 'no token');
-        return send(200, await this.#context.metrics(), 'text/plain; version=0.0.4; charset=utf-8');
-      default:
-        return send(404, 'Not Found\n');
+        return send(200, await this.#context.metrics(), { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' });
+      default: {
+        // The console's files say nothing about guests: whoever reaches the daemon may have them.
+        const file = this.#web.get(path);
+        return file === undefined ? send(404, 'Not Found\n') : send(200, file.body, file.headers);
+      }
     }
   }
 
