@@ -19,7 +19,6 @@ function start(config: NativeMachineConfig): void {
     sends: [],
     until: undefined,
     timeout: undefined,
-    startsPaused: false,
     output: (data) => process.stdout.write(data),
     paused: () => undefined,
   });

@@ -72,7 +72,17 @@ Exit status: that of the last --exec; else 0 guest powered off or --until matche
 interface RawRunOptions
   extends Omit<
       RunOptions,
-      'gic' | 'load' | 'drive' | 'net' | 'send' | 'disable' | 'verify' | 'perfMap' | 'paused' | 'quiet' | keyof JobRunOptions
+      | 'gic'
+      | 'load'
+      | 'drive'
+      | 'net'
+      | 'send'
+      | 'disable'
+      | 'verify'
+      | 'perfMap'
+      | 'paused'
+      | 'quiet'
+      | keyof JobRunOptions
     >,
     Partial<JobRunOptions> {
   readonly gic: '2' | '3';

@@ -31,7 +31,7 @@ export interface SessionOptions {
   /** Receives everything the guest writes to its serial port. */
   readonly output: (data: Uint8Array) => void;
   /** Wait for resume() at the first instruction. */
-  readonly startsPaused: boolean;
+  readonly startsPaused?: boolean;
   /** The machine has paused by itself, until resume(). */
   readonly paused: (reason: string) => void;
 }
@@ -74,7 +74,7 @@ export class Session {
   /** Throws BeelineError when the machine cannot be made. */
   constructor(addon: Addon, options: SessionOptions) {
     this.#options = options;
-    this.#isPaused = options.startsPaused;
+    this.#isPaused = options.startsPaused ?? false;
     this.#end = new Promise((resolve) => {
       this.#ended = resolve;
     });
@@ -181,7 +181,7 @@ export class Session {
     if (timeout !== undefined) {
       this.#timeoutTimer = setTimeout(() => this.finish(outcome('timeout')), timeout * 1000);
     }
-    if (this.#options.startsPaused) this.#machine.pause();
+    if (this.#options.startsPaused === true) this.#machine.pause();
     this.#machine.start();
     await this.#end;
     const totalSeconds = this.#elapsed();
