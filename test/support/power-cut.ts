@@ -29,7 +29,7 @@ export class PowerCut {
   readonly #disk: string;
   /** The last record that any guest acknowledged. */
   #acknowledged = 0;
-  /** The first record that the last guest may have written. */
+  /** The first record that the last guest acknowledged: files of older ones are gone. */
   #firstOfRound = 1;
 
   /** Makes an empty file system on a qcow2 disk in a folder. */
@@ -49,7 +49,6 @@ export class PowerCut {
 
   /** Lets a guest write, kills its process this long after its first record, and looks at what it leaves. */
   async round(milliseconds: number): Promise<void> {
-    this.#firstOfRound = this.#acknowledged + 1;
     const console = await this.#writeAndKill(milliseconds);
     const kept = [...console.matchAll(/^kept (\d+)\r$/gm)].map(([, number]) => Number(number));
     assert.ok(kept.length > 0, console.slice(-1500));
@@ -57,6 +56,7 @@ export class PowerCut {
       assert.ok(number === before + 1 || before === 0, `record ${number} after ${before}`);
       return number;
     }, 0);
+    this.#firstOfRound = Math.min(...kept);
     this.#acknowledged = Math.max(...kept);
     await this.#check();
   }
