@@ -22,8 +22,13 @@ uint64_t word_of(const Napi::Value& value) {
 }
 double number_of(const Napi::Object& object, const char* key) { return object.Get(key).ToNumber().DoubleValue(); }
 
-block::DriveConfig drive_from(const Napi::Object& object) {
-    block::DriveConfig drive;
+board::DeviceBus bus_from(const Napi::Object& object) {
+    return text_of(object, "bus") == "pci" ? board::DeviceBus::Pci : board::DeviceBus::Mmio;
+}
+
+board::Drive drive_from(const Napi::Object& object) {
+    board::Drive drive;
+    drive.bus = bus_from(object);
     drive.path = text_of(object, "path");
     drive.read_only = object.Get("readonly").ToBoolean();
     drive.snapshot = object.Get("snapshot").ToBoolean();
@@ -36,8 +41,9 @@ block::DriveConfig drive_from(const Napi::Object& object) {
     return drive;
 }
 
-net::NetworkConfig network_from(const Napi::Object& object) {
-    net::NetworkConfig network;
+board::NetworkCard network_from(const Napi::Object& object) {
+    board::NetworkCard network;
+    network.bus = bus_from(object);
     if (text_of(object, "kind") == "tap") network.kind = net::NetworkConfig::Kind::Tap;
     network.mac = net::parse_mac(text_of(object, "mac"));
     network.restricted = object.Get("restrict").ToBoolean();

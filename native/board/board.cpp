@@ -1,7 +1,9 @@
 #include "board/board.h"
 
 #include "devices/gic/gic_v2.h"
+#include "devices/virtio/pci_transport.h"
 
+#include <cstring>
 #include <utility>
 
 namespace beeline::board {
@@ -25,6 +27,7 @@ Board::Board(const BoardConfig& config, GuestMemory& memory, SerialPort& serial,
       gic_(make_gic(config, *this)), generic_timers_(config.cpus, clock_, timers_, *gic_),
       uart_({*gic_, kUartSpi}, serial, timers_, clock_), rtc_({*gic_, kRtcSpi}, timers_, clock_),
       gpio_({*gic_, kGpioSpi}), fw_cfg_(memory),
+      pci_(*gic_, kPcieSpi, *this, {kPcieLowMemory.base, kPcieHighMemory.base}),
       power_button_release_(timers_.add([this] { gpio_.set_input(kPowerButtonLine, false); })) {
     if (config.gic_version == 3) gic_v3_ = static_cast<devices::gic::GicV3*>(gic_.get());
 
@@ -40,6 +43,10 @@ Board::Board(const BoardConfig& config, GuestMemory& memory, SerialPort& serial,
     bus_.attach(kGpio, gpio_);
     bus_.attach(kFwCfg, fw_cfg_);
     bus_.attach(kVirtioMmio, virtio_slots_);
+    bus_.attach(kPcieLowMemory, pci_.low_memory());
+    bus_.attach(kPciePorts, pci_.ports());
+    bus_.attach(kPcieEcam, pci_.configuration_space());
+    if (has_high_pcie_window()) bus_.attach(kPcieHighMemory, pci_.high_memory());
 
     fw_cfg_.set16(devices::FwCfg::Key::NbCpus, static_cast<uint16_t>(config.cpus));
     fw_cfg_.set16(devices::FwCfg::Key::MaxCpus, static_cast<uint16_t>(config.cpus));
@@ -72,7 +79,9 @@ const char* Board::missing_device() const {
     return flash_[0].usable() && flash_[1].usable() ? nullptr : "flash";
 }
 
-BoardDescription Board::description() const { return {config_.cpu_model, config_.gic_version, affinities_}; }
+BoardDescription Board::description() const {
+    return {config_.cpu_model, config_.gic_version, affinities_, has_high_pcie_window()};
+}
 
 void Board::insert(unsigned slot, std::unique_ptr<devices::virtio::VirtioDevice> device) {
     virtio_slots_.insert(slot, std::make_unique<devices::virtio::VirtioMmio>(
@@ -80,16 +89,22 @@ void Board::insert(unsigned slot, std::unique_ptr<devices::virtio::VirtioDevice>
     virtio_devices_.push_back(std::move(device));
 }
 
-void Board::add_drive(std::unique_ptr<block::Disk> disk, std::string serial) {
+void Board::insert_next(DeviceBus bus, std::unique_ptr<devices::virtio::VirtioDevice> device) {
+    if (bus == DeviceBus::Mmio) return insert(free_slot_++, std::move(device));
+    pci_.insert(free_pci_slot_++, std::make_unique<devices::virtio::PciTransport>(*device, lock_));
+    virtio_devices_.push_back(std::move(device));
+}
+
+void Board::add_drive(std::unique_ptr<block::Disk> disk, std::string serial, DeviceBus bus) {
     const std::string path = disk->path();
     auto drive = std::make_unique<devices::virtio::VirtioBlk>(std::move(disk), std::move(serial), config_.cpus, memory_,
                                                               [this, path] { system_.no_space(path); });
     drives_.push_back(drive.get());
-    insert(free_slot_++, std::move(drive));
+    insert_next(bus, std::move(drive));
 }
 
-void Board::add_network(std::unique_ptr<net::Network> network, const net::MacAddress& mac) {
-    insert(free_slot_++, std::make_unique<devices::virtio::VirtioNet>(std::move(network), mac, memory_));
+void Board::add_network(std::unique_ptr<net::Network> network, const net::MacAddress& mac, DeviceBus bus) {
+    insert_next(bus, std::make_unique<devices::virtio::VirtioNet>(std::move(network), mac, memory_));
 }
 
 // ---- Threads ----------------------------------------------------------------------------------------------------
@@ -231,6 +246,13 @@ bool Board::device_write(arm64::Vcpu& cpu, arm64::GuestPa address, unsigned size
 void Board::set_line(unsigned cpu, arm64::Line line, bool level) {
     cpus_[cpu]->set_line(line, level);
     if (level) threads_[cpu]->wake();
+}
+
+/// A message is a memory write like any other.
+void Board::write_message(uint32_t, const devices::pci::Message& message) {
+    if (message.address % sizeof message.data != 0) return;
+    if (uint8_t* bytes = memory_.span(message.address, sizeof message.data); bytes != nullptr)
+        __atomic_store_n(reinterpret_cast<uint32_t*>(bytes), message.data, __ATOMIC_RELEASE);
 }
 
 void Board::timer_changed(arm64::Vcpu& cpu) {

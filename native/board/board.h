@@ -4,6 +4,7 @@
 #include "arm64/environment.h"
 #include "arm64/vcpu.h"
 #include "board/bus.h"
+#include "board/device_bus.h"
 #include "board/device_tree.h"
 #include "board/guest_memory.h"
 #include "board/psci.h"
@@ -13,6 +14,7 @@
 #include "devices/generic_timer.h"
 #include "devices/gic/gic.h"
 #include "devices/gic/gic_v3.h"
+#include "devices/pci/host_bridge.h"
 #include "devices/pl011.h"
 #include "devices/pl031.h"
 #include "devices/pl061.h"
@@ -55,7 +57,10 @@ struct BoardConfig {
     const translate::DirectOptions* direct; ///< nullptr: the interpreter alone.
 };
 
-class Board final : public arm64::Environment, private devices::CpuInterruptSink, private PowerControl {
+class Board final : public arm64::Environment,
+                    private devices::CpuInterruptSink,
+                    private devices::pci::MessageSink,
+                    private PowerControl {
 public:
     static constexpr unsigned max_cpus(unsigned gic_version) { return gic_version == 2 ? 8 : 64; }
 
@@ -66,11 +71,13 @@ public:
     const char* missing_device() const;
     BoardDescription description() const;
 
-    /// Drives and networks together; the last slot has the entropy device.
+    /// Drives and networks together, on either bus: the last slot of the one has the entropy device, the first of the
+    /// other the host bridge.
     static constexpr size_t kMostDrivesAndNetworks = devices::virtio::VirtioMmioSlots::kSlots - 1;
-    /// These put a device into the next free slot. Before the threads start.
-    void add_drive(std::unique_ptr<block::Disk> disk, std::string serial);
-    void add_network(std::unique_ptr<net::Network> network, const net::MacAddress& mac);
+    static_assert(kMostDrivesAndNetworks < devices::pci::HostBridge::kSlots);
+    /// These put a device into the next free slot of the bus. Before the threads start.
+    void add_drive(std::unique_ptr<block::Disk> disk, std::string serial, DeviceBus bus);
+    void add_network(std::unique_ptr<net::Network> network, const net::MacAddress& mac, DeviceBus bus);
 
     /// Starts the threads of timers, devices and CPUs; all CPUs are off. False: errno says why, and stop_threads()
     /// cleans up.
@@ -134,6 +141,9 @@ private:
     void set_fiq(unsigned cpu, bool level) override { set_line(cpu, arm64::Line::Fiq, level); }
     void set_line(unsigned cpu, arm64::Line line, bool level);
 
+    // devices::pci::MessageSink
+    void write_message(uint32_t requester, const devices::pci::Message& message) override;
+
     // PowerControl
     unsigned cpu_with_affinity(uint64_t affinity) override;
     CpuPower cpu_power(unsigned cpu) override;
@@ -145,7 +155,9 @@ private:
     void system_reset() override;
 
     devices::CfiFlash* flash_at(uint64_t address);
+    bool has_high_pcie_window() const { return memory_.end() <= kPcieHighMemory.base; }
     void insert(unsigned slot, std::unique_ptr<devices::virtio::VirtioDevice> device);
+    void insert_next(DeviceBus bus, std::unique_ptr<devices::virtio::VirtioDevice> device);
 
     struct FlashContents final : devices::GuestMemoryAccess {
         explicit FlashContents(Board& board) : board(board) {}
@@ -171,6 +183,7 @@ private:
     FlashContents flash_contents_{*this};
     devices::FwCfg fw_cfg_;
     devices::virtio::VirtioMmioSlots virtio_slots_;
+    devices::pci::HostBridge pci_;
     devices::TimerQueue::Id power_button_release_;
     Bus bus_;
 
@@ -181,7 +194,7 @@ private:
     std::atomic<uint64_t> broadcasts_{0};
     std::vector<const translate::DirectTier*> direct_tiers_; ///< The CPUs own them.
     bool missing_tier_ = false;
-    unsigned free_slot_ = 0;
+    unsigned free_slot_ = 0, free_pci_slot_ = 1;
     std::vector<std::unique_ptr<devices::virtio::VirtioDevice>> virtio_devices_;
     std::vector<devices::virtio::VirtioBlk*> drives_; ///< Those of them.
 };

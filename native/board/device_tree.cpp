@@ -31,7 +31,8 @@ public:
     void begin(const std::string& name) { note(fdt_begin_node(buffer_.data(), name.c_str())); }
     void end() { note(fdt_end_node(buffer_.data())); }
     void flag(const char* name) { note(fdt_property(buffer_.data(), name, nullptr, 0)); }
-    void cells(const char* name, std::initializer_list<uint32_t> values) {
+    void cells(const char* name, std::initializer_list<uint32_t> values) { cells(name, std::vector<uint32_t>(values)); }
+    void cells(const char* name, const std::vector<uint32_t>& values) {
         std::vector<fdt32_t> big_endian;
         for (const uint32_t value : values) big_endian.push_back(cpu_to_fdt32(value));
         note(fdt_property(buffer_.data(), name, big_endian.data(),
@@ -117,7 +118,9 @@ void write_psci(TreeWriter& tree) {
 void write_interrupt_controller(TreeWriter& tree, const BoardDescription& board) {
     tree.begin(unit("intc", kGicDistributor.base));
     tree.cells("#interrupt-cells", {3});
-    tree.cells("#address-cells", {0});
+    tree.cells("#address-cells", {2});
+    tree.cells("#size-cells", {2});
+    tree.flag("ranges");
     tree.flag("interrupt-controller");
     if (board.gic_version == 2) {
         tree.strings("compatible", {"arm,cortex-a15-gic"});
@@ -208,6 +211,47 @@ void write_devices(TreeWriter& tree) {
     }
 }
 
+/// The interrupt-map of INTA# to INTD# of the first slots, after which it repeats: slot and pin, and where they go.
+std::vector<uint32_t> interrupt_map() {
+    using devices::pci::HostBridge;
+    std::vector<uint32_t> map;
+    for (uint32_t slot = 0; slot < HostBridge::kInterrupts; slot++)
+        for (uint32_t pin = 1; pin <= HostBridge::kInterrupts; pin++) {
+            const uint32_t spi = kPcieSpi + (HostBridge::interrupt_of(slot) + pin - 1) % HostBridge::kInterrupts;
+            map.insert(map.end(), {slot << 11, 0, 0, pin, kGicPhandle, 0, 0, kSpi, spi, kLevelHigh});
+        }
+    return map;
+}
+
+void write_pcie(TreeWriter& tree, const BoardDescription& board) {
+    // Spaces of the addresses in "ranges" (Open Firmware PCI bus binding, 2.2.1.1).
+    constexpr uint32_t kPorts = 0x0100'0000, kMemory32 = 0x0200'0000, kMemory64 = 0x0300'0000;
+    std::vector<uint32_t> ranges;
+    const auto range = [&ranges](uint32_t space, uint64_t at, const Region& window) {
+        ranges.push_back(space);
+        for (const uint64_t value : {at, window.base, window.size})
+            ranges.insert(ranges.end(), {static_cast<uint32_t>(value >> 32), static_cast<uint32_t>(value)});
+    };
+    range(kPorts, 0, kPciePorts);
+    range(kMemory32, kPcieLowMemory.base, kPcieLowMemory);
+    if (board.high_pcie_window) range(kMemory64, kPcieHighMemory.base, kPcieHighMemory);
+
+    tree.begin(unit("pcie", kPcieLowMemory.base));
+    tree.strings("compatible", {"pci-host-ecam-generic"});
+    tree.strings("device_type", {"pci"});
+    tree.cells("#address-cells", {3});
+    tree.cells("#size-cells", {2});
+    tree.cells("#interrupt-cells", {1});
+    tree.cells("linux,pci-domain", {0});
+    tree.cells("bus-range", {0, kPcieBuses - 1});
+    tree.flag("dma-coherent");
+    tree.regions({kPcieEcam});
+    tree.cells("ranges", ranges);
+    tree.cells("interrupt-map-mask", {(devices::pci::HostBridge::kInterrupts - 1) << 11, 0, 0, 7});
+    tree.cells("interrupt-map", interrupt_map());
+    tree.end();
+}
+
 /// Removes every child of the root whose name is `name` or `name`@....
 int remove_nodes(void* tree, std::string_view name) {
     for (int node = fdt_first_subnode(tree, 0); node >= 0;) {
@@ -273,6 +317,7 @@ Result<std::vector<uint8_t>> build_device_tree(const BoardDescription& board) {
     write_interrupt_controller(tree, board);
     write_timer(tree);
     write_devices(tree);
+    write_pcie(tree, board);
     tree.end();
     return tree.finish();
 }

@@ -17,6 +17,7 @@ struct BoardDescription {
     arm64::CpuModel cpu_model = arm64::CpuModel::N1;
     unsigned gic_version = 3;
     std::vector<uint64_t> cpu_affinities; ///< MPIDR_EL1's affinity fields, a CPU each
+    bool high_pcie_window = true;         ///< PCIe's 64-bit memory window
 };
 
 /// What goes into /chosen and /memory.

@@ -67,11 +67,11 @@ public:
     }
 
     Status prepare() {
-        for (const block::DriveConfig& drive : config_.drives) {
+        for (const Drive& drive : config_.drives) {
             block::OpenFailure failure;
             std::unique_ptr<block::Disk> disk = block::open_disk(drive, failure);
             if (disk == nullptr) return open_error("--drive", failure);
-            board_->add_drive(std::move(disk), drive.serial);
+            board_->add_drive(std::move(disk), drive.serial, drive.bus);
         }
         if (Status networks = add_networks(); !networks) return networks;
         if (const char* missing = board_->missing_device(); missing != nullptr)
@@ -87,11 +87,11 @@ public:
 
     Status add_networks() {
         net::MacAddress mac = kFirstMac;
-        for (const net::NetworkConfig& config : config_.networks) {
+        for (const NetworkCard& config : config_.networks) {
             net::NetworkFailure failure;
             std::unique_ptr<net::Network> network = net::open_network(config, failure);
             if (network == nullptr) return value_error("--net", std::move(failure.detail), std::move(failure.remedy));
-            board_->add_network(std::move(network), config.mac.value_or(mac));
+            board_->add_network(std::move(network), config.mac.value_or(mac), config.bus);
             mac.back()++;
         }
         return success();

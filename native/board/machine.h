@@ -6,6 +6,7 @@
 #include "arm64/state.h"
 #include "arm64/types.h"
 #include "block/open.h"
+#include "board/device_bus.h"
 #include "board/error.h"
 #include "net/open.h"
 #include "translate/direct_tier.h"
@@ -27,6 +28,14 @@ struct RawLoad {
     uint64_t address = 0;
 };
 
+struct Drive : block::DriveConfig {
+    DeviceBus bus = DeviceBus::Mmio;
+};
+
+struct NetworkCard : net::NetworkConfig {
+    DeviceBus bus = DeviceBus::Mmio;
+};
+
 /// Empty paths mean "none".
 struct MachineConfig {
     uint64_t memory_bytes = uint64_t{1} << 30; ///< A multiple of 2 MiB.
@@ -40,9 +49,9 @@ struct MachineConfig {
     std::string firmware_path;      ///< For flash 0, where the first CPU starts; kernel and initrd are then left to it.
     std::string firmware_vars_path; ///< What flash 1 holds from one run to the next.
     std::vector<RawLoad> raw_loads;
-    std::vector<block::DriveConfig> drives;   ///< The guest's first disk first.
-    std::vector<net::NetworkConfig> networks; ///< Its first card first.
-    bool direct = false;                      ///< Hot code runs in the direct tier; else everything in the interpreter.
+    std::vector<Drive> drives;         ///< The guest's first disk first.
+    std::vector<NetworkCard> networks; ///< Its first card first.
+    bool direct = false;               ///< Hot code runs in the direct tier; else everything in the interpreter.
     translate::DirectOptions direct_options;
     bool perf_map = false;  ///< Name translated code for Linux perf.
     bool no_reboot = false; ///< A guest's reset ends the run with ExitCause::Reset.

@@ -4,6 +4,7 @@
 #include "devices/cfi_flash.h"
 #include "devices/fw_cfg.h"
 #include "devices/gic/gic_v3.h"
+#include "devices/pci/host_bridge.h"
 #include "devices/virtio/virtio_mmio.h"
 
 #include <cstdint>
@@ -27,10 +28,16 @@ inline constexpr Region kFwCfg{0x0902'0000, devices::FwCfg::kSize};
 inline constexpr Region kGpio{0x0903'0000, 0x1000};
 inline constexpr Region kVirtioMmio{0x0A00'0000,
                                     devices::virtio::VirtioMmioSlots::kSlots* devices::virtio::VirtioMmio::kSize};
+inline constexpr Region kPcieLowMemory{0x1000'0000, 0x2EFF'0000};
+inline constexpr Region kPciePorts{0x3EFF'0000, 0x1'0000};
+inline constexpr unsigned kPcieBuses = 16;
+inline constexpr Region kPcieEcam{0x3F00'0000, kPcieBuses* devices::pci::HostBridge::kBusBytes};
 inline constexpr uint64_t kRamBase = 0x4000'0000;
+/// Above all RAM but that of a machine of more than 511 GiB, which goes without.
+inline constexpr Region kPcieHighMemory{0x80'0000'0000, 0x80'0000'0000};
 
 /// Shared peripheral interrupts, from 0.
-inline constexpr unsigned kUartSpi = 1, kRtcSpi = 2, kGpioSpi = 7, kVirtioMmioSpi = 16;
+inline constexpr unsigned kUartSpi = 1, kRtcSpi = 2, kPcieSpi = 3, kGpioSpi = 7, kVirtioMmioSpi = 16;
 inline constexpr unsigned kPowerButtonLine = 3; ///< Of the GPIO
 
 } // namespace beeline::board

@@ -2,7 +2,7 @@
 //
 //     beeline_boot --kernel F [--initrd F] [--append S] [--dtb F] [--memory MIB] [--cpus N] [--cpu n1|a57] [--gic 2|3]
 //                  [--load FILE@ADDRESS]... [--tier interpreter|direct] [--visits N] [--disable TECHNIQUE]...
-//                  [--drive FILE[,qcow2|raw|ro|snapshot|threads]...]... [--net user[,HOST-GUEST]|tap,NAME]... [--verify
+//                  [--drive FILE[,qcow2|raw|ro|snapshot|threads|pci]...]... [--net user[,HOST-GUEST]|tap,NAME]... [--verify
 //                  [--checks N]] [--no-reboot]
 //                  [--timeout SECONDS] [--until TEXT] [--dump-dtb FILE]
 //
@@ -89,8 +89,8 @@ bool number(std::string_view text, uint64_t& value) {
     return error == std::errc() && end == text.data() + text.size();
 }
 
-block::DriveConfig drive(std::string_view text) {
-    block::DriveConfig config;
+board::Drive drive(std::string_view text) {
+    board::Drive config;
     bool first = true;
     while (!text.empty()) {
         const size_t comma = std::min(text.find(','), text.size());
@@ -108,6 +108,8 @@ block::DriveConfig drive(std::string_view text) {
             config.snapshot = true;
         else if (part == "threads")
             config.engine = block::EngineKind::Threads;
+        else if (part == "pci")
+            config.bus = board::DeviceBus::Pci;
     }
     return config;
 }
