@@ -2,7 +2,8 @@
 //
 //     beeline_boot --kernel F [--initrd F] [--append S] [--dtb F] [--memory MIB] [--cpus N] [--cpu n1|a57] [--gic 2|3]
 //                  [--load FILE@ADDRESS]... [--tier interpreter|direct] [--visits N] [--disable TECHNIQUE]...
-//                  [--drive FILE[,qcow2|raw|ro|snapshot|threads|pci]...]... [--net user[,HOST-GUEST]|tap,NAME]... [--verify
+//                  [--drive FILE[,qcow2|raw|ro|snapshot|threads|pci]...]... [--net user[,HOST-GUEST]|tap,NAME]...
+//                  [--verify
 //                  [--checks N]] [--no-reboot]
 //                  [--timeout SECONDS] [--until TEXT] [--dump-dtb FILE]
 //

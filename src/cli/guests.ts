@@ -103,7 +103,7 @@ function askedDrive({ path, format, at, serial, aio, ...flags }: Drive) {
   };
 }
 
-function askedNetwork({ kind, mac, restrict, forwards, interface: name }: Network) {
+function askedNetwork({ kind, mac, restrict, forwards, interface: name, bus }: Network) {
   const asked = forwards.map(({ hostAddress, guestAddress, ...rest }) => {
     return { hostAddress: given(hostAddress), guestAddress: given(guestAddress), ...rest };
   });
@@ -113,6 +113,7 @@ function askedNetwork({ kind, mac, restrict, forwards, interface: name }: Networ
     restrict: restrict || undefined,
     forwards: asked.length > 0 ? asked : undefined,
     interface: given(name),
+    bus,
   };
 }
 

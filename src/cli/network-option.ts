@@ -5,7 +5,7 @@ import type { Forward, Network } from '../native/addon.js';
 
 function networkError(detail: string): BeelineError {
   const remedy =
-    'write it as user[,hostfwd=tcp|udp:[ADDRESS]:PORT-[ADDRESS]:PORT]...[,restrict][,mac=MAC] or tap,ifname=NAME[,mac=MAC]';
+    'write it as user[,hostfwd=tcp|udp:[ADDRESS]:PORT-[ADDRESS]:PORT]...[,restrict][,mac=MAC][,bus=mmio|pci] or tap,ifname=NAME[,mac=MAC][,bus=mmio|pci]';
   return new BeelineError('BEELINE_E_OPTION_VALUE', { option: '--net', detail, remedy });
 }
 
@@ -57,6 +57,7 @@ export function parseNet(text: string): Network {
       network = { ...network, restrict: flag === 'on' };
     } else if (name === 'ifname' && !isUser && value !== undefined) network = { ...network, interface: value };
     else if (name === 'mac' && value !== undefined) network = { ...network, mac: parseMac(value) };
+    else if (name === 'bus' && (value === 'mmio' || value === 'pci')) network = { ...network, bus: value };
     else throw networkError(`${part === '' ? 'an empty option' : part} is not known`);
   }
   if (!isUser && network.interface === '') throw networkError('ifname is missing');

@@ -189,7 +189,7 @@ const longestSerial = 20;
 
 function driveError(detail: string): BeelineError {
   const remedy =
-    'write it as FILE[,format=raw|qcow2][,readonly][,snapshot][,at=SNAPSHOT][,serial=TEXT][,aio=io_uring|threads], with ,, for a comma';
+    'write it as FILE[,format=raw|qcow2][,readonly][,snapshot][,at=SNAPSHOT][,serial=TEXT][,aio=io_uring|threads][,bus=mmio|pci], with ,, for a comma';
   return new BeelineError('BEELINE_E_OPTION_VALUE', { option: '--drive', detail, remedy });
 }
 
@@ -224,6 +224,7 @@ export function parseDrive(text: string): Drive {
     else if (name === 'format' && (value === 'raw' || value === 'qcow2')) drive = { ...drive, format: value };
     else if (name === 'at' && value !== undefined && value !== '') drive = { ...drive, at: value };
     else if (name === 'aio' && (value === 'io_uring' || value === 'threads')) drive = { ...drive, aio: value };
+    else if (name === 'bus' && (value === 'mmio' || value === 'pci')) drive = { ...drive, bus: value };
     else if (
       name === 'serial' &&
       value !== undefined &&

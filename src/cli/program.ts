@@ -43,7 +43,7 @@ built yet is built first. --kernel, --initrd and --append replace those of the i
 Where there is no kernel, the first file of --load is started at its first byte.
 
 --drive FILE takes further words behind commas. snapshot keeps FILE as it is: writes go to a temporary file in TMPDIR
-(/var/tmp), gone at the end. at=NAME shows what a snapshot inside a qcow2 file holds; it goes with readonly or snapshot. Without format= the file's first bytes tell. aio=threads does without io_uring. Two commas are
+(/var/tmp), gone at the end. at=NAME shows what a snapshot inside a qcow2 file holds; it goes with readonly or snapshot. Without format= the file's first bytes tell. aio=threads does without io_uring. bus=pci makes it a PCI device, of --net too. Two commas are
 one of a file's name. When the host runs out of space the guest pauses and goes on at Ctrl-A c or SIGCONT.
 
 --net user is a network of the guest's own, with address translation: it has 10.0.2.15 by DHCP, the host is 10.0.2.2,

@@ -21,7 +21,7 @@ export function usesHost({ kernel, initrd, dtb, firmware, firmwareVars, loads, d
   return paths.some((path) => path !== undefined) || [loads, drives, networks].some((list) => (list ?? []).length > 0);
 }
 
-function nativeDrive({ path, format, readonly, snapshot, at, serial, aio }: VmDrive): Drive {
+function nativeDrive({ path, format, readonly, snapshot, at, serial, aio, bus }: VmDrive): Drive {
   return {
     path,
     format: format ?? 'probe',
@@ -30,10 +30,11 @@ function nativeDrive({ path, format, readonly, snapshot, at, serial, aio }: VmDr
     at: at ?? '',
     serial: serial ?? '',
     aio: aio ?? 'auto',
+    bus: bus ?? 'mmio',
   };
 }
 
-function nativeNetwork({ kind, mac, restrict, forwards, interface: name }: VmNetwork) {
+function nativeNetwork({ kind, mac, restrict, forwards, interface: name, bus }: VmNetwork) {
   const wrong = kind === 'tap' ? (restrict ?? forwards) !== undefined || name === undefined : name !== undefined;
   if (wrong) {
     const detail =
@@ -48,6 +49,7 @@ function nativeNetwork({ kind, mac, restrict, forwards, interface: name }: VmNet
       return { hostAddress: hostAddress ?? '', guestAddress: guestAddress ?? '', ...rest };
     }),
     interface: name ?? '',
+    bus: bus ?? ('mmio' as const),
   };
 }
 

@@ -13,6 +13,9 @@ export interface RawLoad {
 }
 
 /** A disk of the guest. */
+/** How the guest gets at a device: a slot of virtio-mmio's, or PCI. */
+export type DeviceBus = 'mmio' | 'pci';
+
 export interface Drive {
   readonly path: string;
   /** probe: as the first bytes of the file say. */
@@ -26,6 +29,8 @@ export interface Drive {
   readonly serial: string;
   /** auto: io_uring, or threads where the host refuses it. */
   readonly aio: 'auto' | 'io_uring' | 'threads';
+  /** Left out: mmio. */
+  readonly bus?: DeviceBus;
 }
 
 /** A port of the host's that leads to one of the guest's. */
@@ -51,6 +56,8 @@ export interface Network {
   readonly forwards: readonly Forward[];
   /** Of tap. */
   readonly interface: string;
+  /** Left out: mmio. */
+  readonly bus?: DeviceBus;
 }
 
 /** Empty paths mean none. */

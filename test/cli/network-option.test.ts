@@ -14,7 +14,7 @@ describe('networks on the command line', () => {
       forwards: [{ protocol: 'tcp', hostAddress: '127.0.0.1', hostPort: 2222, guestAddress: '', guestPort: 22 }],
     });
     assert.equal(parseNet('user,hostfwd=udp::53-10.0.2.16:5353,hostfwd=::80-:80').forwards.length, 2);
-    assert.deepEqual(parseNet('tap,ifname=tap0'), { ...plain, kind: 'tap', interface: 'tap0' });
+    assert.deepEqual(parseNet('tap,ifname=tap0,bus=pci'), { ...plain, kind: 'tap', interface: 'tap0', bus: 'pci' });
   });
 
   it('are refused when malformed', () => {

@@ -35,13 +35,14 @@ describe('option values', () => {
     const plain = { path: 'a', format: 'probe', readonly: false, snapshot: false, at: '', serial: '', aio: 'auto' };
     assert.deepEqual(parseDrive('a'), plain);
     assert.deepEqual(parseDrive('a,,b,,,readonly'), { ...plain, path: 'a,b,', readonly: true });
-    assert.deepEqual(parseDrive('a,format=raw,snapshot,at=before,serial=x-1,aio=threads'), {
+    assert.deepEqual(parseDrive('a,format=raw,snapshot,at=before,serial=x-1,aio=threads,bus=pci'), {
       ...plain,
       format: 'raw',
       snapshot: true,
       at: 'before',
       serial: 'x-1',
       aio: 'threads',
+      bus: 'pci',
     });
     assert.deepEqual(parseDrive('a,readonly=on,snapshot=off'), { ...plain, readonly: true });
     for (const text of [

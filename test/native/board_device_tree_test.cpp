@@ -83,7 +83,13 @@ int main() {
             const int last =
                 fdt_path_offset(tree.data(), fmt::format("/cpus/cpu@{:x}", description.cpu_affinities.back()).c_str());
             check(last >= 0, "the last CPU");
-            check(fdt_path_offset(tree.data(), "/pcie@10000000") < 0, "no PCIe");
+            check_equal(cell(tree, "/pcie@10000000", "reg", 1), 0x3F00'0000, "PCIe's configuration space");
+            check_equal(cell(tree, "/pcie@10000000", "bus-range", 1), 15, "as many buses as have room there");
+            // Four slots with four pins, ten cells each; INTA# of slot 1 is the second of four SPIs.
+            check_equal(cell(tree, "/pcie@10000000", "interrupt-map", 4 * 10 + 0), 1 << 11, "slot 1");
+            check_equal(cell(tree, "/pcie@10000000", "interrupt-map", 4 * 10 + 8), 4, "INTA# of slot 1 is SPI 4");
+            check_equal(cell(tree, "/pcie@10000000", "interrupt-map", 4 * 10 + 38), 3, "INTD# of slot 1 is SPI 3");
+            check(text(tree, "/pcie@10000000", "ranges").size() == 3 * 7 * 4, "three windows");
         }
     std::filesystem::remove_all(folder);
     return report("board_device_tree");

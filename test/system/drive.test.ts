@@ -60,6 +60,20 @@ describe('drives', function () {
     assert.ok(readFileSync(folder.at('b')).equals(b));
   });
 
+  it('are PCI devices, with several of them on one bus', async () => {
+    const data = randomBytes(1 << 20);
+    const console = await guest(
+      [`${disk('a', data)},bus=pci,serial=pci-1`, `${disk('b', data)},bus=pci`, `${disk('c', data)}`],
+      [
+        'cat /sys/bus/pci/devices/0000:00:01.0/virtio*/block/*/serial; md5sum /dev/vda /dev/vdb /dev/vdc',
+        'cat /sys/bus/pci/devices/*/device',
+      ],
+    );
+    assert.match(console, /^pci-1/m);
+    for (const name of ['vda', 'vdb', 'vdc']) assert.match(console, new RegExp(`${md5(data)}  /dev/${name}`));
+    assert.match(console, /0x0008\r?\n0x1042\r?\n0x1042\r?\n/);
+  });
+
   it('are qcow2 files with compressed clusters below, in which qemu-img finds nothing wrong', async () => {
     const data = randomBytes(1 << 20);
     disk('raw', data);

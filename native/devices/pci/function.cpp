@@ -71,8 +71,7 @@ void Function::add_msix(unsigned vectors, unsigned bar) {
     const auto last = static_cast<uint8_t>(msix_->vectors() - 1);
     const auto number = static_cast<uint8_t>(bar);
     constexpr uint8_t kPendingByte = Msix::kPendingOffset >> 8;
-    msix_control_ =
-        add_capability(kMsixCapability, {last, 0, number, 0, 0, 0, number, kPendingByte, 0, 0}) + 2;
+    msix_control_ = add_capability(kMsixCapability, {last, 0, number, 0, 0, 0, number, kPendingByte, 0, 0}) + 2;
     make_writable(msix_control_ + 1, (Msix::kEnable | Msix::kFunctionMask) >> 8);
 }
 

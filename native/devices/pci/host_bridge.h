@@ -80,7 +80,7 @@ private:
     MemoryWindow low_memory_, high_memory_;
     PortWindow ports_;
     std::array<std::unique_ptr<Function>, kSlots> functions_;
-    std::vector<DecodedRange> ranges_;             ///< By address.
+    std::vector<DecodedRange> ranges_;              ///< By address.
     std::array<uint32_t, kInterrupts> asserting_{}; ///< Slots, a bit each, that pull an interrupt.
 };
 

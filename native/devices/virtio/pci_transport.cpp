@@ -18,7 +18,8 @@ constexpr unsigned kCapabilityBar = 4, kCapabilityOffset = 8, kCapabilityLength 
 
 // The structures' places in memory, a page each.
 constexpr unsigned kMsixBar = 1, kBar = 4;
-constexpr uint64_t kPage = 0x1000, kCommonPage = 0, kIsrPage = 1, kDevicePage = 2, kNotifyPage = 3, kBarBytes = 4 * kPage;
+constexpr uint64_t kPage = 0x1000, kCommonPage = 0, kIsrPage = 1, kDevicePage = 2, kNotifyPage = 3,
+                   kBarBytes = 4 * kPage;
 constexpr uint32_t kNotifyMultiplier = 4, kCommonBytes = 0x38;
 
 // struct virtio_pci_common_cfg (4.1.4.3)
@@ -148,8 +149,7 @@ uint32_t PciTransport::read_bar(unsigned, uint64_t offset, unsigned size) {
     case kDevicePage: {
         const std::span<const uint8_t> bytes = negotiation_.device().configuration();
         uint32_t value = 0;
-        for (unsigned i = 0; i < size && inside + i < bytes.size(); i++)
-            value |= uint32_t{bytes[inside + i]} << i * 8;
+        for (unsigned i = 0; i < size && inside + i < bytes.size(); i++) value |= uint32_t{bytes[inside + i]} << i * 8;
         return value;
     }
     default: return 0;

@@ -7,6 +7,8 @@ import { memoryBytes, memoryRange } from '../../monitor/domains/memory.js';
 import { PerfCounters } from '../../monitor/domains/perf.js';
 import { CpuIndex, closed, noParams, noResult, VmState } from '../../monitor/types.js';
 
+const deviceBus = Type.Union([Type.Literal('mmio'), Type.Literal('pci')]);
+
 /** What is to be run: the file that the daemon leaves in the guest's folder. */
 export const StartFile = Type.Object({
   name: Type.String(),
@@ -38,6 +40,7 @@ export const StartFile = Type.Object({
           at: Type.String(),
           serial: Type.String(),
           aio: Type.Union([Type.Literal('auto'), Type.Literal('io_uring'), Type.Literal('threads')]),
+          bus: Type.Optional(deviceBus),
         }),
       ),
     ),
@@ -57,6 +60,7 @@ export const StartFile = Type.Object({
             }),
           ),
           interface: Type.String(),
+          bus: Type.Optional(deviceBus),
         }),
       ),
     ),

@@ -18,6 +18,8 @@ export const RestartPolicy = Type.Object(
   { ...closed, description: 'Waits of 1 s, 2 s, 4 s up to 60 s; a run of a minute starts the count anew.' },
 );
 
+const deviceBus = oneOf(['mmio', 'pci'], "How the guest gets at it: a slot of virtio-mmio's (the default), or PCI.");
+
 export const VmDrive = Type.Object(
   {
     path,
@@ -33,6 +35,7 @@ export const VmDrive = Type.Object(
       Type.String({ pattern: '^[ -~]{1,20}$', description: 'What the guest reads as its serial number.' }),
     ),
     aio: Type.Optional(oneOf(['io_uring', 'threads'], 'Default: io_uring, or threads where the host refuses it.')),
+    bus: Type.Optional(deviceBus),
   },
   { ...closed, description: 'A disk.' },
 );
@@ -70,6 +73,7 @@ export const VmNetwork = Type.Object(
     interface: Type.Optional(
       Type.String({ minLength: 1, maxLength: 15, description: 'Of tap, which needs it: its name.' }),
     ),
+    bus: Type.Optional(deviceBus),
   },
   { ...closed, description: 'A network card, and what it is connected to.' },
 );
