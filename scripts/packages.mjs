@@ -18,12 +18,13 @@ export const buildPackages = [
 /** To compile programs for guests. */
 export const crossPackages = ['gcc-aarch64-linux-gnu', 'libc6-dev-arm64-cross'];
 
-/** To run the tests: guests to compile, judges, gdb, file systems, firmware to start, and node-gyp's interpreter. */
+/** To run the tests: guests to compile, judges, gdb, a browser, file systems, firmware to start, and node-gyp's interpreter. */
 export const testPackages = [
   ...crossPackages,
   'qemu-user',
   'qemu-utils',
   'e2fsprogs',
+  'chromium',
   'device-tree-compiler',
   'gdb-multiarch',
   'qemu-efi-aarch64',

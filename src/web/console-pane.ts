@@ -26,7 +26,7 @@ export class ConsolePane {
   readonly #terminal: Terminal;
   readonly #fit = new FitAddon();
   readonly #search = new SearchAddon();
-  readonly #place = element('div', { class: 'terminal' });
+  readonly #place = element('div', { class: 'screen' });
   readonly #query = element('input', {
     type: 'search',
     placeholder: 'Search the console',
@@ -42,7 +42,8 @@ export class ConsolePane {
     this.#client = client;
     this.#vm = vm;
     this.#terminal = new Terminal({
-      convertEol: false,
+      // The marks of a search are such.
+      allowProposedApi: true,
       cursorBlink: false,
       fontFamily: '"DejaVu Sans Mono", ui-monospace, monospace',
       fontSize: 13,

@@ -13,7 +13,10 @@ const firstDelay = 500;
 const longestDelay = 8000;
 const themeKey = 'beeline.theme';
 
-/** The policy of the page wants the server's nonce on each style sheet that the terminal makes. */
+/**
+ * What the page's policy wants of the terminal: the server's nonce on each style sheet that it makes, and no text for style
+ * attributes, which are set as properties instead.
+ */
 function signStyles(): void {
   const nonce = document.querySelector<HTMLLinkElement>('link[rel=stylesheet]')?.nonce ?? '';
   const create = document.createElement.bind(document);
@@ -22,6 +25,11 @@ function signStyles(): void {
     if (tag === 'style') made.nonce = nonce;
     return made;
   }) as typeof document.createElement;
+  const setAttribute = Element.prototype.setAttribute;
+  Element.prototype.setAttribute = function (name: string, value: string) {
+    if (name === 'style' && this instanceof HTMLElement) this.style.cssText = value;
+    else setAttribute.call(this, name, value);
+  };
 }
 
 class Page {

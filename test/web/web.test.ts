@@ -1,0 +1,155 @@
+// The web console in Debian's Chromium.
+import { strict as assert } from 'node:assert';
+import { type Browser, chromium, type Page } from 'playwright-core';
+import type { MonitorClient } from '../../src/monitor/client.js';
+import { eventually, TestDaemon } from '../support/daemon.js';
+import { TemporaryFolder } from '../support/temporary.js';
+import { tinyGuest } from '../support/tiny-guests.js';
+
+/** Without them the browser looks for its maker's hosts. */
+const quiet = ['--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update'];
+
+describe('web console', function () {
+  this.timeout(120_000);
+  let daemon: TestDaemon;
+  const folder = new TemporaryFolder(async () => {
+    await browser?.close();
+    await daemon?.destroy();
+  });
+  let browser: Browser | undefined;
+  let page: Page;
+  let client: MonitorClient;
+  let troubles: string[];
+
+  const address = () => daemon.url.replace('ws://', 'http://');
+  const state = () => page.locator('.badge').textContent();
+  const press = (name: string) => page.getByRole('button', { name, exact: true }).click();
+
+  async function becomes(read: () => Promise<string | null | undefined>, wanted: RegExp): Promise<void> {
+    let last: string | null | undefined;
+    for (let round = 0; round < 300; round++) {
+      last = await read();
+      if (wanted.test(last ?? '')) return;
+      await page.waitForTimeout(100);
+    }
+    assert.fail(`${wanted} does not come: ${last}`);
+  }
+
+  beforeEach(async () => {
+    daemon = new TestDaemon(folder.path);
+    await daemon.start();
+    client = await daemon.client();
+    for (const name of ['one', 'two']) {
+      await client.call('vm.create', { name, config: tinyGuest('echo', folder.at(name)), start: true });
+    }
+    browser = await chromium.launch({
+      executablePath: '/usr/bin/chromium',
+      args: ['--no-sandbox', '--disable-gpu', '--disable-sync', ...quiet],
+    });
+    page = await browser.newPage({ viewport: { width: 1300, height: 850 }, colorScheme: 'dark' });
+    troubles = [];
+    page.on('console', (message) => {
+      if (message.type() === 'error') troubles.push(message.text());
+    });
+    page.on('pageerror', (error) => troubles.push(error.message));
+  });
+  afterEach(() => client.close());
+
+  it('wants a token', async () => {
+    await page.goto(address());
+    const token = page.getByLabel('Token');
+    await token.fill('wrong');
+    await page.keyboard.press('Enter');
+    await becomes(() => page.locator('#sign-in-error').textContent(), /not known/);
+    await token.fill(daemon.tokens.view);
+    await page.keyboard.press('Enter');
+    await becomes(() => page.locator('#connection').textContent(), /^Connected/);
+    await page.reload();
+    await becomes(() => page.locator('#connection').textContent(), /^Connected/);
+    assert.deepEqual(
+      troubles.filter((text) => !text.includes('WebSocket')),
+      [],
+    );
+  });
+
+  it('shows guests, their consoles, registers and memory, and does what its buttons say', async () => {
+    await page.goto(`${address()}/#token=${encodeURIComponent(daemon.tokens.admin)}`);
+    await becomes(() => page.locator('#guests').textContent(), /one.*running.*two.*running/s);
+    assert.equal(new URL(page.url()).hash, '');
+    assert.equal(await page.locator('.head h2').textContent(), 'one');
+
+    // The guest answers each letter with the next one.
+    await page.locator('.xterm-helper-textarea').focus();
+    await page.keyboard.type('HAL');
+    await becomes(() => page.locator('.xterm-rows').textContent(), /IBM/);
+    await page.getByLabel('Search the console').fill('BM');
+    await becomes(() => page.locator('output').textContent(), /1 of 1/);
+
+    await press('Pause');
+    await becomes(state, /paused/);
+    await becomes(() => page.locator('#guests').textContent(), /one.*paused/s);
+    await becomes(() => page.locator('.panel').textContent(), /pc0x00000000400800/);
+    await press('Step');
+    await page.getByRole('tab', { name: 'Registers' }).press('ArrowRight');
+    await page.getByLabel('Address', { exact: true }).fill('0x40080000');
+    await page.getByLabel('Address', { exact: true }).press('Enter');
+    await becomes(() => page.locator('.panel').textContent(), /0000000040080000 {2}c1 01 00 58/);
+    await page.getByRole('tab', { name: 'Events' }).click();
+    await becomes(() => page.locator('.panel').textContent(), /vm\.state/);
+    await press('Resume');
+    await becomes(state, /running/);
+    await press('Reset');
+    await page.locator('.chart canvas').first().waitFor();
+    assert.equal(await page.locator('.chart').count(), 4);
+
+    // What others do is seen at once.
+    await client.call('vm.pause', { vm: 'two' });
+    await becomes(() => page.locator('#guests').textContent(), /two.*paused/s);
+    await page.getByRole('button', { name: /^two/ }).click();
+    await becomes(() => page.locator('.head h2').textContent(), /two/);
+    await client.call('vm.stop', { vm: 'two', timeout: 0 });
+    await becomes(state, /stopped/);
+    await press('Start');
+    await becomes(state, /running/);
+    assert.deepEqual(troubles, []);
+  });
+
+  it('is dark and light, narrow, and walked with F6', async () => {
+    await page.goto(`${address()}/#token=${encodeURIComponent(daemon.tokens.admin)}`);
+    await becomes(state, /running/);
+    const background = () => page.evaluate('getComputedStyle(document.body).backgroundColor');
+    const dark = await background();
+    await press('Switch between dark and light');
+    assert.notEqual(await background(), dark);
+    await page.setViewportSize({ width: 380, height: 700 });
+    await page.waitForTimeout(300);
+    assert.equal(await page.evaluate('document.documentElement.scrollWidth'), 380);
+    await page.evaluate('document.activeElement?.blur()');
+    const areas: unknown[] = [];
+    for (let round = 0; round < 4; round++) {
+      await page.keyboard.press('F6');
+      areas.push(await page.evaluate("document.activeElement?.closest('[data-area]')?.getAttribute('aria-label')"));
+    }
+    assert.deepEqual(areas, ['Guests', 'Guest one', 'Console of one', 'Details']);
+    assert.deepEqual(troubles, []);
+  });
+
+  it('comes back when the daemon does', async () => {
+    await page.goto(`${address()}/#token=${encodeURIComponent(daemon.tokens.admin)}`);
+    await becomes(state, /running/);
+    await daemon.end('SIGKILL');
+    await becomes(() => page.locator('#connection').textContent(), /does not answer|lost/i);
+  });
+
+  it('is served with a policy that lets nothing else in', async () => {
+    const response = await fetch(`${address()}/`);
+    const policy = response.headers.get('content-security-policy') ?? '';
+    assert.match(policy, /default-src 'none'/);
+    assert.doesNotMatch(policy, /unsafe/);
+    const again = (await fetch(`${address()}/`)).headers.get('content-security-policy');
+    assert.notEqual(again, policy, 'a nonce is used once');
+    for (const path of ['/main.js', '/main.css']) assert.equal((await fetch(address() + path)).status, 200);
+    assert.equal((await fetch(`${address()}/../package.json`)).status, 404);
+    await eventually('the daemon is well', () => daemon.pid > 0);
+  });
+});
