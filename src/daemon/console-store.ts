@@ -1,38 +1,20 @@
 // What consoles have written, in files: each byte has an offset, counted from the guest's first start on. The guest's
 // process writes, the daemon reads; neither needs the other to be alive.
-import { closeSync, fstatSync, mkdirSync, openSync, readdirSync, readSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, mkdirSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
+import { segmentName, segmentsIn } from './segments.js';
 
 /** A file holds up to this much; so many files are kept. */
 const segmentBytes = 1024 * 1024;
 const segmentsKept = 8;
+/** Files are named by the offset of their first byte alone. */
+const ending = '';
 /** How far back last lines are looked for. */
 const tailBytes = 8192;
 
-/** Files are named by the offset of their first byte. */
-const digits = 16;
-
-function segmentName(offset: number): string {
-  return String(offset).padStart(digits, '0');
-}
-
-/** Offsets at which files begin, ascending. */
-function segmentsIn(folder: string): number[] {
-  let names: string[];
-  try {
-    names = readdirSync(folder);
-  } catch {
-    return [];
-  }
-  return names
-    .filter((name) => /^\d{16}$/.test(name))
-    .map(Number)
-    .sort((a, b) => a - b);
-}
-
 function sizeOf(folder: string, segment: number): number {
   try {
-    const file = openSync(join(folder, segmentName(segment)), 'r');
+    const file = openSync(join(folder, segmentName(segment, ending)), 'r');
     try {
       return fstatSync(file).size;
     } finally {
@@ -45,7 +27,7 @@ function sizeOf(folder: string, segment: number): number {
 
 /** The offset behind the last byte; 0 where nothing was ever written. */
 export function consoleEnd(folder: string): number {
-  const last = segmentsIn(folder).at(-1);
+  const last = segmentsIn(folder, ending).at(-1);
   return last === undefined ? 0 : last + sizeOf(folder, last);
 }
 
@@ -88,7 +70,7 @@ export class ConsoleWriter {
       } catch {
         // The next write begins a file at its own offset.
         this.close();
-        if (this.#end === this.#begin) rmSync(join(this.#folder, segmentName(this.#begin)), { force: true });
+        if (this.#end === this.#begin) rmSync(join(this.#folder, segmentName(this.#begin, ending)), { force: true });
         this.#end += data.length - done;
         return;
       }
@@ -97,12 +79,12 @@ export class ConsoleWriter {
 
   #openNext(): boolean {
     this.close();
-    const kept = segmentsIn(this.#folder);
+    const kept = segmentsIn(this.#folder, ending);
     for (const old of kept.slice(0, Math.max(0, kept.length - (segmentsKept - 1)))) {
-      rmSync(join(this.#folder, segmentName(old)), { force: true });
+      rmSync(join(this.#folder, segmentName(old, ending)), { force: true });
     }
     try {
-      this.#file = openSync(join(this.#folder, segmentName(this.#end)), 'a', 0o600);
+      this.#file = openSync(join(this.#folder, segmentName(this.#end, ending)), 'a', 0o600);
     } catch {
       return false;
     }
@@ -137,14 +119,14 @@ export class ConsoleReader {
 
   /** The offset of the first byte that is kept. */
   begin(): number {
-    return segmentsIn(this.#folder)[0] ?? 0;
+    return segmentsIn(this.#folder, ending)[0] ?? 0;
   }
 
   /** Up to `length` bytes at `from` or behind it; none at the end. */
   read(from: number, length: number): ConsolePiece {
     const last = this.#last;
     if (last !== undefined && last.offset === from && last.bytes.length > 0 && last.bytes.length <= length) return last;
-    for (const segment of segmentsIn(this.#folder)) {
+    for (const segment of segmentsIn(this.#folder, ending)) {
       const size = sizeOf(this.#folder, segment);
       if (segment + size <= from) continue;
       const offset = Math.max(from, segment);
@@ -158,7 +140,7 @@ export class ConsoleReader {
 
   #readSegment(segment: number, at: number, length: number): Uint8Array {
     try {
-      const file = openSync(join(this.#folder, segmentName(segment)), 'r');
+      const file = openSync(join(this.#folder, segmentName(segment, ending)), 'r');
       try {
         const bytes = Buffer.alloc(length);
         return bytes.subarray(0, readSync(file, bytes, 0, length, at));

@@ -1,7 +1,8 @@
 // Records with ascending numbers, kept in files: a line of JSON each. What a process that is killed has written stays;
 // a line that it could not finish is as if it had never been begun.
-import { closeSync, ftruncateSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, ftruncateSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
+import { segmentName, segmentsIn } from './segments.js';
 
 export interface Numbered {
   readonly seq: number;
@@ -13,24 +14,7 @@ export interface JournalLimits {
 }
 
 const newline = 0x0a;
-
-function segmentName(first: number): string {
-  return `${String(first).padStart(16, '0')}.jsonl`;
-}
-
-function segmentsIn(folder: string): number[] {
-  let names: string[];
-  try {
-    names = readdirSync(folder);
-  } catch {
-    return [];
-  }
-  return names
-    .map((name) => /^(\d{16})\.jsonl$/.exec(name)?.[1])
-    .filter((number) => number !== undefined)
-    .map(Number)
-    .sort((a, b) => a - b);
-}
+const ending = '.jsonl';
 
 export class JournalReader<T extends Numbered> {
   readonly folder: string;
@@ -42,7 +26,7 @@ export class JournalReader<T extends Numbered> {
   /** Up to `limit` records behind number `after`, in order. */
   read(after: number, limit: number): T[] {
     const found: T[] = [];
-    const segments = segmentsIn(this.folder);
+    const segments = segmentsIn(this.folder, ending);
     for (const [index, first] of segments.entries()) {
       const next = segments[index + 1];
       if (next !== undefined && next <= after + 1) continue;
@@ -57,12 +41,12 @@ export class JournalReader<T extends Numbered> {
 
   /** The number of the first record that is kept; undefined when there is none. */
   first(): number | undefined {
-    return segmentsIn(this.folder)[0];
+    return segmentsIn(this.folder, ending)[0];
   }
 
   /** The number of the last record; 0 when there never was one. */
   last(): number {
-    const segments = segmentsIn(this.folder);
+    const segments = segmentsIn(this.folder, ending);
     for (const first of segments.reverse()) {
       const record = this.#parse(first).at(-1);
       if (record !== undefined) return record.seq;
@@ -73,7 +57,7 @@ export class JournalReader<T extends Numbered> {
   #parse(first: number): T[] {
     let text: string;
     try {
-      text = readFileSync(join(this.folder, segmentName(first)), 'utf8');
+      text = readFileSync(join(this.folder, segmentName(first, ending)), 'utf8');
     } catch {
       // Removed since it was listed.
       return [];
@@ -102,13 +86,13 @@ export class JournalWriter<T extends Numbered> extends JournalReader<T> {
     this.#limits = limits;
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     this.#last = this.last();
-    const segment = segmentsIn(folder).at(-1);
+    const segment = segmentsIn(folder, ending).at(-1);
     if (segment !== undefined) this.#continue(segment);
   }
 
   /** Cuts off what an earlier process could not finish. */
   #continue(segment: number): void {
-    const path = join(this.folder, segmentName(segment));
+    const path = join(this.folder, segmentName(segment, ending));
     const bytes = readFileSync(path);
     this.#size = bytes.lastIndexOf(newline) + 1;
     this.#file = openSync(path, 'a', 0o600);
@@ -138,11 +122,11 @@ export class JournalWriter<T extends Numbered> extends JournalReader<T> {
 
   #openNext(first: number): void {
     this.close();
-    const kept = segmentsIn(this.folder);
+    const kept = segmentsIn(this.folder, ending);
     for (const old of kept.slice(0, Math.max(0, kept.length - (this.#limits.segmentsKept - 1)))) {
-      rmSync(join(this.folder, segmentName(old)), { force: true });
+      rmSync(join(this.folder, segmentName(old, ending)), { force: true });
     }
-    this.#file = openSync(join(this.folder, segmentName(first)), 'a', 0o600);
+    this.#file = openSync(join(this.folder, segmentName(first, ending)), 'a', 0o600);
     this.#size = 0;
   }
 
