@@ -155,7 +155,7 @@ detach
   });
 
   it('hears that the guest has ended', async () => {
-    const session = await gdb(['--paused', '--timeout', '2'], 'continue\n');
+    const session = await gdb(['--paused', '--timeout', '10'], 'continue\n');
     await session.status();
     assert.match(session.text(), /exited with code 04/);
   });
