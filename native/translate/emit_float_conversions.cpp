@@ -1,6 +1,7 @@
 // Conversions between floating-point formats, and between floating point and integers.
 #include "arm64/state.h"
 #include "translate/float_checks.h"
+#include "translate/vector_shifts.h"
 
 namespace beeline::translate {
 
@@ -242,13 +243,38 @@ bool narrow(VectorEmitter& w, const Insn& insn) {
     if (w.flushes) return false;
     w.a.cvtpd2ps(xmm0, w.use(insn.rn));
     check_all_products(w, Precision::Single, xmm0);
-    if (is_full(insn)) {
-        w.use(insn.rd);
-        w.a.punpcklqdq(w.define(insn.rd), xmm0);
-        w.finish(insn.rd, true);
-    } else {
-        w.finish(insn.rd, true, xmm0);
-    }
+    finish_narrow(w, insn, xmm0);
+    return true;
+}
+
+/// FCVTXN: to odd, so that a result may be rounded again: what is lost sets the last bit that is kept. Numbers that are
+/// not normal in single precision go to the fix-up.
+bool narrow_to_odd(VectorEmitter& w, const Insn& insn) {
+    constexpr uint64_t kLeast = 0x3810000000000000, kGreatest = 0x47EFFFFFE0000000, kSign = uint64_t{1} << 63;
+    if (w.flushes) return false;
+    const Xmm n = w.use(insn.rn);
+    is_scalar(insn) ? w.a.movddup(xmm0, n) : w.a.movaps(xmm0, n);
+    const Xmm scratch = w.v.temporary();
+    w.a.movaps(xmm1, xmm0);
+    w.a.andps(xmm1, w.constant(VectorConstant::ValuesD));
+    w.immediate(scratch, kSign - kGreatest - 1, true);
+    w.a.paddq(scratch, xmm1);
+    w.immediate(xmm2, kLeast, true);
+    w.a.psubq(xmm1, xmm2);
+    w.a.por(xmm1, scratch);
+    check_signs(w, Precision::Double, xmm1);
+    w.a.cvtpd2ps(xmm1, xmm0); // For inexact alone.
+    w.a.movaps(scratch, w.constant(VectorConstant::LostBits));
+    w.a.movaps(xmm1, xmm0);
+    w.a.pand(xmm1, scratch);
+    w.a.paddq(xmm1, scratch);
+    w.a.por(xmm0, xmm1);
+    w.a.pandn(scratch, xmm0);
+    w.a.cvtpd2ps(xmm0, scratch);
+    if (is_scalar(insn))
+        w.finish_scalar(insn.rd, 2, xmm0);
+    else
+        finish_narrow(w, insn, xmm0);
     return true;
 }
 
@@ -422,6 +448,7 @@ void add_float_conversions(VectorTable& t) {
     t[Op::FCVT_d_to_s] = double_to_single;
     t[Op::FCVTL_d_from_s] = lengthen;
     t[Op::FCVTN_s_from_d] = narrow;
+    t[Op::FCVTXN_scalar] = t[Op::FCVTXN_vector] = narrow_to_odd;
 }
 
 } // namespace beeline::translate

@@ -37,25 +37,11 @@ void widen(VectorEmitter& w, const Insn& insn, const Xmm& to, const Xmm& from) {
     w.a.vcvtph2ps(to, xmm2);
 }
 
-/// Fix-up if any of the elements that xmm1 tells by their bytes' signs needs it.
-void check_bytes(VectorEmitter& w) {
-    w.a.pmovmskb(ecx, xmm1);
-    if (w.e.flags_free()) {
-        w.a.test(ecx, ecx);
-        w.a.jnz(w.fix_up(), Generator::T_NEAR);
-        return;
-    }
-    host::Label fine;
-    w.a.jrcxz(fine);
-    w.a.jmp(w.fix_up(), Generator::T_NEAR);
-    w.a.L(fine);
-}
-
 /// Fix-up for NaNs in x.
 void check_numbers(VectorEmitter& w, const Xmm& x) {
     w.a.vpand(xmm1, x, w.constant(VectorConstant::ValuesH));
     w.a.vpcmpgtw(xmm1, xmm1, w.constant(VectorConstant::InfinitiesH));
-    check_bytes(w);
+    check_bytes(w, xmm1);
 }
 
 /// Fix-up for NaNs, and for the smallest normal number, which may be underflow, in xmm0.
@@ -64,7 +50,7 @@ void check_results(VectorEmitter& w) {
     w.a.vpcmpeqw(xmm2, xmm1, w.constant(VectorConstant::LeastNormalsH));
     w.a.vpcmpgtw(xmm1, xmm1, w.constant(VectorConstant::InfinitiesH));
     w.a.vpor(xmm1, xmm1, xmm2);
-    check_bytes(w);
+    check_bytes(w, xmm1);
 }
 
 /// xmm0 = x, of single precision, rounded.

@@ -15,6 +15,18 @@ void check_rcx(VectorEmitter& w) {
     w.a.L(fine);
 }
 
+/// Fix-up if what `mask` loads, the mask of some signs, is not zero.
+template <typename Mask> void check_mask_of_signs(VectorEmitter& w, Mask mask) {
+    if (w.e.flags_free()) {
+        mask(eax);
+        w.a.test(eax, eax);
+        w.a.jnz(w.fix_up(), Generator::T_NEAR);
+        return;
+    }
+    mask(ecx);
+    check_rcx(w);
+}
+
 /// rcx = the lowest element of x.
 void to_rcx(VectorEmitter& w, Precision precision, const Xmm& x) {
     if (precision == Precision::Double)
@@ -130,16 +142,16 @@ void emit_round_away(VectorEmitter& w, Precision precision, const Xmm& to, const
     wide ? w.a.addsd(to, xmm2) : w.a.addss(to, xmm2);
 }
 
-void check_mask(VectorEmitter& w, const Xmm& x) {
-    if (w.e.flags_free()) {
-        w.a.movmskps(eax, x);
-        w.a.test(eax, eax);
-        w.a.jnz(w.fix_up(), Generator::T_NEAR);
-        return;
-    }
-    w.a.movmskps(ecx, x);
-    check_rcx(w);
+void check_signs(VectorEmitter& w, Precision precision, const Xmm& x) {
+    check_mask_of_signs(
+        w, [&](const Reg32& to) { precision == Precision::Double ? w.a.movmskpd(to, x) : w.a.movmskps(to, x); });
 }
+
+void check_bytes(VectorEmitter& w, const Xmm& x) {
+    check_mask_of_signs(w, [&](const Reg32& to) { w.a.pmovmskb(to, x); });
+}
+
+void check_mask(VectorEmitter& w, const Xmm& x) { check_signs(w, Precision::Single, x); }
 
 void check_all_ordered(VectorEmitter& w, Precision precision, const Xmm& x, const Xmm& y, const Xmm& scratch) {
     unordered(w, precision, true, scratch, x, y);

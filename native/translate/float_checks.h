@@ -65,6 +65,10 @@ void check_all_products(VectorEmitter& w, Precision precision, const Xmm& x);
 void emit_round_all_away(VectorEmitter& w, Precision precision, const Xmm& to, const Xmm& n);
 /// Fix-up if any sign bit of x's elements is set, each of which is all ones or has a zero there.
 void check_mask(VectorEmitter& w, const Xmm& x);
+/// Fix-up if any of x's bytes has its sign bit set.
+void check_bytes(VectorEmitter& w, const Xmm& x);
+/// Fix-up if any of x's elements has.
+void check_signs(VectorEmitter& w, Precision precision, const Xmm& x);
 
 /// The elements of rn; those of a 64-bit vector twice, in xmm0, since nothing else may raise anything.
 Xmm elements(VectorEmitter& w, const arm64::Insn& insn);

@@ -151,6 +151,8 @@ VectorTable make_table() {
     add_scalar_float(table);
     add_packed_float(table);
     add_half_float(table);
+    add_float_steps(table);
+    add_float_estimates(table);
     add_float_conversions(table);
     return table;
 }

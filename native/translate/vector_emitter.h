@@ -136,6 +136,8 @@ void add_vector_crypto(VectorTable& table);
 void add_scalar_float(VectorTable& table);
 void add_packed_float(VectorTable& table);
 void add_half_float(VectorTable& table);
+void add_float_steps(VectorTable& table);
+void add_float_estimates(VectorTable& table);
 void add_float_conversions(VectorTable& table);
 
 /// The emitter of FP/SIMD data processing `op`, if there is one.

@@ -90,3 +90,12 @@ butterfly:
         fadd    d6, d7, d4
         fsub    d7, d7, d4
         b       .
+multiply_extended:
+        fmulx   v0.4s, v1.4s, v2.4s
+        b       .
+reciprocal_root_step:
+        frsqrts d0, d1, d2
+        b       .
+narrow_to_odd:
+        fcvtxn  s0, d1
+        b       .
