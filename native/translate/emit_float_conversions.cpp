@@ -1,7 +1,8 @@
-// Conversions between floating-point formats, and between floating point and integers.
+// Conversions between floating point and integers. Vectors of half precision are in emit_float_half_conversions.cpp.
 #include "arm64/state.h"
 #include "translate/float_checks.h"
-#include "translate/vector_shifts.h"
+#include "translate/float_formats.h"
+#include "translate/float_half.h"
 
 namespace beeline::translate {
 
@@ -95,16 +96,30 @@ void to_fixed(VectorEmitter& w, Precision precision, bool is_signed, bool wide, 
     convert_to_signed(w, precision, is_signed ? Emitter::sized(to, wide) : Xbyak::Reg(to), xmm0);
 }
 
-template <Rounding rounding, bool is_signed> bool to_general(VectorEmitter& w, const Insn& insn) {
-    if (w.flushes) return false;
-    const Xmm n = w.use(insn.rn);
+/// To a general register; n is a scalar.
+void convert_to_general(VectorEmitter& w, const Insn& insn, Precision precision, Rounding rounding, bool is_signed,
+                        const Xmm& n) {
     const Reg64 to = w.e.target(insn.rd, rdx);
     const bool wide = (insn.word >> 31) != 0;
     if (insn.aux[0] != 0)
-        to_fixed(w, precision_of(insn), is_signed, wide, insn.aux[0], to, n);
+        to_fixed(w, precision, is_signed, wide, insn.aux[0], to, n);
     else
-        to_integer(w, precision_of(insn), rounding, is_signed, wide, to, n);
+        to_integer(w, precision, rounding, is_signed, wide, to, n);
     w.e.commit(insn.rd, to);
+}
+
+template <Rounding rounding, bool is_signed> bool to_general(VectorEmitter& w, const Insn& insn) {
+    if (w.flushes) return false;
+    convert_to_general(w, insn, precision_of(insn), rounding, is_signed, w.use(insn.rn));
+    return true;
+}
+
+/// Half precision as single precision.
+template <Rounding rounding, bool is_signed> bool half_to_general(VectorEmitter& w, const Insn& insn) {
+    if (!half::supported(w)) return false;
+    const Xmm n = w.v.temporary();
+    half::widen(w, insn, n, w.use(insn.rn));
+    convert_to_general(w, insn, Precision::Single, rounding, is_signed, n);
     return true;
 }
 
@@ -186,6 +201,20 @@ template <bool is_signed> bool from_general(VectorEmitter& w, const Insn& insn) 
     return true;
 }
 
+/// By way of double precision, which has room for all integers that do not overflow, and single precision.
+template <bool is_signed> bool half_from_general(VectorEmitter& w, const Insn& insn) {
+    if (!half::supported(w)) return false;
+    const bool wide = (insn.word >> 31) != 0;
+    prepare_from_integer(w, is_signed, wide);
+    from_integer(w, Precision::Double, is_signed, wide, w.e.read(insn.rn, rax));
+    scale_down(w, Precision::Double, insn.aux[0]);
+    round_to_odd(w);
+    half::narrow(w, insn, xmm0);
+    half::check_results(w);
+    half::finish(w, insn);
+    return true;
+}
+
 template <bool is_signed, bool fixed = false> bool from_element(VectorEmitter& w, const Insn& insn) {
     const Precision precision = precision_of(insn);
     const bool wide = precision == Precision::Double;
@@ -199,82 +228,6 @@ template <bool is_signed, bool fixed = false> bool from_element(VectorEmitter& w
     from_integer(w, precision, is_signed, wide, rax);
     if (fixed) scale_down(w, precision, insn.aux[0]);
     w.finish(insn.rd, true, xmm0);
-    return true;
-}
-
-// ---- between formats ------------------------------------------------------------------------------------------------
-
-bool single_to_double(VectorEmitter& w, const Insn& insn) {
-    if (w.flushes) return false;
-    const Xmm n = w.use(insn.rn);
-    w.zero(xmm0);
-    w.a.cvtss2sd(xmm0, n);
-    check_ordered(w, Precision::Double, xmm0, xmm0);
-    w.finish(insn.rd, true, xmm0);
-    w.v.set_significant(insn.rd, 8);
-    return true;
-}
-
-bool double_to_single(VectorEmitter& w, const Insn& insn) {
-    if (w.flushes) return false;
-    const Xmm n = w.use(insn.rn);
-    w.zero(xmm0);
-    w.a.cvtsd2ss(xmm0, n);
-    check_product(w, Precision::Single, xmm0);
-    w.finish(insn.rd, true, xmm0);
-    w.v.set_significant(insn.rd, 4);
-    return true;
-}
-
-bool lengthen(VectorEmitter& w, const Insn& insn) {
-    if (w.flushes) return false;
-    Xmm n = w.use(insn.rn);
-    if (is_full(insn)) {
-        w.a.pshufd(xmm0, n, 0xEE);
-        n = xmm0;
-    }
-    w.a.cvtps2pd(xmm0, n);
-    check_all_ordered(w, Precision::Double, xmm0, xmm0);
-    w.finish(insn.rd, true, xmm0);
-    return true;
-}
-
-bool narrow(VectorEmitter& w, const Insn& insn) {
-    if (w.flushes) return false;
-    w.a.cvtpd2ps(xmm0, w.use(insn.rn));
-    check_all_products(w, Precision::Single, xmm0);
-    finish_narrow(w, insn, xmm0);
-    return true;
-}
-
-/// FCVTXN: to odd, so that a result may be rounded again: what is lost sets the last bit that is kept. Numbers that are
-/// not normal in single precision go to the fix-up.
-bool narrow_to_odd(VectorEmitter& w, const Insn& insn) {
-    constexpr uint64_t kLeast = 0x3810000000000000, kGreatest = 0x47EFFFFFE0000000, kSign = uint64_t{1} << 63;
-    if (w.flushes) return false;
-    const Xmm n = w.use(insn.rn);
-    is_scalar(insn) ? w.a.movddup(xmm0, n) : w.a.movaps(xmm0, n);
-    const Xmm scratch = w.v.temporary();
-    w.a.movaps(xmm1, xmm0);
-    w.a.andps(xmm1, w.constant(VectorConstant::ValuesD));
-    w.immediate(scratch, kSign - kGreatest - 1, true);
-    w.a.paddq(scratch, xmm1);
-    w.immediate(xmm2, kLeast, true);
-    w.a.psubq(xmm1, xmm2);
-    w.a.por(xmm1, scratch);
-    check_signs(w, Precision::Double, xmm1);
-    w.a.cvtpd2ps(xmm1, xmm0); // For inexact alone.
-    w.a.movaps(scratch, w.constant(VectorConstant::LostBits));
-    w.a.movaps(xmm1, xmm0);
-    w.a.pand(xmm1, scratch);
-    w.a.paddq(xmm1, scratch);
-    w.a.por(xmm0, xmm1);
-    w.a.pandn(scratch, xmm0);
-    w.a.cvtpd2ps(xmm0, scratch);
-    if (is_scalar(insn))
-        w.finish_scalar(insn.rd, 2, xmm0);
-    else
-        finish_narrow(w, insn, xmm0);
     return true;
 }
 
@@ -406,6 +359,21 @@ void add_float_conversions(VectorTable& t) {
     t[Op::FCVTZU_integer_scalar] = to_general<Rounding::Zero, false>;
     t[Op::FCVTAS_integer_scalar] = to_general<Rounding::Away, true>;
     t[Op::FCVTAU_integer_scalar] = to_general<Rounding::Away, false>;
+    t[Op::FCVTNS_integer_scalar_half] = half_to_general<Rounding::Nearest, true>;
+    t[Op::FCVTNU_integer_scalar_half] = half_to_general<Rounding::Nearest, false>;
+    t[Op::FCVTPS_integer_scalar_half] = half_to_general<Rounding::Up, true>;
+    t[Op::FCVTPU_integer_scalar_half] = half_to_general<Rounding::Up, false>;
+    t[Op::FCVTMS_integer_scalar_half] = half_to_general<Rounding::Down, true>;
+    t[Op::FCVTMU_integer_scalar_half] = half_to_general<Rounding::Down, false>;
+    t[Op::FCVTZS_integer_scalar_half] = half_to_general<Rounding::Zero, true>;
+    t[Op::FCVTZU_integer_scalar_half] = half_to_general<Rounding::Zero, false>;
+    t[Op::FCVTAS_integer_scalar_half] = half_to_general<Rounding::Away, true>;
+    t[Op::FCVTAU_integer_scalar_half] = half_to_general<Rounding::Away, false>;
+    t[Op::FCVTZS_fixed_scalar_half] = half_to_general<Rounding::Zero, true>;
+    t[Op::FCVTZU_fixed_scalar_half] = half_to_general<Rounding::Zero, false>;
+    t[Op::SCVTF_integer_scalar_half] = t[Op::SCVTF_fixed_scalar_half] = half_from_general<true>;
+    t[Op::UCVTF_integer_scalar_half] = t[Op::UCVTF_fixed_scalar_half] = half_from_general<false>;
+
     t[Op::FCVTAS_simd_scalar] = to_element<Rounding::Away, true>;
     t[Op::FCVTAU_simd_scalar] = to_element<Rounding::Away, false>;
     t[Op::FCVTNS_simd_scalar] = to_element<Rounding::Nearest, true>;
@@ -443,12 +411,6 @@ void add_float_conversions(VectorTable& t) {
     t[Op::UCVTF_fixed_simd_scalar_s] = t[Op::UCVTF_fixed_simd_scalar_d] = from_element<false, true>;
     t[Op::SCVTF_fixed_vector_s] = t[Op::SCVTF_fixed_vector_d] = from_elements<true, true>;
     t[Op::UCVTF_fixed_vector_s] = t[Op::UCVTF_fixed_vector_d] = from_elements<false, true>;
-
-    t[Op::FCVT_s_to_d] = single_to_double;
-    t[Op::FCVT_d_to_s] = double_to_single;
-    t[Op::FCVTL_d_from_s] = lengthen;
-    t[Op::FCVTN_s_from_d] = narrow;
-    t[Op::FCVTXN_scalar] = t[Op::FCVTXN_vector] = narrow_to_odd;
 }
 
 } // namespace beeline::translate

@@ -1,4 +1,4 @@
-// Floating point in half precision, and conversions to and from it (Arm ARM C4.1.90, C4.1.97).
+// Floating point in half precision (Arm ARM C4.1.90, C4.1.97).
 //
 // Elements are computed in single precision and rounded to half precision after that. Rounding twice is as good as
 // once: single precision has twice the bits and two more, which is enough for sums, products, quotients and roots [1],
@@ -6,7 +6,7 @@
 // single precision rounded to odd: the last bit that is kept tells whether anything was lost.
 //
 // [1] S. A. Figueroa, When is double rounding innocuous?, SIGNUM Newsletter 30(3), 1995.
-#include "translate/float_checks.h"
+#include "translate/float_half.h"
 
 namespace beeline::translate {
 
@@ -15,19 +15,9 @@ using arm64::Insn;
 using arm64::Op;
 using Generator = Xbyak::CodeGenerator;
 using Xbyak::Ymm;
+using namespace half;
 
-namespace {
-
-constexpr uint8_t kAsMxcsrSays = 4;
-constexpr unsigned kHalf = 1; ///< log2 of its bytes.
-
-bool supported(const VectorEmitter& w) { return !w.flushes && w.e.host.f16c && w.e.host.avx2 && w.e.host.fma; }
-
-/// The host register for the elements of `insn` in single precision: of 256 bits for eight of them.
-Xmm sized(const Insn& insn, const Xmm& x) { return is_full(insn) ? Xmm(Ymm(x.getIdx())) : x; }
-
-/// to = halves of `from` in single precision. Of scalars the other elements are zero.
-void widen(VectorEmitter& w, const Insn& insn, const Xmm& to, const Xmm& from) {
+void half::widen(VectorEmitter& w, const Insn& insn, const Xmm& to, const Xmm& from) {
     if (!is_scalar(insn)) {
         w.a.vcvtph2ps(sized(insn, to), from);
         return;
@@ -37,15 +27,40 @@ void widen(VectorEmitter& w, const Insn& insn, const Xmm& to, const Xmm& from) {
     w.a.vcvtph2ps(to, xmm2);
 }
 
-/// Fix-up for NaNs in x.
-void check_numbers(VectorEmitter& w, const Xmm& x) {
-    w.a.vpand(xmm1, x, w.constant(VectorConstant::ValuesH));
-    w.a.vpcmpgtw(xmm1, xmm1, w.constant(VectorConstant::InfinitiesH));
+void half::narrow(VectorEmitter& w, const Insn& insn, const Xmm& x) {
+    w.a.vcvtps2ph(xmm0, sized(insn, x), kAsMxcsrSays);
+    if (is_full(insn)) w.a.vzeroupper();
+}
+
+void half::spread(VectorEmitter& w, const Insn& insn, const Xmm& to, const Xmm& from) {
+    if (is_scalar(insn))
+        w.duplicate(to, from, kSize, 0);
+    else if (is_full(insn))
+        w.copy(to, from);
+    else
+        w.a.movddup(to, from);
+}
+
+void half::add_half(VectorEmitter& w, const Insn& insn) {
+    const Xmm x = sized(insn, xmm0), y = sized(insn, xmm1), z = sized(insn, xmm2);
+    w.a.vpcmpeqd(y, y, y);
+    w.a.vpslld(y, y, 31);
+    w.a.vpand(y, y, x);
+    w.a.mov(eax, 0x3F000000);
+    w.a.movd(xmm2, eax);
+    w.a.vpbroadcastd(z, xmm2);
+    w.a.vpor(y, y, z);
+    w.a.vaddps(x, x, y);
+}
+
+void half::check_numbers(VectorEmitter& w, const Xmm& x) {
+    w.a.movaps(xmm1, x);
+    w.a.pand(xmm1, w.constant(VectorConstant::ValuesH));
+    w.a.pcmpgtw(xmm1, w.constant(VectorConstant::InfinitiesH));
     check_bytes(w, xmm1);
 }
 
-/// Fix-up for NaNs, and for the smallest normal number, which may be underflow, in xmm0.
-void check_results(VectorEmitter& w) {
+void half::check_results(VectorEmitter& w) {
     w.a.vpand(xmm1, xmm0, w.constant(VectorConstant::ValuesH));
     w.a.vpcmpeqw(xmm2, xmm1, w.constant(VectorConstant::LeastNormalsH));
     w.a.vpcmpgtw(xmm1, xmm1, w.constant(VectorConstant::InfinitiesH));
@@ -53,26 +68,53 @@ void check_results(VectorEmitter& w) {
     check_bytes(w, xmm1);
 }
 
-/// xmm0 = x, of single precision, rounded.
-void narrow(VectorEmitter& w, const Insn& insn, const Xmm& x) {
-    w.a.vcvtps2ph(xmm0, sized(insn, x), kAsMxcsrSays);
-    if (is_full(insn)) w.a.vzeroupper();
-}
-
-void finish(VectorEmitter& w, const Insn& insn) {
+void half::finish(VectorEmitter& w, const Insn& insn) {
     if (is_scalar(insn))
-        w.finish_scalar(insn.rd, kHalf, xmm0);
+        w.finish_scalar(insn.rd, kSize, xmm0);
     else
         w.finish(insn.rd, is_full(insn), xmm0);
 }
 
-/// The second operand.
-using Source = Xmm (*)(VectorEmitter& w, const Insn& insn);
-Xmm by_register(VectorEmitter& w, const Insn& insn) { return w.use(insn.rm); }
-Xmm by_element(VectorEmitter& w, const Insn& insn) {
-    const Xmm m = w.v.temporary();
-    w.duplicate(m, w.use(insn.rm), kHalf, insn.aux[0]);
-    return m;
+namespace {
+
+struct Operands {
+    Xmm n, m;
+};
+using Source = Operands (*)(VectorEmitter& w, const Insn& insn);
+
+Operands by_register(VectorEmitter& w, const Insn& insn) {
+    const Xmm n = w.use(insn.rn);
+    return {n, w.use(insn.rm)};
+}
+Operands by_element(VectorEmitter& w, const Insn& insn) {
+    const Xmm n = w.use(insn.rn), m = w.v.temporary();
+    w.duplicate(m, w.use(insn.rm), kSize, insn.aux[0]);
+    return {n, m};
+}
+
+/// The even and the odd elements of rm:rn; of rn alone, scalar.
+Operands pairs(VectorEmitter& w, const Insn& insn) {
+    const Xmm n = w.v.temporary(), m = w.v.temporary();
+    w.a.movaps(n, w.use(insn.rn));
+    if (is_scalar(insn)) {
+        w.a.movaps(m, n);
+        w.a.psrld(m, 16);
+        return {n, m};
+    }
+    const Address unzip = w.constant(VectorConstant::UnzipHalfwords);
+    if (is_full(insn)) {
+        w.a.pshufb(n, unzip);
+        w.a.movaps(xmm0, w.use(insn.rm));
+        w.a.pshufb(xmm0, unzip);
+        w.a.movaps(m, n);
+        w.a.punpcklqdq(n, xmm0);
+        w.a.punpckhqdq(m, xmm0);
+    } else {
+        w.a.punpcklqdq(n, w.use(insn.rm));
+        w.a.pshufb(n, unzip);
+        w.a.pshufd(m, n, 0xEE);
+    }
+    return {n, m};
 }
 
 struct Binary {
@@ -82,56 +124,100 @@ struct Binary {
     }
 };
 constexpr Binary kAdd{&Generator::vaddss, &Generator::vaddps}, kSub{&Generator::vsubss, &Generator::vsubps},
-    kMul{&Generator::vmulss, &Generator::vmulps}, kDiv{&Generator::vdivss, &Generator::vdivps},
-    kMax{&Generator::vmaxss, &Generator::vmaxps}, kMin{&Generator::vminss, &Generator::vminps};
+    kMul{&Generator::vmulss, &Generator::vmulps}, kDiv{&Generator::vdivss, &Generator::vdivps};
 
 enum class Then { Nothing, Negate, ClearSign };
+
+/// xmm0 = n op m.
+void emit_binary(VectorEmitter& w, const Insn& insn, const Binary& op, const Operands& operands) {
+    widen(w, insn, xmm0, operands.n);
+    widen(w, insn, xmm1, operands.m);
+    op.emit(w, insn, xmm0, xmm0, xmm1);
+    narrow(w, insn, xmm0);
+    check_results(w);
+}
 
 template <const Binary& op, Source source = by_register, Then then = Then::Nothing>
 bool binary(VectorEmitter& w, const Insn& insn) {
     if (!supported(w)) return false;
-    const Xmm n = w.use(insn.rn), m = source(w, insn);
-    widen(w, insn, xmm0, n);
-    widen(w, insn, xmm1, m);
-    op.emit(w, insn, xmm0, xmm0, xmm1);
-    narrow(w, insn, xmm0);
-    check_results(w);
+    emit_binary(w, insn, op, source(w, insn));
     if (then == Then::Negate) w.a.pxor(xmm0, w.constant(VectorConstant::SignsH));
     if (then == Then::ClearSign) w.a.pand(xmm0, w.constant(VectorConstant::ValuesH));
     finish(w, insn);
     return true;
 }
 
-/// See the single-precision form.
-template <bool maximum> bool extreme(VectorEmitter& w, const Insn& insn) {
+/// Fix-up for infinities and NaNs among the elements of `insn`; changes xmm1, xmm2.
+void check_finite(VectorEmitter& w, const Insn& insn, const Xmm& x) {
+    spread(w, insn, xmm1, x);
+    w.a.pand(xmm1, w.constant(VectorConstant::ValuesH));
+    w.a.paddw(xmm1, w.constant(VectorConstant::LeastNormalsH));
+    w.a.psraw(xmm1, 15);
+    check_bytes(w, xmm1);
+}
+
+/// FMULX: see the single-precision form.
+template <Source source> bool multiply_extended(VectorEmitter& w, const Insn& insn) {
     if (!supported(w)) return false;
-    const Xmm n = w.v.temporary(), m = w.v.temporary();
-    // NaNs in elements that do not take part are none of its business.
-    const auto keep = [&](const Xmm& to, const Xmm& from) {
-        if (is_full(insn)) {
-            w.a.movaps(to, from);
-        } else if (is_scalar(insn)) {
-            w.zero(to);
-            w.a.pblendw(to, from, 1);
-        } else {
-            w.a.movq(to, from);
-        }
-    };
-    keep(n, w.use(insn.rn));
-    keep(m, w.use(insn.rm));
-    check_numbers(w, n);
-    check_numbers(w, m);
-    const Binary& op = maximum ? kMax : kMin;
-    widen(w, insn, xmm0, n);
-    widen(w, insn, xmm1, m);
-    const Xmm x = sized(insn, xmm0), y = sized(insn, xmm1), other = sized(insn, xmm2);
-    op.emit(w, insn, other, y, x);
-    op.emit(w, insn, x, x, y);
-    maximum ? w.a.vandps(x, x, other) : w.a.vorps(x, x, other);
-    narrow(w, insn, xmm0);
+    const Operands operands = source(w, insn);
+    check_finite(w, insn, operands.n);
+    check_finite(w, insn, operands.m);
+    emit_binary(w, insn, kMul, operands);
     finish(w, insn);
     return true;
 }
+
+// ---- minimum and maximum --------------------------------------------------------------------------------------------
+
+/// Numbers become integers in the same order, -0 below +0, and the other way round; changes xmm2.
+void exchange_order(VectorEmitter& w, const Xmm& x) {
+    w.a.movaps(xmm2, x);
+    w.a.psraw(xmm2, 15);
+    w.a.pand(xmm2, w.constant(VectorConstant::ValuesH));
+    w.a.pxor(x, xmm2);
+}
+
+template <bool maximum> void greater_or_less(VectorEmitter& w, const Xmm& x, const Xmm& y) {
+    maximum ? w.a.pmaxsw(x, y) : w.a.pminsw(x, y);
+}
+
+template <bool maximum, Source source = by_register> bool extreme(VectorEmitter& w, const Insn& insn) {
+    if (w.flushes) return false;
+    const Operands operands = source(w, insn);
+    const Xmm m = w.v.temporary();
+    spread(w, insn, xmm0, operands.n);
+    spread(w, insn, m, operands.m);
+    check_numbers(w, xmm0);
+    check_numbers(w, m);
+    exchange_order(w, xmm0);
+    exchange_order(w, m);
+    greater_or_less<maximum>(w, xmm0, m);
+    exchange_order(w, xmm0);
+    finish(w, insn);
+    return true;
+}
+
+template <bool maximum> bool extreme_across(VectorEmitter& w, const Insn& insn) {
+    if (w.flushes) return false;
+    spread(w, insn, xmm0, w.use(insn.rn));
+    check_numbers(w, xmm0);
+    exchange_order(w, xmm0);
+    const auto with = [&] { greater_or_less<maximum>(w, xmm0, xmm1); };
+    if (is_full(insn)) {
+        w.a.pshufd(xmm1, xmm0, 0x4E);
+        with();
+    }
+    w.a.pshufd(xmm1, xmm0, 0xB1);
+    with();
+    w.a.movaps(xmm1, xmm0);
+    w.a.psrld(xmm1, 16);
+    with();
+    exchange_order(w, xmm0);
+    w.finish_scalar(insn.rd, kSize, xmm0);
+    return true;
+}
+
+// ---- one operand ----------------------------------------------------------------------------------------------------
 
 bool square_root(VectorEmitter& w, const Insn& insn) {
     if (!supported(w)) return false;
@@ -151,6 +237,20 @@ template <uint8_t mode> bool round(VectorEmitter& w, const Insn& insn) {
     if (!supported(w)) return false;
     widen(w, insn, xmm0, w.use(insn.rn));
     w.a.vroundps(sized(insn, xmm0), sized(insn, xmm0), mode);
+    narrow(w, insn, xmm0);
+    check_results(w);
+    finish(w, insn);
+    return true;
+}
+
+/// Ties away from zero: a half is added, which is exact in single precision, and the fraction cut off.
+bool round_away(VectorEmitter& w, const Insn& insn) {
+    constexpr uint8_t kToZeroQuietly = 8 + 3;
+    if (!supported(w)) return false;
+    widen(w, insn, xmm0, w.use(insn.rn));
+    const Xmm x = sized(insn, xmm0);
+    add_half(w, insn);
+    w.a.vroundps(x, x, kToZeroQuietly);
     narrow(w, insn, xmm0);
     check_results(w);
     finish(w, insn);
@@ -220,8 +320,8 @@ template <Fused op> void emit_fused(VectorEmitter& w, const Insn& insn, const Xm
 
 template <Fused op, Source source = by_register> bool multiply_add(VectorEmitter& w, const Insn& insn) {
     if (!supported(w)) return false;
-    const Xmm n = w.use(insn.rn), m = source(w, insn), sum = w.use(insn.rd);
-    emit_fused<op>(w, insn, n, m, sum);
+    const auto [n, m] = source(w, insn);
+    emit_fused<op>(w, insn, n, m, w.use(insn.rd));
     return true;
 }
 
@@ -229,6 +329,30 @@ template <Fused op> bool fused(VectorEmitter& w, const Insn& insn) {
     if (!supported(w)) return false;
     const Xmm n = w.use(insn.rn), m = w.use(insn.rm), sum = w.use(insn.ra);
     emit_fused<op>(w, insn, n, m, sum);
+    return true;
+}
+
+/// FRECPS, FRSQRTS: see the single-precision forms.
+template <bool root> bool step(VectorEmitter& w, const Insn& insn) {
+    constexpr uint64_t kTwos = 0x4000400040004000, kOneAndHalves = 0x3E003E003E003E00;
+    if (!supported(w)) return false;
+    const Xmm n = w.v.temporary(), m = w.use(insn.rm), sum = w.v.temporary();
+    spread(w, insn, n, w.use(insn.rn));
+    check_finite(w, insn, n);
+    check_finite(w, insn, m);
+    if (root) {
+        // Half of it is to be normal.
+        const Address one = w.constant(VectorConstant::LeastNormalsH);
+        w.a.movaps(xmm1, n);
+        w.a.pand(xmm1, w.constant(VectorConstant::ValuesH));
+        w.a.psubw(xmm1, one);
+        w.a.psubw(xmm1, one);
+        w.a.psraw(xmm1, 15);
+        check_bytes(w, xmm1);
+        w.a.psubw(n, one);
+    }
+    w.immediate(sum, root ? kOneAndHalves : kTwos, true);
+    emit_fused<&Generator::vfnmadd231pd>(w, insn, n, m, sum);
     return true;
 }
 
@@ -290,81 +414,6 @@ template <Predicate predicate, bool zero_first> bool compare_zero(VectorEmitter&
     return true;
 }
 
-// ---- conversions ----------------------------------------------------------------------------------------------------
-
-template <bool is_signed> bool from_integers(VectorEmitter& w, const Insn& insn) {
-    if (!supported(w)) return false;
-    const Xmm x = sized(insn, xmm0);
-    Xmm n = w.use(insn.rn);
-    if (is_scalar(insn)) {
-        w.zero(xmm1);
-        w.a.pblendw(xmm1, n, 1);
-        n = xmm1;
-    }
-    is_signed ? w.a.vpmovsxwd(x, n) : w.a.vpmovzxwd(x, n);
-    w.a.vcvtdq2ps(x, x);
-    narrow(w, insn, xmm0);
-    finish(w, insn);
-    return true;
-}
-
-bool half_to_single(VectorEmitter& w, const Insn& insn) {
-    if (!supported(w)) return false;
-    widen(w, insn, xmm0, w.use(insn.rn));
-    check_ordered(w, Precision::Single, xmm0, xmm0);
-    w.finish(insn.rd, true, xmm0);
-    w.v.set_significant(insn.rd, 4);
-    return true;
-}
-
-bool half_to_double(VectorEmitter& w, const Insn& insn) {
-    if (!supported(w)) return false;
-    widen(w, insn, xmm0, w.use(insn.rn));
-    w.zero(xmm1);
-    w.a.cvtss2sd(xmm1, xmm0);
-    w.a.movaps(xmm0, xmm1);
-    check_ordered(w, Precision::Double, xmm0, xmm0);
-    w.finish(insn.rd, true, xmm0);
-    w.v.set_significant(insn.rd, 8);
-    return true;
-}
-
-bool single_to_half(VectorEmitter& w, const Insn& insn) {
-    if (!supported(w)) return false;
-    w.a.insertps(xmm0, w.use(insn.rn), 0x0E);
-    w.a.vcvtps2ph(xmm0, xmm0, kAsMxcsrSays);
-    check_results(w);
-    finish(w, insn);
-    return true;
-}
-
-bool lengthen(VectorEmitter& w, const Insn& insn) {
-    if (!supported(w)) return false;
-    Xmm n = w.use(insn.rn);
-    if (is_full(insn)) {
-        w.a.pshufd(xmm0, n, 0xEE);
-        n = xmm0;
-    }
-    w.a.vcvtph2ps(xmm0, n);
-    check_all_ordered(w, Precision::Single, xmm0, xmm0);
-    w.finish(insn.rd, true, xmm0);
-    return true;
-}
-
-bool shorten(VectorEmitter& w, const Insn& insn) {
-    if (!supported(w)) return false;
-    w.a.vcvtps2ph(xmm0, w.use(insn.rn), kAsMxcsrSays);
-    check_results(w);
-    if (is_full(insn)) {
-        w.use(insn.rd);
-        w.a.punpcklqdq(w.define(insn.rd), xmm0);
-        w.finish(insn.rd, true);
-    } else {
-        w.finish(insn.rd, true, xmm0);
-    }
-    return true;
-}
-
 } // namespace
 
 void add_half_float(VectorTable& t) {
@@ -379,6 +428,15 @@ void add_half_float(VectorTable& t) {
     t[Op::FMIN_scalar_half] = t[Op::FMINNM_scalar_half] = extreme<false>;
     t[Op::FMAX_vector_half] = t[Op::FMAXNM_vector_half] = extreme<true>;
     t[Op::FMIN_vector_half] = t[Op::FMINNM_vector_half] = extreme<false>;
+    t[Op::FADDP_vector_half] = t[Op::FADDP_pair_h] = binary<kAdd, pairs>;
+    t[Op::FMAXP_vector_half] = t[Op::FMAXNMP_vector_half] = extreme<true, pairs>;
+    t[Op::FMINP_vector_half] = t[Op::FMINNMP_vector_half] = extreme<false, pairs>;
+    t[Op::FMAXP_pair_h] = t[Op::FMAXNMP_pair_h] = extreme<true, pairs>;
+    t[Op::FMINP_pair_h] = t[Op::FMINNMP_pair_h] = extreme<false, pairs>;
+    t[Op::FMAXV_h] = t[Op::FMAXNMV_h] = extreme_across<true>;
+    t[Op::FMINV_h] = t[Op::FMINNMV_h] = extreme_across<false>;
+    t[Op::FMULX_scalar_half] = t[Op::FMULX_vector_half] = multiply_extended<by_register>;
+    t[Op::FMULX_element_h] = t[Op::FMULX_scalar_element_h] = multiply_extended<by_element>;
     t[Op::FSQRT_scalar_half] = t[Op::FSQRT_vector_half] = square_root;
     t[Op::FABS_scalar_half] = t[Op::FABS_vector_half] = change_sign<Then::ClearSign>;
     t[Op::FNEG_scalar_half] = t[Op::FNEG_vector_half] = change_sign<Then::Negate>;
@@ -388,6 +446,7 @@ void add_half_float(VectorTable& t) {
     t[Op::FRINTZ_scalar_half] = t[Op::FRINTZ_vector_half] = round<8 + 3>;
     t[Op::FRINTI_scalar_half] = t[Op::FRINTI_vector_half] = round<8 + 4>;
     t[Op::FRINTX_scalar_half] = t[Op::FRINTX_vector_half] = round<4>;
+    t[Op::FRINTA_scalar_half] = t[Op::FRINTA_vector_half] = round_away;
 
     t[Op::FMLA_vector_half] = multiply_add<&Generator::vfmadd231pd>;
     t[Op::FMLS_vector_half] = multiply_add<&Generator::vfnmadd231pd>;
@@ -397,6 +456,8 @@ void add_half_float(VectorTable& t) {
     t[Op::FMSUB_scalar_half] = fused<&Generator::vfnmadd231pd>;
     t[Op::FNMADD_scalar_half] = fused<&Generator::vfnmsub231pd>;
     t[Op::FNMSUB_scalar_half] = fused<&Generator::vfmsub231pd>;
+    t[Op::FRECPS_scalar_half] = t[Op::FRECPS_vector_half] = step<false>;
+    t[Op::FRSQRTS_scalar_half] = t[Op::FRSQRTS_vector_half] = step<true>;
 
     t[Op::FCMP_scalar_half] = compare_flags<false, false>;
     t[Op::FCMPE_scalar_half] = compare_flags<true, false>;
@@ -412,14 +473,6 @@ void add_half_float(VectorTable& t) {
     t[Op::FCMGT_zero_vector_half] = t[Op::FCMGT_zero_scalar_half] = compare_zero<Predicate::Less, true>;
     t[Op::FCMLE_zero_vector_half] = t[Op::FCMLE_zero_scalar_half] = compare_zero<Predicate::LessEqual, false>;
     t[Op::FCMLT_zero_vector_half] = t[Op::FCMLT_zero_scalar_half] = compare_zero<Predicate::Less, false>;
-
-    t[Op::SCVTF_vector_half] = t[Op::SCVTF_simd_scalar_half] = from_integers<true>;
-    t[Op::UCVTF_vector_half] = t[Op::UCVTF_simd_scalar_half] = from_integers<false>;
-    t[Op::FCVT_h_to_s] = half_to_single;
-    t[Op::FCVT_h_to_d] = half_to_double;
-    t[Op::FCVT_s_to_h] = single_to_half;
-    t[Op::FCVTL_s_from_h] = lengthen;
-    t[Op::FCVTN_h_from_s] = shorten;
 }
 
 } // namespace beeline::translate

@@ -1,7 +1,8 @@
-// Scalar floating-point arithmetic, comparisons and selection, single and double precision (Arm ARM C4.1.90).
+// Scalar floating-point arithmetic, comparisons and selection, single and double precision (Arm ARM C4.1.90);
+// conditional comparison and selection in half precision as well.
 #include "arm64/state.h"
 #include "translate/emit_data_processing.h"
-#include "translate/float_checks.h"
+#include "translate/float_half.h"
 #include "translate/state.h"
 
 #include <utility>
@@ -183,13 +184,21 @@ template <bool signalling, bool with_zero> bool compare(VectorEmitter& w, const 
     return true;
 }
 
-template <bool signalling> bool conditional_compare(VectorEmitter& w, const Insn& insn) {
-    if (w.flushes) return false;
-    const Precision precision = precision_of(insn);
+template <bool signalling, bool of_halves = false> bool conditional_compare(VectorEmitter& w, const Insn& insn) {
+    if (of_halves ? !half::supported(w) : w.flushes) return false;
     const unsigned condition = insn.aux[0];
     const Xmm n = w.use(insn.rn), m = w.use(insn.rm);
+    const auto compare = [&] {
+        if (!of_halves) {
+            compare_elements(w, precision_of(insn), signalling, n, m);
+            return;
+        }
+        half::widen(w, insn, xmm0, n);
+        half::widen(w, insn, xmm1, m);
+        compare_elements(w, Precision::Single, signalling, xmm0, xmm1);
+    };
     if (condition >= 14) {
-        compare_elements(w, precision, signalling, n, m);
+        compare();
         w.e.define_flags(FlagPlace::Float);
         return true;
     }
@@ -199,36 +208,36 @@ template <bool signalling> bool conditional_compare(VectorEmitter& w, const Insn
     w.a.mov(w.e.state(&translated_state(w.e.cpu).host_flags, 32), host_flags(static_cast<uint32_t>(insn.imm)));
     w.a.jmp(done);
     w.a.L(holds);
-    compare_elements(w, precision, signalling, n, m);
+    compare();
     w.e.store_flags(FlagPlace::Float);
     w.a.L(done);
     w.e.define_flags_in_memory();
     return true;
 }
 
-bool select(VectorEmitter& w, const Insn& insn) {
-    const Precision precision = precision_of(insn);
-    const bool wide = precision == Precision::Double;
+template <bool of_halves = false> bool select(VectorEmitter& w, const Insn& insn) {
+    const unsigned size = of_halves ? 1 : size_log2_of(precision_of(insn));
     const unsigned condition = insn.aux[0];
     if (condition >= 14) {
-        w.finish_scalar(insn.rd, size_log2_of(precision), w.use(insn.rn));
+        w.finish_scalar(insn.rd, size, w.use(insn.rn));
         return true;
     }
     const auto load = [&](const Reg64& to, unsigned v) {
-        if (!w.v.holds(v))
-            w.a.mov(Emitter::sized(to, wide), w.v.memory(v, wide ? 64 : 32));
-        else if (wide)
-            w.a.movq(to, w.use(v));
-        else
-            w.a.movd(to.cvt32(), w.use(v));
+        const bool held = w.v.holds(v);
+        switch (size) {
+        case 1: held ? w.a.pextrw(to.cvt32(), w.use(v), 0) : w.a.movzx(to.cvt32(), w.v.memory(v, 16)); break;
+        case 2: held ? w.a.movd(to.cvt32(), w.use(v)) : w.a.mov(to.cvt32(), w.v.memory(v, 32)); break;
+        default: held ? w.a.movq(to, w.use(v)) : w.a.mov(to, w.v.memory(v, 64)); break;
+        }
     };
     const uint8_t code = emit_condition(w.e, condition);
     load(rcx, insn.rm);
     load(rdx, insn.rn);
     emit_move_if(w.e, code, rcx, rdx);
     const Xmm d = w.define(insn.rd);
-    wide ? w.a.movq(d, rcx) : w.a.movd(d, ecx);
-    finish(w, insn, precision, true);
+    size == 3 ? w.a.movq(d, rcx) : w.a.movd(d, ecx);
+    w.v.store(insn.rd);
+    w.v.set_significant(insn.rd, 1u << size);
     return true;
 }
 
@@ -265,7 +274,10 @@ void add_scalar_float(VectorTable& t) {
     t[Op::FCMPE_zero_scalar] = compare<true, true>;
     t[Op::FCCMP_scalar] = conditional_compare<false>;
     t[Op::FCCMPE_scalar] = conditional_compare<true>;
-    t[Op::FCSEL_scalar] = select;
+    t[Op::FCCMP_scalar_half] = conditional_compare<false, true>;
+    t[Op::FCCMPE_scalar_half] = conditional_compare<true, true>;
+    t[Op::FCSEL_scalar] = select<>;
+    t[Op::FCSEL_scalar_half] = select<true>;
 }
 
 } // namespace beeline::translate

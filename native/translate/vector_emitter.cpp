@@ -153,7 +153,9 @@ VectorTable make_table() {
     add_half_float(table);
     add_float_steps(table);
     add_float_estimates(table);
+    add_float_formats(table);
     add_float_conversions(table);
+    add_half_conversions(table);
     return table;
 }
 

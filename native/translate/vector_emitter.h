@@ -138,7 +138,9 @@ void add_packed_float(VectorTable& table);
 void add_half_float(VectorTable& table);
 void add_float_steps(VectorTable& table);
 void add_float_estimates(VectorTable& table);
+void add_float_formats(VectorTable& table);
 void add_float_conversions(VectorTable& table);
+void add_half_conversions(VectorTable& table);
 
 /// The emitter of FP/SIMD data processing `op`, if there is one.
 VectorEntry find_vector_function(unsigned op);
