@@ -13,6 +13,7 @@ const { values } = parseArgs({ options: { cases: { type: 'string', default: '200
 const levels = [
   { title: 'all that the host has', features: '' },
   { title: 'AVX2, FMA3 and F16C', features: '-avx512' },
+  { title: 'AVX2 without FMA3 and F16C', features: '-avx512,-fma,-f16c' },
   { title: 'AVX', features: '-avx2,-avx512,-fma,-f16c,-bmi1,-bmi2' },
   {
     title: 'SSE4.2',

@@ -99,3 +99,15 @@ reciprocal_root_step:
 narrow_to_odd:
         fcvtxn  s0, d1
         b       .
+half_maximum_across:
+        fmaxv   h0, v1.8h
+        b       .
+half_to_integers:
+        fcvtas  v0.8h, v1.8h
+        b       .
+half_from_double:
+        fcvt    h0, d1
+        b       .
+half_select:
+        fcsel   h0, h1, h2, eq
+        b       .
