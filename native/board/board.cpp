@@ -14,22 +14,27 @@ constexpr uint64_t kAffinityMask = 0xFF'00FF'FFFF;
 /// How long the power button stays down.
 constexpr uint64_t kButtonNanoseconds = 100'000'000;
 
-std::unique_ptr<devices::gic::InterruptController> make_gic(const BoardConfig& config,
-                                                            devices::CpuInterruptSink& sink) {
+std::unique_ptr<devices::gic::InterruptController> make_gic(const BoardConfig& config, devices::CpuInterruptSink& sink,
+                                                            GuestMemory& memory) {
     if (config.gic_version == 2) return std::make_unique<devices::gic::GicV2>(config.cpus, sink);
-    return std::make_unique<devices::gic::GicV3>(config.cpus, sink);
+    return std::make_unique<devices::gic::GicV3>(config.cpus, sink, memory);
 }
 
 } // namespace
 
 Board::Board(const BoardConfig& config, GuestMemory& memory, SerialPort& serial, SystemControl& system)
     : config_(config), memory_(memory), serial_(serial), system_(system), timers_(clock_, lock_),
-      gic_(make_gic(config, *this)), generic_timers_(config.cpus, clock_, timers_, *gic_),
+      gic_(make_gic(config, *this, memory)), generic_timers_(config.cpus, clock_, timers_, *gic_),
       uart_({*gic_, kUartSpi}, serial, timers_, clock_), rtc_({*gic_, kRtcSpi}, timers_, clock_),
       gpio_({*gic_, kGpioSpi}), fw_cfg_(memory),
       pci_(*gic_, kPcieSpi, *this, {kPcieLowMemory.base, kPcieHighMemory.base}),
       power_button_release_(timers_.add([this] { gpio_.set_input(kPowerButtonLine, false); })) {
-    if (config.gic_version == 3) gic_v3_ = static_cast<devices::gic::GicV3*>(gic_.get());
+    if (config.gic_version == 3) {
+        gic_v3_ = static_cast<devices::gic::GicV3*>(gic_.get());
+        bus_.attach(kGicIts, its_.emplace(*gic_v3_, config.cpus, memory));
+    } else {
+        bus_.attach(kGicV2m, v2m_.emplace(*gic_, kMessageSpi, kMessageSpis));
+    }
 
     bus_.attach(kFlash0, flash_[0]);
     bus_.attach(kFlash1, flash_[1]);
@@ -248,8 +253,11 @@ void Board::set_line(unsigned cpu, arm64::Line line, bool level) {
     if (level) threads_[cpu]->wake();
 }
 
-/// A message is a memory write like any other.
-void Board::write_message(uint32_t, const devices::pci::Message& message) {
+/// A message is a memory write like any other; interrupts are what has one for a doorbell.
+void Board::write_message(uint32_t requester, const devices::pci::Message& message) {
+    if (its_ && message.address == kGicIts.base + devices::gic::Its::kTranslater)
+        return its_->translate(requester, message.data);
+    if (v2m_ && message.address == kGicV2m.base + devices::gic::GicV2m::kSetSpi) return v2m_->signal(message.data);
     if (message.address % sizeof message.data != 0) return;
     if (uint8_t* bytes = memory_.span(message.address, sizeof message.data); bytes != nullptr)
         __atomic_store_n(reinterpret_cast<uint32_t*>(bytes), message.data, __ATOMIC_RELEASE);

@@ -13,7 +13,9 @@
 #include "devices/fw_cfg.h"
 #include "devices/generic_timer.h"
 #include "devices/gic/gic.h"
+#include "devices/gic/gic_v2m.h"
 #include "devices/gic/gic_v3.h"
+#include "devices/gic/its.h"
 #include "devices/pci/host_bridge.h"
 #include "devices/pl011.h"
 #include "devices/pl031.h"
@@ -31,6 +33,7 @@
 #include <atomic>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 namespace beeline::board {
@@ -175,6 +178,9 @@ private:
     devices::TimerQueue timers_;
     std::unique_ptr<devices::gic::InterruptController> gic_;
     devices::gic::GicV3* gic_v3_ = nullptr; ///< The same, when it is one.
+    /// What makes interrupts of messages: one of them, as the controller is.
+    std::optional<devices::gic::Its> its_;
+    std::optional<devices::gic::GicV2m> v2m_;
     devices::GenericTimers generic_timers_;
     devices::Pl011 uart_;
     devices::Pl031 rtc_;

@@ -14,7 +14,7 @@ namespace beeline::board {
 
 namespace {
 
-constexpr uint32_t kClockPhandle = 1, kGicPhandle = 2, kGpioPhandle = 3, kFirstCpuPhandle = 0x10;
+constexpr uint32_t kClockPhandle = 1, kGicPhandle = 2, kGpioPhandle = 3, kMessagePhandle = 4, kFirstCpuPhandle = 0x10;
 
 // Interrupt specifiers (Linux Documentation/devicetree/bindings/interrupt-controller/arm,gic-v3.yaml).
 constexpr uint32_t kSpi = 0, kPpi = 1, kEdgeRising = 1, kLevelHigh = 4;
@@ -132,6 +132,15 @@ void write_interrupt_controller(TreeWriter& tree, const BoardDescription& board)
         tree.regions({kGicDistributor, {kGicRedistributors, frames}});
     }
     tree.cells("phandle", {kGicPhandle});
+    const bool v2m = board.gic_version == 2;
+    const Region messages = v2m ? kGicV2m : kGicIts;
+    tree.begin(unit(v2m ? "v2m" : "its", messages.base));
+    tree.strings("compatible", {v2m ? "arm,gic-v2m-frame" : "arm,gic-v3-its"});
+    tree.flag("msi-controller");
+    if (!v2m) tree.cells("#msi-cells", {1});
+    tree.regions({messages});
+    tree.cells("phandle", {kMessagePhandle});
+    tree.end();
     tree.end();
 }
 
@@ -249,6 +258,8 @@ void write_pcie(TreeWriter& tree, const BoardDescription& board) {
     tree.cells("ranges", ranges);
     tree.cells("interrupt-map-mask", {(devices::pci::HostBridge::kInterrupts - 1) << 11, 0, 0, 7});
     tree.cells("interrupt-map", interrupt_map());
+    // Requesters 0 and on are the message controller's devices of the same numbers.
+    tree.cells("msi-map", {0, kMessagePhandle, 0, kPcieBuses << 8});
     tree.end();
 }
 

@@ -89,6 +89,10 @@ int main() {
             check_equal(cell(tree, "/pcie@10000000", "interrupt-map", 4 * 10 + 0), 1 << 11, "slot 1");
             check_equal(cell(tree, "/pcie@10000000", "interrupt-map", 4 * 10 + 8), 4, "INTA# of slot 1 is SPI 4");
             check_equal(cell(tree, "/pcie@10000000", "interrupt-map", 4 * 10 + 38), 3, "INTD# of slot 1 is SPI 3");
+            check_equal(cell(tree, "/pcie@10000000", "msi-map", 3), 16 << 8, "messages of every bus");
+            check(text(tree, gic == 2 ? "/intc@8000000/v2m@8020000" : "/intc@8000000/its@8080000", "compatible") ==
+                      (gic == 2 ? std::string("arm,gic-v2m-frame\0", 18) : std::string("arm,gic-v3-its\0", 15)),
+                  "what takes them");
             check(text(tree, "/pcie@10000000", "ranges").size() == 3 * 7 * 4, "three windows");
         }
     std::filesystem::remove_all(folder);

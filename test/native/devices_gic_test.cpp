@@ -3,6 +3,7 @@
 #include "board_support.h"
 #include "devices/gic/gic_v2.h"
 #include "devices/gic/gic_v3.h"
+#include "virtio_driver.h"
 
 using namespace beeline;
 using namespace beeline::test;
@@ -209,10 +210,11 @@ constexpr uint64_t kSgiFrame = 0x10000, kRouter = 0x6000;
 
 struct V3 {
     RecordingCpus cpus;
+    Ram ram;
     GicV3 gic;
     Registers distributor;
 
-    explicit V3(unsigned count = 2) : gic(count, cpus), distributor{gic.distributor()} {
+    explicit V3(unsigned count = 2) : gic(count, cpus, ram), distributor{gic.distributor()} {
         distributor.write(0, 3);
         for (unsigned word = 1; word < 9; word++) distributor.write(kGroup + word * 4, ~0u);
         for (unsigned cpu = 0; cpu < count; cpu++) {

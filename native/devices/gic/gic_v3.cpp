@@ -10,16 +10,19 @@ namespace {
 // GICD (IHI 0069 12.9); the bit-per-interrupt blocks are decode_bank_register()'s.
 constexpr uint64_t kGicdCtlr = 0x0000, kGicdTyper = 0x0004, kGicdIidr = 0x0008, kGicdIrouter = 0x6000;
 constexpr uint32_t kCtlrEnables = 3, kCtlrAre = 1u << 4, kCtlrDs = 1u << 6;
-constexpr uint32_t kTyperA3v = 1u << 24;
+constexpr uint32_t kTyperA3v = 1u << 24, kTyperLpis = 1u << 17;
 /// INTIDs have 16 bits, as QEMU's.
 constexpr uint32_t kTyperIdBits = 15u << 19;
 constexpr uint64_t kRoutingMode = uint64_t{1} << 31;
 constexpr uint64_t kRouteMask = 0xFF'80FF'FFFF;
 
 // GICR, RD_base frame (12.11); the SGI_base frame follows at 64 KiB.
-constexpr uint64_t kGicrIidr = 0x0004, kGicrTyper = 0x0008, kGicrTyperHigh = 0x000C, kGicrWaker = 0x0014;
+constexpr uint64_t kGicrCtlr = 0x0000, kGicrIidr = 0x0004, kGicrTyper = 0x0008, kGicrTyperHigh = 0x000C,
+                   kGicrWaker = 0x0014, kGicrPropbaser = 0x0070, kGicrPendbaser = 0x0078;
 constexpr uint64_t kSgiFrame = 0x1'0000;
 constexpr uint32_t kProcessorSleep = 2, kChildrenAsleep = 4;
+/// GICR_CTLR: LPIs may be disabled again. GICR_TYPER: there are LPIs.
+constexpr uint32_t kEnableLpis = 1, kEnableClearSupported = 2, kPhysicalLpis = 1;
 
 constexpr uint32_t kImplementer = 0x0000'043B;
 // Identification registers at 0xFFD0 of each frame: architecture version 3 in PIDR2.
@@ -32,8 +35,9 @@ constexpr bool is_identification(uint64_t offset) { return offset >= 0xFFD0 && o
 
 } // namespace
 
-GicV3::GicV3(unsigned cpus, CpuInterruptSink& sink)
-    : distributor_(*this), redistributors_(*this), outputs_(cpus, sink), routed_(cpus), cpus_(cpus) {
+GicV3::GicV3(unsigned cpus, CpuInterruptSink& sink, GuestMemoryAccess& memory)
+    : distributor_(*this), redistributors_(*this), outputs_(cpus, sink), routed_(cpus), cpus_(cpus),
+      lpis_(cpus, Lpis(memory)) {
     reset();
 }
 
@@ -45,6 +49,7 @@ void GicV3::reset() {
     one_of_n_.fill(0);
     for (auto& words : routed_) words.fill(0);
     routed_[0].fill(~0u);
+    for (Lpis& lpis : lpis_) lpis.reset();
     for (Cpu& cpu : cpus_) {
         InterruptWord own = cpu.own;
         own.reset(kSgisAreEdges);
@@ -67,6 +72,11 @@ void GicV3::set_ppi(unsigned cpu, unsigned intid, bool level) {
 }
 
 uint32_t GicV3::affinity_of(unsigned cpu) const { return cpu / kCpusPerCluster << 8 | cpu % kCpusPerCluster; }
+
+void GicV3::raise_lpi(unsigned cpu, uint32_t intid) {
+    lpis_[cpu].set_pending(intid, true);
+    update(cpu);
+}
 
 unsigned GicV3::cpu_of_affinity(uint64_t affinity) const {
     const uint64_t cpu = (affinity >> 8) * kCpusPerCluster + (affinity & 0xFF);
@@ -106,6 +116,8 @@ void GicV3::find_best(unsigned index) {
     for (unsigned i = 0; i < kSpiWords; i++)
         consider(cpu.best, spis_[i], spis_[i].candidates() & routed_[index][i] & of_enabled_group(cpu, spis_[i]),
                  kPrivateInterrupts + i * 32);
+    if ((group_enables_ & 2) == 0 || !cpu.group_enabled[1]) return;
+    if (const Candidate& lpi = lpis_[index].best(); lpi.priority < cpu.best.priority) cpu.best = lpi;
 }
 
 /// A 1-of-N interrupt goes to the CPU with the least urgent work among those that are awake and take its group.
@@ -168,7 +180,7 @@ uint32_t GicV3::read_distributor(uint64_t offset) const {
     if (is_identification(offset)) return identification(offset);
     switch (offset) {
     case kGicdCtlr: return group_enables_ | kCtlrAre | kCtlrDs;
-    case kGicdTyper: return (kInterrupts / 32 - 1) | kTyperIdBits | kTyperA3v;
+    case kGicdTyper: return (kInterrupts / 32 - 1) | kTyperIdBits | kTyperA3v | kTyperLpis;
     case kGicdIidr: return kImplementer;
     default: return 0;
     }
@@ -229,9 +241,15 @@ uint32_t GicV3::read_redistributor(unsigned index, uint64_t offset) const {
         return bank.which == BankRegister::None || bank.word != 0 ? 0 : read_bank(cpu.own, bank);
     }
     if (is_identification(offset)) return identification(offset);
+    const auto half = [offset](uint64_t value) { return static_cast<uint32_t>(value >> offset % 8 * 8); };
     switch (offset) {
+    case kGicrCtlr: return kEnableClearSupported | (lpis_[index].enabled() ? kEnableLpis : 0);
+    case kGicrPropbaser:
+    case kGicrPropbaser + 4: return half(lpis_[index].property_base());
+    case kGicrPendbaser:
+    case kGicrPendbaser + 4: return half(lpis_[index].pending_base());
     case kGicrIidr: return kImplementer;
-    case kGicrTyper: return index << 8 | (index + 1 == cpus_.size() ? 1u << 4 : 0);
+    case kGicrTyper: return index << 8 | (index + 1 == cpus_.size() ? 1u << 4 : 0) | kPhysicalLpis;
     case kGicrTyperHigh: return affinity_of(index);
     case kGicrWaker: return cpu.asleep ? kProcessorSleep | kChildrenAsleep : 0;
     default: return 0;
@@ -246,6 +264,17 @@ void GicV3::write_redistributor(unsigned index, uint64_t offset, uint32_t value,
             write_bank(cpu.own, bank, {value, byte_mask, kSgisAreEdges, 0});
     } else if (offset == kGicrWaker) {
         cpu.asleep = (value & kProcessorSleep) != 0;
+    } else if (offset == kGicrCtlr) {
+        if ((byte_mask & kEnableLpis) != 0) lpis_[index].enable((value & kEnableLpis) != 0);
+    } else if (const uint64_t base = offset & ~uint64_t{7}; base == kGicrPropbaser || base == kGicrPendbaser) {
+        Lpis& lpis = lpis_[index];
+        const unsigned shift = offset % 8 * 8;
+        const uint64_t mask = uint64_t{byte_mask} << shift;
+        const uint64_t bits = uint64_t{value} << shift & mask;
+        if (base == kGicrPropbaser)
+            lpis.set_property_base((lpis.property_base() & ~mask) | bits);
+        else
+            lpis.set_pending_base((lpis.pending_base() & ~mask) | bits);
     }
     update(index);
 }

@@ -1,8 +1,9 @@
-// Arm GICv3 (IHI 0069) with one security state and affinity routing, without LPIs: distributor, redistributors, and the
+// Arm GICv3 (IHI 0069) with one security state and affinity routing: distributor, redistributors, and the
 // CPU interfaces behind the ICC_* system registers. Up to 64 CPUs.
 #pragma once
 
 #include "devices/gic/gic.h"
+#include "devices/gic/lpis.h"
 
 #include <array>
 #include <cstdint>
@@ -16,13 +17,18 @@ public:
     static constexpr unsigned kCpusPerCluster = 16; ///< Affinity 0 of the CPUs counts 0..15, affinity 1 the clusters.
     static constexpr uint64_t kRedistributorStride = 0x2'0000;
 
-    GicV3(unsigned cpus, CpuInterruptSink& sink);
+    GicV3(unsigned cpus, CpuInterruptSink& sink, GuestMemoryAccess& memory);
 
     void set_spi(unsigned number, bool level) override;
     void set_ppi(unsigned cpu, unsigned intid, bool level) override;
     void reset() override;
     Device& distributor() override { return distributor_; }
     Device& cpu_frames() override { return redistributors_; }
+
+    /// For the ITS: makes an LPI pending; or several changes, after which lpis_changed() is to be called.
+    void raise_lpi(unsigned cpu, uint32_t intid);
+    Lpis& lpis(unsigned cpu) { return lpis_[cpu]; }
+    void lpis_changed() { update_all(); }
 
     /// ICC_* accesses; `key` is arm64::system_register_key(). False: no such register, or not in this direction.
     bool read_system_register(unsigned cpu, uint32_t key, uint64_t& value);
@@ -97,6 +103,7 @@ private:
     std::array<uint32_t, kSpiWords> one_of_n_{};          ///< SPIs whose IROUTER.Interrupt_Routing_Mode is set
     std::vector<std::array<uint32_t, kSpiWords>> routed_; ///< By CPU: SPIs whose IROUTER names it
     std::vector<Cpu> cpus_;
+    std::vector<Lpis> lpis_; ///< By CPU.
 };
 
 } // namespace beeline::devices::gic

@@ -35,14 +35,18 @@ uint64_t GicV3::acknowledge(unsigned index, unsigned group) {
     if (best.group1 != (group == 1) || !can_preempt(cpu)) return kNoInterrupt;
     counts_.acknowledges++;
     cpu.active_priorities[group] |= 1u << ((best.priority & group_mask(cpu, group)) >> (8 - kPriorityBits));
-    word_of(index, best.intid / 32).activate(best.intid % 32);
+    // LPIs have no active state (4.8.2).
+    if (best.intid >= Lpis::kFirst)
+        lpis_[index].set_pending(best.intid, false);
+    else
+        word_of(index, best.intid / 32).activate(best.intid % 32);
     update(index);
     return best.intid;
 }
 
 void GicV3::end_of_interrupt(unsigned index, unsigned group, uint64_t value) {
     const uint64_t intid = value & 0xFF'FFFF;
-    if (intid >= kInterrupts) return;
+    if (intid >= kInterrupts && intid < Lpis::kFirst) return;
     Cpu& cpu = cpus_[index];
     const uint32_t active = cpu.active_priorities[0] | cpu.active_priorities[1];
     // The priority drop concerns the most urgent active interrupt, which must be of the register's group.
