@@ -249,12 +249,12 @@ void v3_identity() {
     V3 m(20);
     check_equal(m.distributor.read(0), 3 | 1u << 4 | 1u << 6, "v3 GICD_CTLR: ARE and DS are fixed");
     check_equal(m.distributor.read(4) & 0x1F, 8, "v3 GICD_TYPER: 288 INTIDs");
-    check_equal(m.distributor.read(4) >> 17 & 1, 0, "v3 GICD_TYPER: no LPIs");
+    check_equal(m.distributor.read(4) >> 17 & 1, 1, "v3 GICD_TYPER: LPIs");
     check_equal(m.distributor.read(0xFFE8), 0x3B, "v3 GICD_PIDR2");
     check_equal(m.frame(0, 0xFFE8), 0x3B, "v3 GICR_PIDR2");
-    check_equal(m.frame(0, 8, 8), 0, "v3 GICR_TYPER of the first");
-    check_equal(m.frame(17, 8, 8), 0x101ull << 32 | 17u << 8, "v3 GICR_TYPER: affinity 0.0.1.1");
-    check_equal(m.frame(19, 8, 8), 0x103ull << 32 | 19u << 8 | 1u << 4, "v3 GICR_TYPER: the last");
+    check_equal(m.frame(0, 8, 8), 1, "v3 GICR_TYPER of the first");
+    check_equal(m.frame(17, 8, 8), 0x101ull << 32 | 17u << 8 | 1, "v3 GICR_TYPER: affinity 0.0.1.1");
+    check_equal(m.frame(19, 8, 8), 0x103ull << 32 | 19u << 8 | 1u << 4 | 1, "v3 GICR_TYPER: the last");
     uint64_t value = 0;
     check(!m.gic.cpu_frames().read({20 * GicV3::kRedistributorStride, 4, 0}, value),
           "v3: no redistributor behind the last");
