@@ -91,7 +91,7 @@ void BlockTranslator::decode(arm64::GuestPa pa, uint8_t context, const uint8_t* 
     size_t exits = 2; // Of a last instruction that branches, and of one that does not.
     for (const Instruction& instruction : block_) {
         translation_->words.push_back(instruction.insn.word);
-        exits += instruction.facts.flow == Flow::Conditional;
+        exits += instruction.facts.flow == Flow::Conditional ? 2 : 0; // Twice, where a loop has a copy of its own.
     }
     translation_->exits.reserve(exits);
     translation_->instructions = static_cast<uint16_t>(block_.size());
@@ -186,6 +186,7 @@ std::unique_ptr<Translation> BlockTranslator::translate(arm64::GuestPa pa, uint8
     labels_.clear();
     accesses_.clear();
     group_ends_.clear();
+    vector_loops_.clear();
     cold_owners_.clear();
     v_.forget();
 
@@ -195,23 +196,7 @@ std::unique_ptr<Translation> BlockTranslator::translate(arm64::GuestPa pa, uint8
         e_.move_immediate(rax, reinterpret_cast<uint64_t>(&translation_->executions));
         a_.inc(qword[rax]);
     }
-    for (index_ = 0; index_ < block_.size(); index_++) {
-        const unsigned begun = index_;
-        note_layout(begun, false);
-        if (!group_.active) {
-            group_ = find_group(index_);
-            if (group_.active) emit_group_check(group_);
-        }
-        emit_instruction(index_);
-        if (group_.active && index_ >= group_.last) {
-            group_.active = false;
-            e_.leave_float_form();
-            a_.L(group_end_->done);
-            group_end_->place = e_.place();
-            group_end_->vectors = v_.contents();
-        }
-        own_cold(begun);
-    }
+    emit_instructions(static_cast<unsigned>(block_.size()) - 1, false);
     const Instruction& last = block_.back();
     if (last.facts.flow == Flow::Next || last.facts.flow == Flow::Conditional) {
         index_ = static_cast<unsigned>(block_.size()) - 1;
@@ -238,6 +223,27 @@ std::unique_ptr<Translation> BlockTranslator::translate(arm64::GuestPa pa, uint8
     return translation;
 }
 
+/// Instructions from the block's first one to `last`.
+void BlockTranslator::emit_instructions(unsigned last, bool cold) {
+    for (index_ = 0; index_ <= last; index_++) {
+        const unsigned begun = index_;
+        note_layout(begun, cold);
+        if (!group_.active) {
+            group_ = find_group(index_);
+            if (group_.active) emit_group_check(group_);
+        }
+        emit_instruction(index_);
+        if (group_.active && index_ >= group_.last) {
+            group_.active = false;
+            e_.leave_float_form();
+            a_.L(group_end_->done);
+            group_end_->place = e_.place();
+            group_end_->vectors = v_.contents();
+        }
+        own_cold(begun);
+    }
+}
+
 void BlockTranslator::note_layout(unsigned index, bool cold) {
     if (!recording_layout_) return;
     const auto begin = static_cast<uint32_t>(a_.getCurr() - translation_->writable);
@@ -256,11 +262,12 @@ void BlockTranslator::emit_instruction(unsigned index) {
     e_.begin_instruction(use.writes ? use.reads : instruction.flags_live_before, instruction.flags_live_after);
     const VectorEntry vector = find_vector_function(insn.op);
     const FloatRun run = vector.guarded ? find_float_run(index) : FloatRun(false);
+    run.drop_overwritten(v_);
     if (vector.guarded)
         v_.begin_guarded(run.length() != 0 ? run.room(v_) : VectorRegisters::kMostRoom);
     else
         v_.begin_instruction();
-    if (instruction.facts.flow != Flow::Next) v_.write_back();
+    if (instruction.facts.flow != Flow::Next && instruction.facts.flow != Flow::Conditional) v_.write_back();
     if (insn.op < arm64::kOpCount) {
         if (emit_control(instruction, index)) return;
         if (instruction.facts.flow == Flow::Leaves && emit_level_change(insn)) return;
@@ -538,6 +545,9 @@ void BlockTranslator::emit_indirect_exit() {
 
 /// Leaves for `offset` where the x86 condition holds; the flags stay as they are where it does not.
 void BlockTranslator::emit_conditional_exit(uint8_t condition, int64_t offset, bool live, bool backward) {
+    if (backward && !live && offset == static_cast<int64_t>(first_offset_) && emit_vector_loop_branch(condition))
+        return;
+    v_.write_back();
     const bool near = offset >= 0 && offset < static_cast<int64_t>(kPageSize);
     const bool store = live && e_.place() != FlagPlace::Memory;
     Exit& exit = new_exit(offset);
@@ -626,6 +636,7 @@ bool BlockTranslator::emit_control(const Instruction& instruction, unsigned inde
     case Op::B_cond: {
         const unsigned condition = insn.aux[0];
         if (condition >= 14) {
+            v_.write_back();
             emit_direct_exit(offset + branch_distance(insn), branch_distance(insn) <= 0);
             // What follows is not reached.
             if (index + 1 != block_.size()) index_ = static_cast<unsigned>(block_.size());

@@ -131,6 +131,23 @@ public:
     /// rcx = the addend that a check has found: the site's, or the one kept in CpuState.
     void load_addend(bool has_site, int site, const uint64_t& kept);
 
+    // ---- loops (emit_vector_loop.cpp) ----
+    /// A block that branches back to its beginning: a second copy of its instructions for all iterations but the first,
+    /// entered with V registers where the branch has them.
+    struct VectorLoop {
+        host::Label head, resume; ///< `resume`: behind the branch in the first copy.
+        unsigned branch = 0;      ///< The instruction that branches back.
+        VectorRegisters::Knowledge at_head;
+        VectorRegisters::Contents at_resume;
+        FlagPlace place = FlagPlace::Memory; ///< At `resume`.
+    };
+    /// The branch of the instruction under way back to the block's beginning, where the x86 condition holds; nothing is
+    /// done, and false returned, where V registers have nothing to do with it.
+    bool emit_vector_loop_branch(uint8_t condition);
+    void emit_vector_loop(VectorLoop& loop);
+    /// EFLAGS or HostFlags, from where they are, to `place`. Neither is a form of floating point.
+    void move_flags(FlagPlace place);
+
     void emit_slow_path(Access access, host::Label* miss, host::Label* slow, host::Label* back, FlagPlace restored);
     /// The address of a load or store with base and, perhaps, index register.
     Target address_of(const arm64::Insn& insn, int64_t displacement);
@@ -176,6 +193,7 @@ private:
     void decode(arm64::GuestPa pa, uint8_t context, const uint8_t* host_page);
     void find_live_flags();
     bool flags_live_at(int64_t offset, unsigned depth) const;
+    void emit_instructions(unsigned last, bool cold);
     void emit_instruction(unsigned index);
     void note_layout(unsigned index, bool cold);
     /// Code out of line that was put off since the last call belongs to instruction `index`.
@@ -233,9 +251,11 @@ private:
         VectorRegisters::Contents vectors;
     };
     Pool<GroupEnd> group_ends_;
-    GroupEnd* group_end_ = nullptr; ///< Of the active group.
-    bool in_twin_ = false;          ///< Emitting the ungrouped twin of a group.
-    ColdCode cold_;                 ///< Code behind the block.
+    Pool<VectorLoop> vector_loops_;
+    VectorLoop* vector_loop_ = nullptr; ///< Whose copy is being emitted.
+    GroupEnd* group_end_ = nullptr;     ///< Of the active group.
+    bool in_twin_ = false;              ///< Emitting the ungrouped twin of a group.
+    ColdCode cold_;                     ///< Code behind the block.
     Pool<host::Label> labels_;
     std::vector<GuardedAccess> accesses_;
     std::vector<uint16_t> cold_owners_; ///< Instruction of each; kept when the layout is.

@@ -193,16 +193,7 @@ void BlockTranslator::emit_group_check(const Group& group) {
         v_.restore(end->vectors);
         // The straight path goes on with the flags where it has them.
         const Instruction& last = block_[group.last];
-        if (last.flags_live_after && e_.place() != end->place) {
-            if (e_.place() == FlagPlace::Memory) {
-                e_.load_flags();
-                if (end->place == FlagPlace::Add) a_.cmc();
-            } else if (end->place == FlagPlace::Memory) {
-                e_.store_flags(e_.place());
-            } else {
-                a_.cmc();
-            }
-        }
+        if (last.flags_live_after) move_flags(end->place);
         a_.jmp(end->done, Xbyak::CodeGenerator::T_NEAR);
     });
 }

@@ -71,10 +71,17 @@ bool FloatRun::take(const Insn& insn) {
 
 unsigned FloatRun::room(const VectorRegisters& v) const {
     constexpr unsigned kMostOperands = 3;
-    unsigned loaded = 0;
-    for (unsigned guest = 0; guest < 32; guest++)
+    unsigned loaded = 0, results = 0;
+    for (unsigned guest = 0; guest < 32; guest++) {
         if ((used_ >> guest & 1) != 0 && !v.holds(guest)) loaded++;
-    return static_cast<unsigned>(std::popcount(defined_)) + std::min(loaded, kMostOperands);
+        if ((defined_ >> guest & 1) != 0 && v.moves(guest)) results++;
+    }
+    return results + std::min(loaded, kMostOperands);
+}
+
+void FloatRun::drop_overwritten(VectorRegisters& v) const {
+    for (unsigned guest = 0; guest < 32; guest++)
+        if (((defined_ & ~used_) >> guest & 1) != 0) v.drop(guest);
 }
 
 void FloatRun::emit_checks(VectorEmitter& w) const {

@@ -20,6 +20,8 @@ public:
     unsigned length() const { return length_; }
     /// Registers that the run may need besides those that are dirty before it.
     unsigned room(const VectorRegisters& v) const;
+    /// Before the first instruction: forgets what the run overwrites unread.
+    void drop_overwritten(VectorRegisters& v) const;
     /// Behind the last instruction.
     void emit_checks(VectorEmitter& w) const;
 

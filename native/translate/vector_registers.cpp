@@ -2,6 +2,7 @@
 
 #include "arm64/vcpu.h"
 
+#include <algorithm>
 #include <bit>
 
 namespace beeline::translate {
@@ -42,6 +43,67 @@ void VectorRegisters::spill(const Contents& contents) const {
 void VectorRegisters::restore(const Contents& contents) const {
     for (unsigned i = 0; i < kCount; i++)
         if (contents.guest[i] >= 0) e_.a.movaps(host_register(i), place(static_cast<unsigned>(contents.guest[i])));
+}
+
+void VectorRegisters::assume(const Knowledge& knowledge) {
+    contents_ = knowledge.contents;
+    significant_ = knowledge.significant;
+    begin_instruction();
+}
+
+bool VectorRegisters::can_become(const Knowledge& knowledge) const {
+    for (size_t guest = 0; guest < significant_.size(); guest++)
+        if (significant_[guest] > knowledge.significant[guest]) return false;
+    return true;
+}
+
+void VectorRegisters::become(const Knowledge& knowledge) const {
+    const Contents& wanted = knowledge.contents;
+    // Host register i goes to source[i]'s place; kCount: nothing has to be moved there.
+    std::array<unsigned, kCount> source;
+    source.fill(kCount);
+    for (unsigned i = 0; i < kCount; i++) {
+        const int8_t guest = contents_.guest[i];
+        if (guest < 0) continue;
+        const auto at =
+            static_cast<unsigned>(std::find(wanted.guest.begin(), wanted.guest.end(), guest) - wanted.guest.begin());
+        if (dirty(i) && (at == kCount || (wanted.dirty >> at & 1) == 0))
+            e_.a.movaps(place(static_cast<unsigned>(guest)), host_register(i));
+        if (at != kCount && at != i) source[at] = i;
+    }
+    constexpr unsigned kAside = kCount + 1; // xmm0
+    const auto move = [this](unsigned to, unsigned from) {
+        e_.a.movaps(host_register(to), from == kAside ? xmm0 : host_register(from));
+    };
+    for (;;) {
+        unsigned to = kCount; // One that no other move reads.
+        unsigned some = kCount;
+        for (unsigned i = 0; i < kCount; i++) {
+            if (source[i] == kCount) continue;
+            some = i;
+            if (std::find(source.begin(), source.end(), i) == source.end()) to = i;
+        }
+        if (some == kCount) break;
+        if (to != kCount) {
+            move(to, source[to]);
+            source[to] = kCount;
+        } else { // They go round: the first one's old value waits in xmm0.
+            e_.a.movaps(xmm0, host_register(some));
+            std::replace(source.begin(), source.end(), some, kAside);
+        }
+    }
+    for (unsigned i = 0; i < kCount; i++)
+        if (const int8_t guest = wanted.guest[i]; guest >= 0 && find(static_cast<unsigned>(guest)) < 0)
+            e_.a.movaps(host_register(i), place(static_cast<unsigned>(guest)));
+}
+
+void VectorRegisters::drop(unsigned guest) {
+    if (const int index = find(guest); index >= 0) contents_.dirty &= static_cast<uint16_t>(~(1u << index));
+}
+
+bool VectorRegisters::moves(unsigned guest) const {
+    const int index = find(guest);
+    return index < 0 || dirty(static_cast<unsigned>(index));
 }
 
 template <class Eligible> unsigned VectorRegisters::oldest(Eligible eligible) const {

@@ -48,6 +48,17 @@ public:
     /// Emits loads after which `contents` is true, CpuState being up to date; changes nothing else.
     void restore(const Contents& contents) const;
 
+    /// All that is known of the registers at a place that code jumps back to.
+    struct Knowledge {
+        Contents contents;
+        std::array<uint8_t, 32> significant;
+    };
+    Knowledge knowledge() const { return {contents_, significant_}; }
+    void assume(const Knowledge& knowledge);
+    /// Whether stores and moves suffice for `knowledge` to be true; emits them without changing what is known here.
+    bool can_become(const Knowledge& knowledge) const;
+    void become(const Knowledge& knowledge) const;
+
     /// Registers that a guarded instruction needs besides those that are dirty before it, at most: three operands,
     /// three temporaries, one result.
     static constexpr unsigned kMostRoom = 7;
@@ -70,6 +81,10 @@ public:
     Xmm temporary();
     /// The new value is in the register that define() gave.
     void store(unsigned guest);
+    /// Before a guarded instruction that writes all of `guest` and does not read it: nobody needs the old value.
+    void drop(unsigned guest);
+    /// Whether a guarded instruction that writes `guest` needs another host register for it.
+    bool moves(unsigned guest) const;
     /// Whether a use costs no load.
     bool holds(unsigned guest) const { return find(guest) >= 0; }
 

@@ -232,6 +232,7 @@ private:
     void append(uint32_t word, const Row& row) {
         test_.words[test_.count++] = word;
         used_ |= mentioned(word, row);
+        general_ |= !uses_vector_registers(row.feature);
         if (oracle_mistaken(word)) last_ = true;
     }
 
@@ -515,8 +516,24 @@ private:
         test_.words[label.index] = with_displacement(test_.words[label.index], label.form, words);
     }
 
+    /// Goes through the sequence a few times, counted in a register that it does not mention. Only FP/SIMD instructions
+    /// write to no other registers than they mention.
+    void add_loop() {
+        if (last_ || general_ || test_.count == 0) return;
+        const std::optional<unsigned> counter = take_fresh(1u << 31);
+        if (!counter) return;
+        set_register(*counter, 2 + rng_.below(4));
+        const bool by_flags = rng_.one_in(2);
+        const uint32_t subtract = by_flags ? 0xF1000400 : 0xD1000400,
+                       back = by_flags ? 0x54000001 : 0xB5000000 | *counter;
+        test_.words[test_.count++] = subtract | *counter << 5 | *counter;
+        test_.words[test_.count] = with_displacement(back, Branch::Form::Direct19, -static_cast<int64_t>(test_.count));
+        test_.count++;
+    }
+
     void finish() {
         for (const Label& label : labels_) resolve(label);
+        if (rng_.one_in(4)) add_loop(); // Branches lead to its subtraction at the latest.
         test_.words[test_.count] = kEnd;
         for (unsigned i = test_.count + 1; i < kFirstLiteral; i++) test_.words[i] = kEnd;
         for (unsigned i = kFirstLiteral; i < kDiffSlotWords; i += 2) {
@@ -533,6 +550,7 @@ private:
     std::vector<Label> labels_;
     std::optional<uint32_t> exclusive_form_;
     bool exclusives_ = false;
+    bool general_ = false; ///< Some instruction is none of FP/SIMD.
     bool yields_ = false;
     bool last_ = false;
 };

@@ -111,3 +111,9 @@ half_from_double:
 half_select:
         fcsel   h0, h1, h2, eq
         b       .
+add_loop:
+        ldr     q1, [x1], #16
+        fadd    v0.4s, v0.4s, v1.4s
+        subs    x2, x2, #1
+        b.ne    add_loop
+        b       .
