@@ -27,6 +27,7 @@ export const testPackages = [
   'chromium',
   'device-tree-compiler',
   'gdb-multiarch',
+  'openssh-client',
   'qemu-efi-aarch64',
   'u-boot-qemu',
   'python3',
