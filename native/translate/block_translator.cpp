@@ -263,8 +263,10 @@ void BlockTranslator::emit_instruction(unsigned index) {
     const VectorEntry vector = find_vector_function(insn.op);
     const FloatRun run = vector.guarded ? find_float_run(index) : FloatRun(false);
     run.drop_overwritten(v_);
-    if (vector.guarded)
-        v_.begin_guarded(run.length() != 0 ? run.room(v_) : VectorRegisters::kMostRoom);
+    if (run.length() != 0)
+        v_.begin_guarded(run.room(v_), run.operands());
+    else if (vector.guarded)
+        v_.begin_guarded(VectorRegisters::kMostRoom);
     else
         v_.begin_instruction();
     if (instruction.facts.flow != Flow::Next && instruction.facts.flow != Flow::Conditional) v_.write_back();

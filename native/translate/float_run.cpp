@@ -63,20 +63,18 @@ bool FloatRun::take(const Insn& insn) {
     precision_ = precision_of(insn);
     uint32_t operands = 1u << insn.rn | 1u << insn.rm;
     if (kind == Kind::Fused) operands |= 1u << insn.ra;
-    used_ |= operands & ~defined_;
+    operands &= ~defined_;
+    used_ |= operands;
     defined_ = defined;
-    results_[length_++] = {.rd = insn.rd, .product = kind != Kind::Sum};
+    results_[length_++] = {.rd = insn.rd, .product = kind != Kind::Sum, .operands = operands};
     return true;
 }
 
 unsigned FloatRun::room(const VectorRegisters& v) const {
-    constexpr unsigned kMostOperands = 3;
-    unsigned loaded = 0, results = 0;
-    for (unsigned guest = 0; guest < 32; guest++) {
-        if ((used_ >> guest & 1) != 0 && !v.holds(guest)) loaded++;
-        if ((defined_ >> guest & 1) != 0 && v.moves(guest)) results++;
-    }
-    return results + std::min(loaded, kMostOperands);
+    const uint32_t dirty = v.dirty_guests();
+    int operands = 0;
+    for (unsigned i = 0; i < length_; i++) operands = std::max(operands, std::popcount(results_[i].operands & ~dirty));
+    return static_cast<unsigned>(std::popcount(defined_) + operands);
 }
 
 void FloatRun::drop_overwritten(VectorRegisters& v) const {

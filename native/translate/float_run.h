@@ -18,8 +18,10 @@ public:
     /// Takes `insn` as the next instruction, if it can be.
     bool take(const arm64::Insn& insn);
     unsigned length() const { return length_; }
-    /// Registers that the run may need besides those that are dirty before it.
+    /// Host registers that the run takes of those that are not dirty before it: one for each result, and some for the
+    /// operands of one instruction at a time that are in none, or in none that is dirty.
     unsigned room(const VectorRegisters& v) const;
+    uint32_t operands() const { return used_; } ///< What is read of before the run, as a mask.
     /// Before the first instruction: forgets what the run overwrites unread.
     void drop_overwritten(VectorRegisters& v) const;
     /// Behind the last instruction.
@@ -31,8 +33,9 @@ private:
     struct Result {
         uint8_t rd;
         bool product;
-        bool last = true;     ///< Of those in rd.
-        uint16_t used_by = 0; ///< Results of the run, by number.
+        bool last = true;      ///< Of those in rd.
+        uint16_t used_by = 0;  ///< Results of the run, by number.
+        uint32_t operands = 0; ///< Guest registers that are read of before the run, as a mask.
     };
 
     bool fused_; ///< The host has fused operations.

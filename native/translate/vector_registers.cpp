@@ -101,11 +101,6 @@ void VectorRegisters::drop(unsigned guest) {
     if (const int index = find(guest); index >= 0) contents_.dirty &= static_cast<uint16_t>(~(1u << index));
 }
 
-bool VectorRegisters::moves(unsigned guest) const {
-    const int index = find(guest);
-    return index < 0 || dirty(static_cast<unsigned>(index));
-}
-
 template <class Eligible> unsigned VectorRegisters::oldest(Eligible eligible) const {
     unsigned best = kCount;
     for (unsigned i = 0; i < kCount; i++)
@@ -118,12 +113,30 @@ void VectorRegisters::begin_instruction() {
     guarded_ = false;
 }
 
-void VectorRegisters::begin_guarded(unsigned room) {
+void VectorRegisters::begin_guarded(unsigned room, uint32_t kept) {
     begin_instruction();
     guarded_ = true;
-    while (static_cast<unsigned>(std::popcount(contents_.dirty)) > kCount - room)
-        write_back(oldest([this](unsigned i) { return dirty(i); }));
+    const auto write_back_one = [this](uint32_t but) {
+        const unsigned index = oldest([&](unsigned i) { return dirty(i) && (but >> contents_.guest[i] & 1) == 0; });
+        if (index != kCount) write_back(index);
+        return index != kCount;
+    };
+    const auto crowded = [this](unsigned wanted) {
+        return static_cast<unsigned>(std::popcount(contents_.dirty)) > kCount - wanted;
+    };
+    while (crowded(room))
+        if (!write_back_one(kept)) { // What is kept takes room itself once it is no longer dirty.
+            while (crowded(kMostRoom)) write_back_one(0);
+            break;
+        }
     before_ = contents_;
+}
+
+uint32_t VectorRegisters::dirty_guests() const {
+    uint32_t guests = 0;
+    for (unsigned i = 0; i < kCount; i++)
+        if (dirty(i)) guests |= 1u << contents_.guest[i];
+    return guests;
 }
 
 int VectorRegisters::find(unsigned guest) const {

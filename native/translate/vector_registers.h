@@ -60,13 +60,15 @@ public:
     void become(const Knowledge& knowledge) const;
 
     /// Registers that a guarded instruction needs besides those that are dirty before it, at most: three operands,
-    /// three temporaries, one result.
-    static constexpr unsigned kMostRoom = 7;
+    /// three temporaries, one result; and one to spare.
+    static constexpr unsigned kMostRoom = 8;
 
     /// Before each instruction: what use() and define() return stays valid until the next call.
     void begin_instruction();
     /// The same for a guarded one, that needs `room` registers besides those that are dirty. May emit stores.
-    void begin_guarded(unsigned room);
+    /// Those that are in `kept`, a mask of guest registers, stay dirty if that can be.
+    void begin_guarded(unsigned room, uint32_t kept = 0);
+    uint32_t dirty_guests() const; ///< As a mask.
     /// Between guarded instructions that are done over together: to VectorRegisters they are one.
     void go_on_guarded() { pinned_ = kept_; }
 
@@ -83,8 +85,6 @@ public:
     void store(unsigned guest);
     /// Before a guarded instruction that writes all of `guest` and does not read it: nobody needs the old value.
     void drop(unsigned guest);
-    /// Whether a guarded instruction that writes `guest` needs another host register for it.
-    bool moves(unsigned guest) const;
     /// Whether a use costs no load.
     bool holds(unsigned guest) const { return find(guest) >= 0; }
 

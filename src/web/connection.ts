@@ -33,7 +33,7 @@ function open(): Promise<MonitorClient> {
   });
 }
 
-/** `beeline token --url` puts it behind #; it is not left in the address. */
+/** From behind # in the address, where it is not left. */
 function takeFromAddress(): void {
   const token = /^#token=(.+)$/.exec(location.hash)?.[1];
   if (token === undefined) return;
