@@ -32,6 +32,17 @@ describe('random instruction sequences', function () {
   it('end alike translated and in qemu-aarch64: FP, SIMD and cryptography', () =>
     sample(15, ['--tier', 'direct', '--rows', '<vector>']));
 
+  it('end alike translated and in the interpreter: FP, SIMD and cryptography', () =>
+    sample(10, ['--tier', 'direct', '--judge', 'interpreter', '--rows', '<vector>']));
+
+  for (const number of ['221983', '80320']) {
+    it(`case ${number} of seed 55 ends alike: a multiply-add when all but two host registers are dirty`, () => {
+      const args = ['--tier', 'direct', '--judge', 'interpreter', '--rows', '<vector>', '--cpu', 'both'];
+      const result = spawnSync(program, [...args, '--seed', '55', '--case', number], { encoding: 'utf8' });
+      assert.equal(result.status, 0, `${result.error ?? ''}${result.stdout}${result.stderr}`);
+    });
+  }
+
   for (const features of ['-bmi1,-bmi2,-lzcnt', '-avx512,-fma,-f16c', '-avx,-avx2,-avx512,-fma,-f16c']) {
     it(`end alike translated for a host with ${features}`, () =>
       sample(5, ['--tier', 'direct', '--judge', 'interpreter'], features));
