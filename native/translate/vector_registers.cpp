@@ -109,6 +109,7 @@ template <class Eligible> unsigned VectorRegisters::oldest(Eligible eligible) co
 }
 
 void VectorRegisters::begin_instruction() {
+    if (!e_.techniques.has(Technique::VectorWriteBack)) write_back();
     pinned_ = kept_ = 0;
     guarded_ = false;
 }
@@ -196,7 +197,6 @@ Xmm VectorRegisters::temporary() {
 void VectorRegisters::store(unsigned guest) {
     const auto index = static_cast<unsigned>(find(guest));
     contents_.dirty |= static_cast<uint16_t>(1u << index);
-    if (!e_.techniques.has(Technique::VectorWriteBack)) write_back(index);
 }
 
 } // namespace beeline::translate
