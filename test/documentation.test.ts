@@ -48,7 +48,7 @@ describe('the documentation', () => {
     const bench = createBenchProgram({ tiers: [], techniques: [] }, () => undefined);
     const options = [...commands, bench].flatMap((command) => command.options.map((option) => option.long));
     for (const [option] of read('README.md').matchAll(/--(?!permit|with)[a-z][a-z-]+(?=[ `=])/g)) {
-      const known = [...options, '--help', '--send', '--no-install-recommends'];
+      const known = [...options, '--help', '--send', '--no-install-recommends', '--installed'];
       assert.ok(known.includes(option), option);
     }
   });
