@@ -192,11 +192,9 @@ template <Estimate estimate> bool of_halves(VectorEmitter& w, const Insn& insn) 
     return true;
 }
 
-/// URECPE: words that stand for [0.5, 1); all ones for those below.
-bool unsigned_reciprocal(VectorEmitter& w, const Insn& insn) {
-    load(w, insn, kSingle);
-    extract_index(w, kSingle, xmm1, 23);
-    look_up(w, insn, kSingle, tables().reciprocal);
+/// Words that stand for [1, 2): the estimate in xmm0 below their highest bit; all ones where the operand, in xmm1, has
+/// its highest bit clear.
+void finish_words(VectorEmitter& w, const Insn& insn) {
     w.a.pslld(xmm0, 23);
     w.a.psrad(xmm1, 31);
     w.ones(xmm2);
@@ -205,6 +203,14 @@ bool unsigned_reciprocal(VectorEmitter& w, const Insn& insn) {
     w.a.por(xmm0, xmm1);
     w.a.por(xmm0, xmm2);
     w.finish(insn.rd, is_full(insn), xmm0);
+}
+
+/// URECPE: words that stand for [0.5, 1); all ones for those below.
+bool unsigned_reciprocal(VectorEmitter& w, const Insn& insn) {
+    load(w, insn, kSingle);
+    extract_index(w, kSingle, xmm1, 23);
+    look_up(w, insn, kSingle, tables().reciprocal);
+    finish_words(w, insn);
     return true;
 }
 
@@ -221,14 +227,7 @@ bool unsigned_reciprocal_root(VectorEmitter& w, const Insn& insn) {
     w.a.pxor(xmm2, xmm1);
     extract_index(w, kSingle, xmm2, 24);
     look_up(w, insn, kSingle, tables().reciprocal_root);
-    w.a.pslld(xmm0, 23);
-    w.a.psrad(xmm1, 31);
-    w.ones(xmm2);
-    w.a.pxor(xmm2, xmm1);
-    w.a.pslld(xmm1, 31);
-    w.a.por(xmm0, xmm1);
-    w.a.por(xmm0, xmm2);
-    w.finish(insn.rd, is_full(insn), xmm0);
+    finish_words(w, insn);
     return true;
 }
 

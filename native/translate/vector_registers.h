@@ -63,7 +63,8 @@ public:
     /// three temporaries, one result; and one to spare.
     static constexpr unsigned kMostRoom = 8;
 
-    /// Before each instruction: what use() and define() return stays valid until the next call.
+    /// Before each instruction: what use() and define() return stays valid until the next call. May emit
+    /// stores, without Technique::VectorWriteBack.
     void begin_instruction();
     /// The same for a guarded one, that needs `room` registers besides those that are dirty. May emit stores.
     /// Those that are in `kept`, a mask of guest registers, stay dirty if that can be.

@@ -3,6 +3,14 @@ import { Type } from '@sinclair/typebox';
 import { method } from '../declare.js';
 import { address, CpuIndex, closed, Hex, oneOf, VmName } from '../types.js';
 
+const accessErrors = [
+  'BEELINE_E_VM_UNKNOWN',
+  'BEELINE_E_VM_STATE',
+  'BEELINE_E_VM_PROCESS',
+  'BEELINE_E_CPU_UNKNOWN',
+  'BEELINE_E_ADDRESS',
+] as const;
+
 /** Bytes of one answer. */
 export const longestMemoryRead = 64 * 1024;
 
@@ -39,13 +47,7 @@ export const memory = {
         },
         closed,
       ),
-      errors: [
-        'BEELINE_E_VM_UNKNOWN',
-        'BEELINE_E_VM_STATE',
-        'BEELINE_E_VM_PROCESS',
-        'BEELINE_E_CPU_UNKNOWN',
-        'BEELINE_E_ADDRESS',
-      ],
+      errors: accessErrors,
     }),
     write: method({
       description:
@@ -56,13 +58,7 @@ export const memory = {
         { written: Type.Integer({ description: 'Bytes: fewer than given where what follows is not mapped.' }) },
         closed,
       ),
-      errors: [
-        'BEELINE_E_VM_UNKNOWN',
-        'BEELINE_E_VM_STATE',
-        'BEELINE_E_VM_PROCESS',
-        'BEELINE_E_CPU_UNKNOWN',
-        'BEELINE_E_ADDRESS',
-      ],
+      errors: accessErrors,
     }),
   },
   events: {},
