@@ -31,6 +31,7 @@ std::string EnvironmentRecorder::describe(const Request& request) {
 }
 
 void EnvironmentRecorder::record() {
+    drop_performed();
     mode_ = Mode::Record;
     mismatch_.clear();
 }
@@ -43,6 +44,10 @@ void EnvironmentRecorder::replay() {
 
 void EnvironmentRecorder::finish() {
     mode_ = Mode::Pass;
+    drop_performed();
+}
+
+void EnvironmentRecorder::drop_performed() {
     events_.erase(events_.begin(), events_.begin() + static_cast<ptrdiff_t>(position_));
     position_ = 0;
 }

@@ -69,6 +69,8 @@ private:
 
     /// The recorded event, or nullptr: forward the request to the machine, unless this is a replay.
     const Event* recorded(const Request& request);
+    /// Forgets the events before position_, also those that code outside of a check asked for.
+    void drop_performed();
     template <typename Forward> const Event& perform(const Request& request, const Forward& forward);
     static std::string describe(const Request& request);
 

@@ -63,16 +63,16 @@ struct Bench {
 
 /// The block that most cases are about, executed rightly.
 const std::vector<uint32_t> kBlock{kAdd, kSubs, kStore, kDeviceLoad, kDeviceStore};
-void execute_block(Bench& b) {
+void execute_block(Bench& b, uint64_t device = kDevice) {
     CpuState& state = b.state();
     state.x[1] = 2;
     state.x[2] = 0;
     state.nzcv = nzcv::Z | nzcv::C;
     b.store(2);
     uint64_t value = 0;
-    b.cpu->environment().device_read(*b.cpu, {kDevice}, 4, value);
+    b.cpu->environment().device_read(*b.cpu, {device}, 4, value);
     state.x[3] = value;
-    b.cpu->environment().device_write(*b.cpu, {kDevice + 4}, 4, 2);
+    b.cpu->environment().device_write(*b.cpu, {device + 4}, 4, 2);
     b.retire(5);
 }
 
@@ -130,6 +130,22 @@ void early_exit() {
     check_equal(b.machine.device_log.size(), 2, "and no second access");
     b.cpu->environment().device_read(*b.cpu, {kDevice + 8}, 4, value);
     check_equal(b.machine.device_log.size(), 3, "something else is asked of the machine");
+}
+
+/// What was had ahead and has come, outside of any check, is no answer to the next block.
+void answers_used_up_between_checks() {
+    Bench b(kBlock);
+    b.check([&] {
+        b.state().x[1] = 2;
+        b.retire(1);
+    });
+    uint64_t value = 0;
+    b.cpu->environment().device_read(*b.cpu, {kDevice}, 4, value);
+    b.state().pc = kCode;
+    b.state().x[1] = 1;
+    b.state().x[4] = kDevice + 8;
+    b.check([&] { execute_block(b, kDevice + 8); });
+    check(b.reports.empty(), "a block behind answers used up: " + (b.reports.empty() ? "" : b.reports[0]));
 }
 
 /// Dropped flags are right as long as nothing reads them.
@@ -201,6 +217,7 @@ int main() {
     same_is_accepted();
     differences_are_told();
     early_exit();
+    answers_used_up_between_checks();
     dropped_flags(false);
     dropped_flags(true);
     branches();
