@@ -9,12 +9,24 @@ namespace {
 
 constexpr TlbEntry kEmpty{TlbEntry::kNoPage, TlbEntry::kNoPage, 0, 0};
 
-void resize(Tlb& tlb, unsigned entries) {
-    tlb.storage = std::make_unique_for_overwrite<TlbEntry[]>(entries);
-    tlb.table = tlb.storage.get();
+void empty(Tlb& tlb, unsigned entries) {
     tlb.offset_mask = uint64_t{entries - 1} << Tlb::kEntryBits;
-    std::fill_n(tlb.table, entries, kEmpty);
+    std::fill_n(tlb.table.begin(), entries, kEmpty);
     tlb.fills = 0;
+}
+
+/// Each entry's page stays, in one of the two that it becomes; both belong to what sites may hold of it.
+void grow(Tlb& tlb) {
+    const unsigned entries = tlb.size();
+    tlb.offset_mask = uint64_t{entries * 2 - 1} << Tlb::kEntryBits;
+    tlb.fills = 0;
+    for (unsigned n = 0; n < entries; n++) {
+        const TlbEntry kept = tlb.table[n];
+        tlb.table[n] = tlb.table[n + entries] = kEmpty;
+        tlb.table[n].site_groups = tlb.table[n + entries].site_groups = kept.site_groups;
+        const uint64_t page = kept.read_page != TlbEntry::kNoPage ? kept.read_page : kept.write_page;
+        if (page != TlbEntry::kNoPage) tlb.entry(page) = kept;
+    }
 }
 
 template <typename Visit> void for_each_site(Tlb& tlb, uint64_t groups, const Visit& visit) {
@@ -32,7 +44,7 @@ template <typename Visit> void for_each_site(Tlb& tlb, uint64_t groups, const Vi
 Tlb::Tlb() {
     read_sites.fill({SiteEntry::kNoPage, 0});
     write_sites.fill({SiteEntry::kNoPage, 0});
-    resize(*this, kFewestEntries);
+    empty(*this, kFewestEntries);
 }
 
 void Tlb::clear() {
@@ -40,11 +52,8 @@ void Tlb::clear() {
     for (unsigned n = 0; n < size(); n++) groups |= table[n].site_groups;
     for_each_site(*this, groups, [](SiteEntry& site) { site.negative_page = SiteEntry::kNoPage; });
     // One that was hardly used since it was last empty is cheaper to empty when it is smaller.
-    if (const unsigned entries = size(); entries > kFewestEntries && fills < entries / 16)
-        resize(*this, entries / 2);
-    else
-        std::fill_n(table, size(), kEmpty);
-    fills = 0;
+    const unsigned entries = size();
+    empty(*this, entries > kFewestEntries && fills < entries / 16 ? entries / 2 : entries);
 }
 
 void Tlb::drop(uint64_t va) {
@@ -60,17 +69,7 @@ void Tlb::drop(uint64_t va) {
 
 void Tlb::enter(uint64_t va, uint64_t read_page, uint64_t write_page, uint64_t addend) {
     // Twice round the table without a flush: the working set is larger.
-    if (++fills > 2 * size() && size() < kMostEntries) {
-        const auto old = std::move(storage);
-        const unsigned entries = size();
-        resize(*this, entries * 2);
-        for (unsigned n = 0; n < entries; n++) {
-            const TlbEntry& kept = old[n];
-            table[n].site_groups = table[n + entries].site_groups = kept.site_groups;
-            const uint64_t page = kept.read_page != TlbEntry::kNoPage ? kept.read_page : kept.write_page;
-            if (page != TlbEntry::kNoPage) entry(page) = kept;
-        }
-    }
+    if (++fills > 2 * size() && size() < kMostEntries) grow(*this);
     TlbEntry& entered = entry(va);
     entered = {read_page, write_page, addend, entered.site_groups};
 }

@@ -6,7 +6,6 @@
 
 #include <array>
 #include <cstddef>
-#include <memory>
 
 namespace beeline::arm64 {
 
@@ -31,14 +30,15 @@ struct SiteEntry {
     static constexpr uint64_t kNoPage = uint64_t{0} - (uint64_t{1} << 55);
 };
 
-/// Grows with the working set. Translated code knows the places of `table`, `offset_mask` and the sites.
+/// Grows with the working set. Translated code finds the table, `offset_mask` and the sites at their distance from gs:
+/// so the table has its place for as many entries as there can be, and host memory for those that were ever in use.
 struct Tlb {
     static constexpr unsigned kSites = 1024;
     static constexpr unsigned kSiteGroup = kSites / 64; ///< Sites, of either kind, that share a bit of site_groups.
     std::array<SiteEntry, kSites> read_sites;
     std::array<SiteEntry, kSites> write_sites;
-    TlbEntry* table;
     uint64_t offset_mask; ///< Of an entry's offset in bytes in `table`.
+    unsigned fills;       ///< Since the last clear() or growth.
 
     static constexpr unsigned kFewestEntries = 256, kMostEntries = 16384;
     static constexpr unsigned kEntryBits = 5; ///< log2 of an entry's size.
@@ -54,11 +54,10 @@ struct Tlb {
 
     uint64_t offset(uint64_t va) const { return va >> (kPageBits - kEntryBits) & offset_mask; }
     TlbEntry& entry(uint64_t va) {
-        return *reinterpret_cast<TlbEntry*>(reinterpret_cast<std::byte*>(table) + offset(va));
+        return *reinterpret_cast<TlbEntry*>(reinterpret_cast<std::byte*>(table.data()) + offset(va));
     }
 
-    std::unique_ptr<TlbEntry[]> storage; ///< Behind `table`.
-    unsigned fills = 0;                  ///< Since the last clear() or growth.
+    std::array<TlbEntry, kMostEntries> table; ///< The first size() of them.
 };
 
 } // namespace beeline::arm64

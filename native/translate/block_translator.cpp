@@ -168,6 +168,13 @@ void BlockTranslator::flush_count(unsigned index) {
     counted_ = index + 1;
 }
 
+/// General registers' data processing that sets flags for a conditional branch behind it. Neither of them can fail:
+/// what is counted before both stays out of the way of the host's fusion of compare and branch.
+bool BlockTranslator::compares_for_branch(unsigned index) const {
+    if (index + 1 >= block_.size() || static_cast<Op>(block_[index + 1].insn.op) != Op::B_cond) return false;
+    return block_[index].facts.flags.writes != 0 && is_general_data_processing(block_[index].insn.word);
+}
+
 // ---- translation ----
 
 std::unique_ptr<Translation> BlockTranslator::translate(arm64::GuestPa pa, uint8_t context, const uint8_t* host_page) {
@@ -282,6 +289,7 @@ void BlockTranslator::emit_instruction(unsigned index) {
                 emit_float_run(run, index);
                 return;
             }
+            if (compares_for_branch(index)) flush_count(index + 1);
             if (emit_data_processing(e_, insn)) {
                 note_stack_change(insn);
                 return;

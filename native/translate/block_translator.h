@@ -209,6 +209,7 @@ private:
     void count_switch(SwitchCause cause);
     /// Adds the instructions up to and including `index` to the count.
     void flush_count(unsigned index);
+    bool compares_for_branch(unsigned index) const;
     /// Leaves for state.pc = page + offset, to the interpreter, when SP is misaligned: such accesses fault.
     void check_stack_alignment(const arm64::Insn& insn);
     void note_stack_change(const arm64::Insn& insn);

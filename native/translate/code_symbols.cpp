@@ -16,6 +16,7 @@ namespace beeline::translate {
 
 using arm64::SiteEntry;
 using arm64::Tlb;
+using arm64::TlbEntry;
 using host::SymbolRange;
 
 namespace {
@@ -95,7 +96,9 @@ void add_tlb(std::vector<SymbolRange>& segment) {
     add(offsetof(Tlb, read_sites) + offsetof(SiteEntry, addend), "read_site({}).addend", Tlb::kSites);
     add(offsetof(Tlb, write_sites) + offsetof(SiteEntry, negative_page), "write_site({}).negative_page", Tlb::kSites);
     add(offsetof(Tlb, write_sites) + offsetof(SiteEntry, addend), "write_site({}).addend", Tlb::kSites);
-    add(offsetof(Tlb, table), "tlb.table");
+    add(offsetof(Tlb, table) + offsetof(TlbEntry, read_page), "tlb.read_page");
+    add(offsetof(Tlb, table) + offsetof(TlbEntry, write_page), "tlb.write_page");
+    add(offsetof(Tlb, table) + offsetof(TlbEntry, addend), "tlb.addend");
     add(offsetof(Tlb, offset_mask), "tlb.offset_mask");
 }
 

@@ -32,8 +32,7 @@ bool leaves_accesses_alone(const BlockTranslator::Instruction& instruction, unsi
     if (instruction.facts.flow != Flow::Next || insn.op >= arm64::kOpCount) return false;
     if (arm64::uses_vector_registers(arm64::row(static_cast<arm64::Op>(insn.op)).feature))
         return instruction.facts.helper == Helper::Light;
-    const bool data_processing = (insn.word & 0x1C000000) == 0x10000000 || (insn.word & 0x0E000000) == 0x0A000000;
-    return data_processing && insn.rd != base;
+    return is_general_data_processing(insn.word) && insn.rd != base;
 }
 
 /// A load or store of general registers that loads `number`.

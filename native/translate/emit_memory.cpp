@@ -81,7 +81,7 @@ MissCounter* BlockTranslator::new_miss_counter() {
 
 /// Leaves the addend in rcx, or goes to `miss` with the flags changed. Changes rax.
 void BlockTranslator::emit_table_probe(const Target& target, int size, bool write, host::Label& miss) {
-    const int page = static_cast<int>(write ? offsetof(TlbEntry, write_page) : offsetof(TlbEntry, read_page));
+    const auto field = [](size_t offset) { return ptr[rcx + static_cast<int>(offsetof(Tlb, table) + offset)]; };
     // The index is on the way from the address to the data: as few steps as can be.
     constexpr unsigned kShift = arm64::kPageBits - Tlb::kEntryBits;
     const Reg64 first = target.displacement == 0 ? target.base : rax;
@@ -94,13 +94,13 @@ void BlockTranslator::emit_table_probe(const Target& target, int size, bool writ
     }
     a_.putSeg(gs);
     a_.and_(ecx, in_tlb(offsetof(Tlb, offset_mask), 32));
-    a_.putSeg(gs);
-    a_.add(rcx, in_tlb(offsetof(Tlb, table)));
     if (size > 1 || target.displacement == 0) a_.lea(rax, ptr[first + (size - 1)]);
     a_.and_(rax, -4096);
-    a_.cmp(rax, ptr[rcx + page]);
+    a_.putSeg(gs);
+    a_.cmp(rax, field(write ? offsetof(TlbEntry, write_page) : offsetof(TlbEntry, read_page)));
     a_.jne(miss, Xbyak::CodeGenerator::T_NEAR);
-    a_.mov(rcx, ptr[rcx + static_cast<int>(offsetof(TlbEntry, addend))]);
+    a_.putSeg(gs);
+    a_.mov(rcx, field(offsetof(TlbEntry, addend)));
 }
 
 host::Label* BlockTranslator::emit_check(Access access) {

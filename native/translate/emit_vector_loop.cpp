@@ -55,6 +55,7 @@ bool BlockTranslator::emit_vector_loop_branch(uint8_t condition) {
 void BlockTranslator::emit_vector_loop(VectorLoop& loop) {
     vector_loop_ = &loop;
     v_.assume(loop.at_head);
+    v_.prefer(loop.at_head.contents);
     // No flags are live at the head, or they are in memory.
     e_.set_place(FlagPlace::Memory);
     stack_aligned_ = false;
@@ -64,10 +65,10 @@ void BlockTranslator::emit_vector_loop(VectorLoop& loop) {
     a_.L(loop.head);
     emit_instructions(loop.branch, true);
     vector_loop_ = nullptr;
-    v_.write_back();
+    v_.prefer({});
     e_.leave_float_form();
     if (block_[loop.branch].flags_live_after) move_flags(loop.place);
-    v_.restore(loop.at_resume);
+    v_.become({loop.at_resume, loop.at_head.significant});
     a_.jmp(loop.resume, Xbyak::CodeGenerator::T_NEAR);
 }
 

@@ -67,22 +67,34 @@ Address least_normal(VectorEmitter& w, Precision precision) {
     return w.constant(precision == Precision::Double ? VectorConstant::LeastNormalsD : VectorConstant::LeastNormalsS);
 }
 
-/// xmm1 = mask of elements, or of the lowest one, that are NaNs or the smallest normal number of either sign. What is
-/// in other elements must not be compared: it may be signalling NaNs. May change xmm2.
-void suspicious_products(VectorEmitter& w, Precision precision, bool all, const Xmm& x) {
+/// d = mask of elements, or of the lowest one, that are NaNs or the smallest normal number of either sign. What is
+/// in other elements must not be compared: it may be signalling NaNs. May change xmm2, in hosts without AVX.
+void suspicious_products(VectorEmitter& w, Precision precision, bool all, const Xmm& d, const Xmm& x) {
     constexpr uint8_t kEqualOrUnordered = 8;
     const bool wide = precision == Precision::Double;
     const Address least = least_normal(w, precision);
-    absolute(w, precision, xmm1, x);
+    absolute(w, precision, d, x);
     if (!w.avx) {
-        wide ? w.a.pcmpeqq(xmm1, least) : w.a.pcmpeqd(xmm1, least);
+        wide ? w.a.pcmpeqq(d, least) : w.a.pcmpeqd(d, least);
         unordered(w, precision, all, xmm2, x, x);
-        w.a.por(xmm1, xmm2);
+        w.a.por(d, xmm2);
     } else if (all) {
-        wide ? w.a.vcmppd(xmm1, xmm1, least, kEqualOrUnordered) : w.a.vcmpps(xmm1, xmm1, least, kEqualOrUnordered);
+        wide ? w.a.vcmppd(d, d, least, kEqualOrUnordered) : w.a.vcmpps(d, d, least, kEqualOrUnordered);
     } else {
-        wide ? w.a.vcmpsd(xmm1, xmm1, least, kEqualOrUnordered) : w.a.vcmpss(xmm1, xmm1, least, kEqualOrUnordered);
+        wide ? w.a.vcmpsd(d, d, least, kEqualOrUnordered) : w.a.vcmpss(d, d, least, kEqualOrUnordered);
     }
+}
+
+/// xmm0 = x, y in its two elements, or its four twice.
+void pack(VectorEmitter& w, Precision precision, const Xmm& x, const Xmm& y) {
+    const bool wide = precision == Precision::Double;
+    if (w.avx) {
+        wide ? w.a.vunpcklpd(xmm0, x, y) : w.a.vunpcklps(xmm0, x, y);
+    } else {
+        w.copy(xmm0, x);
+        wide ? w.a.unpcklpd(xmm0, y) : w.a.unpcklps(xmm0, y);
+    }
+    if (!wide) w.a.movddup(xmm0, xmm0);
 }
 
 } // namespace
@@ -107,7 +119,7 @@ void check_product(VectorEmitter& w, Precision precision, const Xmm& x) {
         w.a.je(w.fix_up(), Generator::T_NEAR);
         return;
     }
-    suspicious_products(w, precision, false, x);
+    suspicious_products(w, precision, false, xmm1, x);
     to_rcx(w, precision, xmm1);
     check_rcx(w);
 }
@@ -159,8 +171,25 @@ void check_all_ordered(VectorEmitter& w, Precision precision, const Xmm& x, cons
 }
 
 void check_all_products(VectorEmitter& w, Precision precision, const Xmm& x) {
-    suspicious_products(w, precision, true, x);
+    suspicious_products(w, precision, true, xmm1, x);
     check_mask(w, xmm1);
+}
+
+void check_products(VectorEmitter& w, Precision precision, std::span<const uint8_t> products) {
+    if (products.size() == 1) {
+        check_product(w, precision, w.use(products[0]));
+        return;
+    }
+    bool collected = false; // In xmm2
+    for (size_t i = 0; i < products.size(); i += 2) {
+        const bool last = i + 2 >= products.size();
+        pack(w, precision, w.use(products[i]), w.use(products[i + 1 < products.size() ? i + 1 : i]));
+        const bool collects = w.avx && !last;
+        suspicious_products(w, precision, true, collects && !collected ? xmm2 : xmm1, xmm0);
+        if (collected) w.a.vorps(collects ? xmm2 : xmm1, xmm1, xmm2);
+        collected |= collects;
+        if (!collects) check_mask(w, xmm1);
+    }
 }
 
 Xmm elements(VectorEmitter& w, const arm64::Insn& insn) {

@@ -12,6 +12,9 @@
 
 #include "translate/vector_emitter.h"
 
+#include <cstdint>
+#include <span>
+
 namespace beeline::translate {
 
 using FloatOperation = void (Xbyak::CodeGenerator::*)(const Xmm&, const Operand&);
@@ -55,6 +58,8 @@ void check_ordered(VectorEmitter& w, Precision precision, const Xmm& x, const Xm
 void emit_round_away(VectorEmitter& w, Precision precision, const Xmm& to, const Xmm& n);
 /// Fix-up if x is a NaN or the smallest normal number of either sign.
 void check_product(VectorEmitter& w, Precision precision, const Xmm& x);
+/// The same of each guest register in `products`, one or more. Changes xmm0, too.
+void check_products(VectorEmitter& w, Precision precision, std::span<const uint8_t> products);
 
 // ---- of each element ------------------------------------------------------------------------------------------------
 

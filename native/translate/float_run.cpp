@@ -28,18 +28,6 @@ Kind kind_of(const Insn& insn) {
     }
 }
 
-/// xmm0 = x, y in its two elements, or its four twice.
-void pack(VectorEmitter& w, Precision precision, const Xmm& x, const Xmm& y) {
-    const bool wide = precision == Precision::Double;
-    if (w.avx) {
-        wide ? w.a.vunpcklpd(xmm0, x, y) : w.a.vunpcklps(xmm0, x, y);
-    } else {
-        w.copy(xmm0, x);
-        wide ? w.a.unpcklpd(xmm0, y) : w.a.unpcklps(xmm0, y);
-    }
-    if (!wide) w.a.movddup(xmm0, xmm0);
-}
-
 } // namespace
 
 bool FloatRun::take(const Insn& insn) {
@@ -100,14 +88,7 @@ void FloatRun::emit_checks(VectorEmitter& w) const {
     const auto second = [](const auto& list, unsigned count, unsigned i) { return list[i + 1 < count ? i + 1 : i]; };
     for (unsigned i = 0; i < sum_count; i += 2)
         check_ordered(w, precision_, w.use(sums[i]), w.use(second(sums, sum_count, i)));
-    if (product_count == 1) {
-        check_product(w, precision_, w.use(products[0]));
-        return;
-    }
-    for (unsigned i = 0; i < product_count; i += 2) {
-        pack(w, precision_, w.use(products[i]), w.use(second(products, product_count, i)));
-        check_all_products(w, precision_, xmm0);
-    }
+    if (product_count != 0) check_products(w, precision_, {products.data(), product_count});
 }
 
 } // namespace beeline::translate

@@ -34,6 +34,11 @@ Facts facts_of(const arm64::Insn& insn, unsigned el);
 /// the flags.
 Facts facts_of(uint32_t word, unsigned el, const arm64::CpuFeatures& features);
 
+/// Data processing of general registers, by its place in the encoding (C4.1.86, C4.1.89).
+constexpr bool is_general_data_processing(uint32_t word) {
+    return (word & 0x1C000000) == 0x10000000 || (word & 0x0E000000) == 0x0A000000;
+}
+
 /// Byte distance from a direct branch to its target, by its encoding.
 int64_t branch_distance(uint32_t word);
 /// The same of a decoded instruction.

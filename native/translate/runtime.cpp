@@ -226,10 +226,11 @@ public:
     TranslatedState& state_;
 };
 
-constexpr int kReadPage = offsetof(arm64::TlbEntry, read_page);
-constexpr int kWritePage = offsetof(arm64::TlbEntry, write_page);
-constexpr int kAddend = offsetof(arm64::TlbEntry, addend);
-constexpr int kSiteGroups = offsetof(arm64::TlbEntry, site_groups);
+constexpr int kTable = offsetof(arm64::Tlb, table);
+constexpr int kReadPage = kTable + offsetof(arm64::TlbEntry, read_page);
+constexpr int kWritePage = kTable + offsetof(arm64::TlbEntry, write_page);
+constexpr int kAddend = kTable + offsetof(arm64::TlbEntry, addend);
+constexpr int kSiteGroups = kTable + offsetof(arm64::TlbEntry, site_groups);
 // A shift by the site's offset / 256 is one by its group.
 static_assert(arm64::Tlb::kSiteGroup * sizeof(arm64::SiteEntry) == 256 &&
               offsetof(arm64::Tlb, read_sites) % (64 * 256) == 0 &&
@@ -248,12 +249,10 @@ const uint8_t* generate_probe(Generator& g, unsigned size, bool write, bool unpr
     if (unprivileged) {
         a.mov(rsi, g.e_.state(&g.cpu_.unprivileged_tlb));
         a.and_(edx, ptr[rsi + static_cast<int>(offsetof(arm64::Tlb, offset_mask))]);
-        a.add(rdx, ptr[rsi + static_cast<int>(offsetof(arm64::Tlb, table))]);
+        a.add(rdx, rsi);
     } else {
         a.putSeg(gs);
         a.and_(edx, in_tlb(offsetof(arm64::Tlb, offset_mask), 32));
-        a.putSeg(gs);
-        a.add(rdx, in_tlb(offsetof(arm64::Tlb, table)));
     }
     a.lea(rsi, ptr[rax + (size - 1)]);
     a.and_(rsi, -4096);
@@ -263,11 +262,13 @@ const uint8_t* generate_probe(Generator& g, unsigned size, bool write, bool unpr
         a.jne(miss);
         a.mov(rcx, ptr[rdx + kAddend]);
     } else {
+        a.putSeg(gs);
         a.cmp(rsi, ptr[rdx + page]);
         a.jne(miss);
         a.neg(rsi);
         a.putSeg(gs);
         a.mov(ptr[rcx + static_cast<int>(offsetof(arm64::SiteEntry, negative_page))], rsi);
+        a.putSeg(gs);
         a.mov(rsi, ptr[rdx + kAddend]);
         a.putSeg(gs);
         a.mov(ptr[rcx + static_cast<int>(offsetof(arm64::SiteEntry, addend))], rsi);
@@ -275,6 +276,7 @@ const uint8_t* generate_probe(Generator& g, unsigned size, bool write, bool unpr
         a.shr(ecx, 8);
         a.mov(eax, 1);
         a.shl(rax, cl);
+        a.putSeg(gs);
         a.or_(ptr[rdx + kSiteGroups], rax);
         a.mov(rcx, rsi);
         a.xor_(esi, esi);

@@ -149,7 +149,10 @@ int VectorRegisters::find(unsigned guest) const {
 unsigned VectorRegisters::allocate(int guest) {
     // An instruction names fewer registers than there are.
     const auto free = [this](unsigned i) { return (pinned_ >> i & 1) == 0; };
-    unsigned best = oldest([&](unsigned i) { return free(i) && contents_.guest[i] < 0; });
+    const auto empty = [&](unsigned i) { return free(i) && contents_.guest[i] < 0; };
+    unsigned best = oldest([&](unsigned i) { return empty(i) && guest >= 0 && preferred_.guest[i] == guest; });
+    if (best == kCount) best = oldest([&](unsigned i) { return empty(i) && preferred_.guest[i] < 0; });
+    if (best == kCount) best = oldest(empty);
     if (best == kCount) best = oldest([&](unsigned i) { return free(i) && !dirty(i); });
     if (best == kCount) best = oldest(free);
     write_back(best);

@@ -55,6 +55,8 @@ public:
     };
     Knowledge knowledge() const { return {contents_, significant_}; }
     void assume(const Knowledge& knowledge);
+    /// New values go to the registers where `contents` has them, where they can.
+    void prefer(const Contents& contents) { preferred_ = contents; }
     /// Whether stores and moves suffice for `knowledge` to be true; emits them without changing what is known here.
     bool can_become(const Knowledge& knowledge) const;
     void become(const Knowledge& knowledge) const;
@@ -108,7 +110,7 @@ private:
     void write_back(unsigned index);
 
     Emitter& e_;
-    Contents contents_, before_;
+    Contents contents_, before_, preferred_;
     bool guarded_ = false;
     std::array<uint8_t, 32> significant_{};
     std::array<uint32_t, kCount> used_{};
