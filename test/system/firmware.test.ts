@@ -1,7 +1,17 @@
 import { strict as assert } from 'node:assert';
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { statSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  copyFileSync,
+  mkdirSync,
+  openSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
+import { join } from 'node:path';
 import { beeline, type CliResult, cliPath } from '../support/cli.js';
 import { TemporaryFolder } from '../support/temporary.js';
 
@@ -65,6 +75,58 @@ describe('firmware', function () {
     } finally {
       holder.kill();
     }
+  });
+
+  /** A disk with a partition of ext4 that has a kernel and what tells U-Boot of it. */
+  async function linuxDisk(): Promise<string> {
+    const [disk, files] = [folder.at('disk'), folder.at('files')];
+    mkdirSync(join(files, 'extlinux'), { recursive: true });
+    for (const [option, name] of [
+      ['--kernel', 'vmlinuz'],
+      ['--initrd', 'initrd.img'],
+    ] as const) {
+      const path = (await beeline(['image', 'path', 'debian-busybox', option])).stdout.trim();
+      copyFileSync(path, join(files, name));
+    }
+    const entry = ['kernel /vmlinuz', 'initrd /initrd.img', 'append console=ttyAMA0 started-by=extlinux'];
+    writeFileSync(join(files, 'extlinux/extlinux.conf'), `default linux\nlabel linux\n  ${entry.join('\n  ')}\n`);
+    const [first, sectors] = [2048, 2 * 1024 * 64];
+    const offset = `offset=${first * 512}`;
+    writeFileSync(disk, '');
+    truncateSync(disk, (first + sectors) * 512);
+    execFileSync('/sbin/mke2fs', ['-q', '-t', 'ext4', '-d', files, '-E', offset, disk, `${sectors / 2}k`]);
+    // A table of partitions of the old kind: active, of Linux's type, and where it is.
+    const table = Buffer.alloc(512);
+    table.writeUInt8(0x80, 446);
+    table.writeUInt8(0x83, 450);
+    table.writeUInt32LE(first, 454);
+    table.writeUInt32LE(sectors, 458);
+    table.writeUInt16LE(0xaa55, 510);
+    const descriptor = openSync(disk, 'r+');
+    writeSync(descriptor, table, 0, table.length, 0);
+    closeSync(descriptor);
+    return disk;
+  }
+
+  for (const bus of ['mmio', 'pci']) {
+    it(`U-Boot starts what extlinux.conf names on a disk (${bus})`, async () => {
+      const drive = `${await linuxDisk()},format=raw,snapshot,bus=${bus}`;
+      const ask = ['--send', 'beeline:.*# =cat /proc/cmdline\\n'];
+      reached(
+        await run('--firmware', uBoot, '--drive', drive, ...ask, '--until', '^console=ttyAMA0 started-by=extlinux'),
+      );
+    });
+  }
+
+  it('U-Boot loads a kernel from a disk and starts it', async () => {
+    const drive = `${await linuxDisk()},format=raw,snapshot`;
+    const commands = [
+      'setenv bootargs console=ttyAMA0',
+      'load virtio 0:1 ${kernel_addr_r} vmlinuz',
+      'load virtio 0:1 ${ramdisk_addr_r} initrd.img',
+      'booti ${kernel_addr_r} ${ramdisk_addr_r}:${filesize} ${fdt_addr}',
+    ];
+    reached(await run(...atPrompt(commands.join('; ')), '--drive', drive, '--until', 'beeline:.*# '));
   });
 
   it('EDK2 reaches its shell', async () => {
