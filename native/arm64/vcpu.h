@@ -9,6 +9,7 @@
 #include "arm64/state.h"
 #include "arm64/tlb.h"
 #include "arm64/translation_cache.h"
+#include "snapshot/archive.h"
 
 #include <atomic>
 #include <cstddef>
@@ -55,6 +56,9 @@ public:
 
     /// Architectural reset into EL1h, MMU and caches off, DAIF masked, pc and x0 as given. Caches are dropped.
     void reset(uint64_t pc, uint64_t x0);
+
+    /// Registers, exclusive monitor and event register. While the CPU is still; interrupt lines are the controller's.
+    void exchange(snapshot::Archive& archive);
 
     /// Executes guest code until something needs the caller. Only the vCPU's own thread calls this.
     ExitReason run();

@@ -36,6 +36,9 @@ public:
     bool read_only() const { return read_only_; }
     const std::string& path() const { return path_; }
 
+    /// For whoever knows that nothing is in flight.
+    Image& image() { return *image_; }
+
     /// Starts a request; wait() returns it. It has to stay where it is until then.
     void submit(Request& request);
     /// Sleeps until a request is done or somebody has called wake(); appends what is done.

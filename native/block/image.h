@@ -10,6 +10,8 @@ namespace beeline::block {
 
 using Buffers = std::span<const iovec>;
 
+class OverlayImage;
+
 /// Where a run of an image's bytes lies.
 struct Extent {
     enum class Kind : uint8_t {
@@ -38,6 +40,12 @@ public:
     virtual int discard(uint64_t offset, uint64_t length) = 0;
     /// What has to reach the disk with fdatasync for the guest's writes to last; -1: nothing.
     virtual int flush_descriptor() const = 0;
+    /// Nothing is left to be written, and the files on the host say so.
+    virtual int settle() = 0;
+    /// The files whose contents the image shows, by their descriptors.
+    virtual void append_files(std::vector<int>& descriptors) const = 0;
+    /// nullptr: it is no overlay.
+    virtual OverlayImage* overlay() { return nullptr; }
 };
 
 /// Buffers from `offset` on, `length` bytes of them.

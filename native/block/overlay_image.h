@@ -22,11 +22,22 @@ public:
     int discard(uint64_t, uint64_t) override { return 0; }
     /// Nothing of it has to outlive the process.
     int flush_descriptor() const override { return -1; }
+    int settle() override { return 0; }
+    void append_files(std::vector<int>& descriptors) const override { base_->append_files(descriptors); }
+    OverlayImage* overlay() override { return this; }
+
+    // ---- for snapshots --------------------------------------------------------------------------------------------
+    /// What is in the layer: clusters of kCluster bytes, and their file.
+    static constexpr uint64_t kCluster = 16384; ///< What is copied at a time.
+    const std::vector<bool>& present() const { return present_; }
+    int descriptor() const { return file_.descriptor(); }
+    /// Another layer in its place; as many clusters.
+    void replace(File file, std::vector<bool> present) {
+        file_ = std::move(file);
+        present_ = std::move(present);
+    }
 
 private:
-    /// What is copied at a time.
-    static constexpr uint64_t kCluster = 16384;
-
     int take(uint64_t cluster);
 
     std::unique_ptr<Image> base_;

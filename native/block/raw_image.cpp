@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
+#include <unistd.h>
 
 namespace beeline::block {
 
@@ -32,6 +33,11 @@ int RawImage::write(uint64_t offset, Buffers buffers) {
         return write_file(file_.descriptor(), at, rest);
     }
     return write_file(file_.descriptor(), offset, buffers);
+}
+
+int RawImage::settle() {
+    // What cannot be written has nothing to be.
+    return fdatasync(file_.descriptor()) == 0 || errno == EROFS || errno == EINVAL ? 0 : errno;
 }
 
 int RawImage::discard(uint64_t offset, uint64_t length) {

@@ -20,6 +20,8 @@ public:
         return zero_file(file_.descriptor(), offset, length, unmap);
     }
     int discard(uint64_t offset, uint64_t length) override;
+    int settle() override;
+    void append_files(std::vector<int>& descriptors) const override { descriptors.push_back(file_.descriptor()); }
     int flush_descriptor() const override { return file_.descriptor(); }
 
 private:

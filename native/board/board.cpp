@@ -4,6 +4,7 @@
 #include "devices/virtio/pci_transport.h"
 
 #include <cstring>
+#include <fmt/format.h>
 #include <utility>
 
 namespace beeline::board {
@@ -168,6 +169,37 @@ void Board::reset() {
     bus_.reset_devices();
     gpio_.set_input(kPowerButtonLine, false);
     timers_.disarm_all();
+}
+
+void Board::freeze_devices() {
+    for (const auto& device : virtio_devices_) device->freeze();
+}
+
+void Board::thaw_devices() {
+    for (const auto& device : virtio_devices_) device->thaw();
+}
+
+std::string Board::obstacle() {
+    for (const auto& device : virtio_devices_)
+        if (std::string obstacle = device->obstacle(); !obstacle.empty()) return obstacle;
+    return {};
+}
+
+void Board::exchange(snapshot::Archive& archive) {
+    const std::lock_guard guard(lock_);
+    archive.section("clock", 1, [&] { clock_.exchange(archive); });
+    for (const auto& thread : threads_)
+        archive.section(fmt::format("cpu{}", thread->cpu().index()), 1, [&] { thread->exchange(archive); });
+    archive.section("timers", 1, [&] { generic_timers_.exchange(archive); });
+    archive.section("power-button", 1, [&] { timers_.exchange(archive, power_button_release_); });
+    bus_.exchange_devices(archive);
+}
+
+void Board::settle() {
+    const std::lock_guard guard(lock_);
+    gic_->settle();
+    generic_timers_.settle();
+    uart_.receive_ready();
 }
 
 void Board::power_on_first_cpu(uint64_t entry, uint64_t x0) { threads_.front()->power_on(entry, x0); }

@@ -102,6 +102,16 @@ public:
     void thaw_clock();
     /// Switches every CPU off and resets every device. Only while the CPUs are still.
     void reset();
+    /// Snapshots. Between these two the devices leave guest memory alone as well. Only while the CPUs are still and the
+    /// clock is frozen.
+    void freeze_devices();
+    void thaw_devices();
+    /// Frozen: why there can be no snapshot now; empty: there can.
+    std::string obstacle();
+    /// Frozen, or before the threads start: the state of CPUs and devices, memory, flash and disks apart.
+    void exchange(snapshot::Archive& archive);
+    /// Once these are in place too: everything that follows from them.
+    void settle();
     void power_on_first_cpu(uint64_t entry, uint64_t x0);
     void press_power_button();
     void serial_input_waiting();

@@ -1,6 +1,7 @@
 #include "board/bus.h"
 
 #include <algorithm>
+#include <fmt/format.h>
 
 namespace beeline::board {
 
@@ -12,6 +13,11 @@ void Bus::attach(Region region, devices::Device& device) {
 
 void Bus::reset_devices() {
     for (const Entry& entry : entries_) entry.device->reset();
+}
+
+void Bus::exchange_devices(snapshot::Archive& archive) {
+    for (const Entry& entry : entries_)
+        archive.section(fmt::format("device@{:x}", entry.region.base), 1, [&] { entry.device->exchange(archive); });
 }
 
 const Bus::Entry* Bus::find(uint64_t address, unsigned size) const {

@@ -14,6 +14,8 @@ public:
     /// Regions must not overlap.
     void attach(Region region, devices::Device& device);
     void reset_devices();
+    /// The state of every device, under its address.
+    void exchange_devices(snapshot::Archive& archive);
 
     /// A naturally aligned access of 1, 2, 4 or 8 bytes. False: nothing is there, or the device refuses.
     bool read(uint64_t address, unsigned size, unsigned cpu, uint64_t& value) const;

@@ -24,6 +24,8 @@ public:
     /// False: the host refused; what was written of `bytes` stays.
     bool write(uint64_t offset, std::span<const uint8_t> bytes);
 
+    int descriptor() const { return file_.descriptor(); }
+
 private:
     FlashFile(std::string option, std::string path, block::File file)
         : option_(std::move(option)), path_(std::move(path)), file_(std::move(file)) {}

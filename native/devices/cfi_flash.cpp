@@ -106,6 +106,26 @@ void CfiFlash::reset() {
     buffer_.clear();
 }
 
+void CfiFlash::exchange(snapshot::Archive& archive) {
+    archive.at_most(mode_, Mode::BufferConfirm);
+    archive.value(status_);
+    archive.at_most(words_left_, uint64_t{0x1'0000});
+    archive.at_most(buffer_block_, kSize - kBlockSize);
+    auto count = static_cast<uint32_t>(buffer_.size());
+    archive.at_most(count, static_cast<uint32_t>(kBufferSize / 4));
+    if (archive.failed()) return;
+    buffer_.resize(count);
+    for (BufferedWrite& write : buffer_) {
+        archive.at_most(write.offset, kSize - 1);
+        archive.at_most(write.size, 8u);
+        archive.value(write.value);
+    }
+    const bool filling = mode_ == Mode::BufferData;
+    archive.require(!filling || (words_left_ != 0 && words_left_ + count <= kBufferSize / 4),
+                    "a value is out of range");
+    archive.require(mode_ != Mode::BufferConfirm || count != 0, "a value is out of range");
+}
+
 uint64_t CfiFlash::read_query(uint64_t offset, unsigned size) const {
     const uint64_t index = offset / 4;
     const uint64_t byte = index < kQuery.size() ? kQuery[index] : 0;
@@ -148,6 +168,11 @@ void CfiFlash::erase(uint64_t offset) {
     // Dropping the private copies uncovers the ones beneath.
     if (madvise(data_ + block, kBlockSize, MADV_DONTNEED) != 0) std::memset(data_ + block, 0xFF, kBlockSize);
     keep(block, block + kBlockSize, kEraseError);
+}
+
+void CfiFlash::replace(std::span<const Contents> contents) {
+    if (madvise(data_, kSize, MADV_DONTNEED) != 0) std::memset(data_, 0xFF, kSize);
+    for (const Contents& part : contents) std::memcpy(data_ + part.offset, part.bytes.data(), part.bytes.size());
 }
 
 void CfiFlash::flush_buffer() {

@@ -30,6 +30,8 @@ public:
     bool write(const MmioAccess& access, uint64_t value) override;
     /// Back to array mode; the contents stay.
     void reset() override;
+    /// Not the contents, which are exchanged as memory is.
+    void exchange(snapshot::Archive& archive) override;
 
     /// Told of every change, once it has been made here: `bytes` are now at `offset`. False: they could not be kept,
     /// which the guest reads as a failed operation in the status register.
@@ -38,6 +40,12 @@ public:
 
     /// The contents, kSize bytes, kept in place while the flash lives. They may be read directly while array_mode().
     uint8_t* data() { return data_; }
+    /// Other contents, where they are not 0xFF. Nobody is told.
+    struct Contents {
+        uint64_t offset;
+        std::vector<uint8_t> bytes;
+    };
+    void replace(std::span<const Contents> contents);
     bool array_mode() const { return mode_ == Mode::Array; }
 
 private:

@@ -1,6 +1,8 @@
 // What every device on the board is: registers at offsets, a reset, and interrupt lines out.
 #pragma once
 
+#include "snapshot/archive.h"
+
 #include <cstdint>
 
 namespace beeline::devices {
@@ -21,6 +23,9 @@ public:
     virtual bool read(const MmioAccess& access, uint64_t& value) = 0;
     virtual bool write(const MmioAccess& access, uint64_t value) = 0;
     virtual void reset() = 0;
+    /// The device's state, for a snapshot or from one. Nothing outside the device changes by it: no wire, no guest
+    /// memory, neither of which need be in place yet. What a device has not been told otherwise follows from it later.
+    virtual void exchange(snapshot::Archive& archive) = 0;
     /// Widest access the device itself takes; the bus splits wider ones, low half first.
     virtual unsigned widest_access() const { return 4; }
 };
@@ -45,6 +50,8 @@ public:
         sink_.set_spi(spi_, level);
     }
     bool level() const { return level_; }
+    /// The controller has the level in its own state.
+    void exchange(snapshot::Archive& archive) { archive.value(level_); }
 
 private:
     InterruptSink& sink_;

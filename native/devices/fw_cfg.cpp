@@ -1,5 +1,7 @@
 #include "devices/fw_cfg.h"
 
+#include "snapshot/checksum.h"
+
 #include <algorithm>
 #include <cstring>
 #include <utility>
@@ -77,6 +79,15 @@ void FwCfg::rebuild_directory() {
 void FwCfg::reset() {
     select(static_cast<uint16_t>(Key::Signature));
     dma_address_ = 0;
+}
+
+void FwCfg::exchange(snapshot::Archive& archive) {
+    uint32_t checksum = 0;
+    for (const auto& [key, bytes] : items_) checksum = snapshot::crc32c(bytes, checksum ^ key);
+    archive.same(checksum, "kernel, initial RAM disk, command line or tables are others");
+    archive.value(selector_);
+    archive.value(offset_);
+    archive.value(dma_address_);
 }
 
 void FwCfg::select(uint16_t key) {

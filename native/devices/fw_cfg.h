@@ -43,6 +43,7 @@ public:
     bool read(const MmioAccess& access, uint64_t& value) override;
     bool write(const MmioAccess& access, uint64_t value) override;
     void reset() override;
+    void exchange(snapshot::Archive& archive) override;
     unsigned widest_access() const override { return 8; }
 
 private:

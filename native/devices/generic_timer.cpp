@@ -34,4 +34,17 @@ void GenericTimers::reset() {
         for (const Which which : {Which::Physical, Which::Virtual}) update(cpu, which, {});
 }
 
+void GenericTimers::exchange(snapshot::Archive& archive) {
+    for (auto& channels : channels_)
+        for (Channel& channel : channels) {
+            archive.value(channel.registers.control);
+            archive.value(channel.registers.compare);
+        }
+}
+
+void GenericTimers::settle() {
+    for (unsigned cpu = 0; cpu < channels_.size(); cpu++)
+        for (const Which which : {Which::Physical, Which::Virtual}) evaluate(cpu, which);
+}
+
 } // namespace beeline::devices

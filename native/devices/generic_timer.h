@@ -28,6 +28,9 @@ public:
 
     void update(unsigned cpu, Which which, GenericTimerRegisters registers);
     void reset();
+    void exchange(snapshot::Archive& archive);
+    /// After exchange(), once interrupts and clock are in place: timers and interrupts as the registers say.
+    void settle();
 
 private:
     struct Channel {

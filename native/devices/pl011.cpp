@@ -74,6 +74,17 @@ void Pl011::clear(uint32_t interrupts) {
     line_.set((raw_ & mask_) != 0);
 }
 
+void Pl011::exchange(snapshot::Archive& archive) {
+    line_.exchange(archive);
+    queue_.exchange(archive, receive_timeout_);
+    archive.values(fifo_);
+    archive.at_most(fifo_head_, kFifoDepth - 1);
+    archive.at_most(fifo_count_, kFifoDepth);
+    for (uint32_t* value : {&receive_status_, &low_power_, &integer_baud_, &fractional_baud_, &line_control_, &control_,
+                            &fifo_select_, &dma_control_, &mask_, &raw_})
+        archive.value(*value);
+}
+
 // ---- Receiving --------------------------------------------------------------------------------------------------
 
 void Pl011::push_received(uint16_t character) {

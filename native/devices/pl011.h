@@ -30,6 +30,7 @@ public:
     bool read(const MmioAccess& access, uint64_t& value) override;
     bool write(const MmioAccess& access, uint64_t value) override;
     void reset() override;
+    void exchange(snapshot::Archive& archive) override;
 
     /// The backend has bytes to receive.
     void receive_ready();

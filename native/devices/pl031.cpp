@@ -30,6 +30,15 @@ void Pl031::reset() {
     line_.set(false);
 }
 
+void Pl031::exchange(snapshot::Archive& archive) {
+    line_.exchange(archive);
+    bool waiting = queue_.armed(alarm_);
+    for (uint32_t* value : {&offset_, &load_, &match_}) archive.value(*value);
+    for (bool* value : {&raw_, &mask_, &waiting}) archive.value(*value);
+    // The wall clock has gone on meanwhile: to be looked at as soon as the machine runs.
+    if (archive.loading()) queue_.arm(alarm_, waiting ? clock_.now() : TimerQueue::kNever);
+}
+
 uint32_t Pl031::seconds() const { return static_cast<uint32_t>(wall_clock_() / kSecond) + offset_; }
 
 /// The alarm rings when the count becomes equal to the match register, in up to 2^32 seconds.

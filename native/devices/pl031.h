@@ -19,6 +19,7 @@ public:
     bool read(const MmioAccess& access, uint64_t& value) override;
     bool write(const MmioAccess& access, uint64_t value) override;
     void reset() override;
+    void exchange(snapshot::Archive& archive) override;
 
 private:
     uint32_t seconds() const;

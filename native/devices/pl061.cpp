@@ -19,6 +19,13 @@ void Pl061::reset() {
     update();
 }
 
+void Pl061::exchange(snapshot::Archive& archive) {
+    line_.exchange(archive);
+    for (uint8_t* value :
+         {&inputs_, &output_, &direction_, &level_sense_, &both_edges_, &event_, &mask_, &latched_, &alternate_})
+        archive.value(*value);
+}
+
 uint8_t Pl061::data() const { return static_cast<uint8_t>((output_ & direction_) | (inputs_ & ~direction_)); }
 
 void Pl061::set_input(unsigned line, bool level) {

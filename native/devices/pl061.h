@@ -14,6 +14,7 @@ public:
     bool read(const MmioAccess& access, uint64_t& value) override;
     bool write(const MmioAccess& access, uint64_t value) override;
     void reset() override;
+    void exchange(snapshot::Archive& archive) override;
 
     /// Drives one of the lines from outside.
     void set_input(unsigned line, bool level);

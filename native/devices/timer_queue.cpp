@@ -19,6 +19,12 @@ void TimerQueue::arm(Id timer, uint64_t deadline) {
     }
 }
 
+void TimerQueue::exchange(snapshot::Archive& archive, Id timer) {
+    uint64_t deadline = timers_[timer].deadline;
+    archive.value(deadline);
+    arm(timer, deadline);
+}
+
 void TimerQueue::disarm_all() {
     for (Timer& timer : timers_) timer.deadline = kNever;
 }

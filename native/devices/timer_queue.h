@@ -27,6 +27,8 @@ public:
     void arm(Id timer, uint64_t deadline);
     void disarm(Id timer) { timers_[timer].deadline = kNever; }
     bool armed(Id timer) const { return timers_[timer].deadline != kNever; }
+    /// The deadline. Nothing expires before the clock is thawed.
+    void exchange(snapshot::Archive& archive, Id timer);
     void disarm_all();
     /// The clock was frozen or thawed.
     void clock_changed();

@@ -1,6 +1,8 @@
 // Guest time: the host's monotonic clock since the machine started, standing still while the machine is paused.
 #pragma once
 
+#include "snapshot/archive.h"
+
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -37,8 +39,17 @@ public:
         offset_.store(host_now() - frozen_at_.load(std::memory_order_acquire), std::memory_order_release);
         frozen_at_.store(-1, std::memory_order_release);
     }
+    /// Only while it is frozen.
+    void exchange(snapshot::Archive& archive) {
+        auto now = static_cast<uint64_t>(frozen_at_.load(std::memory_order_acquire));
+        archive.at_most(now, kLatest);
+        frozen_at_.store(static_cast<int64_t>(now), std::memory_order_release);
+    }
 
 private:
+    /// Some 146 years.
+    static constexpr uint64_t kLatest = uint64_t{1} << 62;
+
     static int64_t host_now() { return std::chrono::steady_clock::now().time_since_epoch().count(); }
     static_assert(std::chrono::steady_clock::period::den == 1'000'000'000);
 

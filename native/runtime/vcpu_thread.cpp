@@ -75,6 +75,16 @@ void VcpuThread::wait_until_still() {
     stilled_.wait(lock, [this] { return still_ && (power() != Power::OnPending || finishing_); });
 }
 
+void VcpuThread::exchange(snapshot::Archive& archive) {
+    const std::lock_guard lock(mutex_);
+    Power power = power_.load(std::memory_order_seq_cst);
+    archive.at_most(power, Power::Off);
+    cpu_.exchange(archive);
+    if (!archive.loading()) return;
+    power_.store(power, std::memory_order_seq_cst);
+    wake_.notify_one();
+}
+
 void VcpuThread::wake() {
     // Raising a line and setting the event register are locked operations: either sleep() sees their effect, or this
     // sees sleeping_.

@@ -43,6 +43,8 @@ public:
     /// Until the CPU executes no guest code, because it is held, off, or its thread has ended. One that was switched on
     /// has been reset then.
     void wait_until_still();
+    /// On or off, with the CPU's state. While it is still.
+    void exchange(snapshot::Archive& archive);
     /// To be called after an interrupt line has risen or the event register was set.
     void wake();
     uint64_t sleeps() const { return sleeps_.load(std::memory_order_relaxed); }

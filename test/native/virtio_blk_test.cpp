@@ -42,6 +42,8 @@ public:
     }
     int discard(uint64_t offset, uint64_t length) override { return write_zeroes(offset, length, true); }
     int flush_descriptor() const override { return -1; }
+    int settle() override { return 0; }
+    void append_files(std::vector<int>&) const override {}
 
     std::vector<uint8_t> bytes = std::vector<uint8_t>(kDiskBytes);
     std::atomic<int> failure{0};

@@ -35,6 +35,8 @@ public:
     int write_zeroes(uint64_t, uint64_t, bool) override { return 0; }
     int discard(uint64_t, uint64_t) override { return 0; }
     int flush_descriptor() const override { return -1; }
+    int settle() override { return 0; }
+    void append_files(std::vector<int>&) const override {}
 
     std::vector<uint8_t> bytes = std::vector<uint8_t>(1 << 20, 0x5A);
 };

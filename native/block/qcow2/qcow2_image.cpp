@@ -24,11 +24,25 @@ std::unique_ptr<Qcow2Image> Qcow2Image::open(File file, const Header& header, st
     return image->load(options, failure) ? std::move(image) : nullptr;
 }
 
-Qcow2Image::~Qcow2Image() {
-    if (!changed_ || broken_ || header_.version < 3) return;
-    // Everything first, then the word that all is well.
+Qcow2Image::~Qcow2Image() { settle(); }
+
+int Qcow2Image::settle() {
+    if (!changed_ || broken_) return 0;
     const int fd = file_.descriptor();
-    if (fdatasync(fd) == 0 && write_entry(fd, kIncompatibleField, header_.incompatible & ~kDirty) == 0) fdatasync(fd);
+    if (fdatasync(fd) != 0) return errno;
+    if (header_.version >= 3) {
+        // Everything first, then the word that all is well.
+        if (const int error = write_entry(fd, kIncompatibleField, header_.incompatible & ~kDirty); error != 0)
+            return error;
+        if (fdatasync(fd) != 0) return errno;
+    }
+    changed_ = false;
+    return 0;
+}
+
+void Qcow2Image::append_files(std::vector<int>& descriptors) const {
+    descriptors.push_back(file_.descriptor());
+    if (backing_ != nullptr) backing_->append_files(descriptors);
 }
 
 bool Qcow2Image::load(const Options& options, OpenFailure& failure) {

@@ -34,6 +34,8 @@ public:
     int write(uint64_t offset, Buffers buffers) override;
     int write_zeroes(uint64_t offset, uint64_t length, bool unmap) override;
     int discard(uint64_t offset, uint64_t length) override;
+    int settle() override;
+    void append_files(std::vector<int>& descriptors) const override;
     int flush_descriptor() const override { return file_.descriptor(); }
 
 private:

@@ -18,6 +18,8 @@ struct GicCounts {
 class InterruptController : public InterruptSink {
 public:
     virtual void reset() = 0;
+    /// Once state and guest memory are in place: the CPUs' interrupt lines as they follow from them.
+    virtual void settle() = 0;
     virtual Device& distributor() = 0;
     /// GICC on GICv2, the redistributor frames on GICv3.
     virtual Device& cpu_frames() = 0;

@@ -66,6 +66,23 @@ void GicV2::set_ppi(unsigned cpu, unsigned intid, bool level) {
 
 // ---- Priorities -------------------------------------------------------------------------------------------------
 
+void GicV2::exchange(snapshot::Archive& archive) {
+    archive.value(control_);
+    for (InterruptWord& word : spis_) word.exchange(archive);
+    archive.values(targets_);
+    for (Cpu& cpu : cpus_) {
+        cpu.own.exchange(archive);
+        archive.values(cpu.sgi_sources);
+        archive.values(cpu.targeted);
+        archive.bits(cpu.control, kControlMask);
+        archive.value(cpu.priority_mask);
+        archive.at_most(cpu.binary_point, uint8_t{7});
+        archive.at_most(cpu.aliased_binary_point, uint8_t{7});
+        archive.require(cpu.aliased_binary_point > kMinimumBinaryPoint, "a value is out of range");
+        archive.values(cpu.active_priorities);
+    }
+}
+
 uint8_t GicV2::running_priority(const Cpu& cpu) const {
     const uint32_t active = cpu.active_priorities[0] | cpu.active_priorities[1];
     return active == 0 ? kIdlePriority : static_cast<uint8_t>(std::countr_zero(active) << (8 - kPriorityBits));

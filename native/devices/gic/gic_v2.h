@@ -18,6 +18,7 @@ public:
     void set_spi(unsigned number, bool level) override;
     void set_ppi(unsigned cpu, unsigned intid, bool level) override;
     void reset() override;
+    void settle() override { update_all(); }
     Device& distributor() override { return distributor_; }
     Device& cpu_frames() override { return cpu_interface_; }
 
@@ -29,6 +30,7 @@ private:
         bool read(const MmioAccess& access, uint64_t& value) override;
         bool write(const MmioAccess& access, uint64_t value) override;
         void reset() override { gic.reset(); }
+        void exchange(snapshot::Archive& archive) override { gic.exchange(archive); }
         GicV2& gic;
     };
     struct CpuInterface final : Device {
@@ -36,6 +38,8 @@ private:
         bool read(const MmioAccess& access, uint64_t& value) override;
         bool write(const MmioAccess& access, uint64_t value) override;
         void reset() override {}
+        /// The distributor does it for all.
+        void exchange(snapshot::Archive&) override {}
         GicV2& gic;
     };
 
@@ -50,6 +54,7 @@ private:
         Candidate best;                                     ///< Highest pending interrupt of an enabled group
     };
 
+    void exchange(snapshot::Archive& archive);
     InterruptWord& word_of(unsigned cpu, unsigned index) { return index == 0 ? cpus_[cpu].own : spis_[index - 1]; }
     uint32_t read_distributor(unsigned cpu, uint64_t offset);
     void write_distributor(unsigned cpu, uint64_t offset, uint32_t value, uint32_t byte_mask);

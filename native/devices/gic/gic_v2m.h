@@ -23,6 +23,7 @@ public:
         return true;
     }
     void reset() override {}
+    void exchange(snapshot::Archive&) override {}
 
     /// MSI_SETSPI_NS, from a device or a CPU.
     void signal(uint32_t intid) {

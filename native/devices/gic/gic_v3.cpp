@@ -60,6 +60,27 @@ void GicV3::reset() {
     update_all();
 }
 
+void GicV3::exchange(snapshot::Archive& archive) {
+    archive.bits(group_enables_, kCtlrEnables);
+    for (InterruptWord& word : spis_) word.exchange(archive);
+    for (unsigned spi = 0; spi < kSpis; spi++) {
+        archive.bits(routes_[spi], kRouteMask);
+        if (archive.loading()) follow_route(spi);
+    }
+    for (unsigned index = 0; index < cpus_.size(); index++) {
+        Cpu& cpu = cpus_[index];
+        cpu.own.exchange(archive);
+        archive.value(cpu.asleep);
+        archive.value(cpu.priority_mask);
+        for (uint8_t& point : cpu.binary_point) archive.at_most(point, uint8_t{7});
+        archive.require(cpu.binary_point[1] != 0, "a value is out of range");
+        for (bool& enabled : cpu.group_enabled) archive.value(enabled);
+        archive.values(cpu.active_priorities);
+        for (bool* value : {&cpu.common_binary_point, &cpu.split_end, &cpu.priority_hint}) archive.value(*value);
+        lpis_[index].exchange(archive);
+    }
+}
+
 void GicV3::set_spi(unsigned number, bool level) {
     if (number >= kSpis) return;
     spis_[number / 32].set_line(number % 32, level);
@@ -186,6 +207,18 @@ uint32_t GicV3::read_distributor(uint64_t offset) const {
     }
 }
 
+void GicV3::follow_route(unsigned spi) {
+    const uint64_t route = routes_[spi];
+    const uint32_t bit = 1u << spi % 32;
+    const bool any = (route & kRoutingMode) != 0;
+    one_of_n_[spi / 32] = any ? one_of_n_[spi / 32] | bit : one_of_n_[spi / 32] & ~bit;
+    const unsigned target = any ? kNobody : cpu_of_affinity((route & 0xFF'FFFF) | (route >> 32 & 0xFF) << 24);
+    for (unsigned cpu = 0; cpu < cpus_.size(); cpu++) {
+        uint32_t& word = routed_[cpu][spi / 32];
+        word = cpu == target ? word | bit : word & ~bit;
+    }
+}
+
 void GicV3::write_distributor(uint64_t offset, uint32_t value, uint32_t byte_mask) {
     if (const BankAddress bank = decode_bank_register(offset); bank.which != BankRegister::None) {
         if (bank.word != 0) write_bank(spis_[bank.word - 1], bank, {value, byte_mask, 0, 0});
@@ -194,14 +227,7 @@ void GicV3::write_distributor(uint64_t offset, uint32_t value, uint32_t byte_mas
         const unsigned shift = (offset & 4) != 0 ? 32 : 0;
         uint64_t& route = routes_[spi];
         route = ((route & ~(uint64_t{byte_mask} << shift)) | uint64_t{value & byte_mask} << shift) & kRouteMask;
-        const uint32_t bit = 1u << spi % 32;
-        const bool any = (route & kRoutingMode) != 0;
-        one_of_n_[spi / 32] = any ? one_of_n_[spi / 32] | bit : one_of_n_[spi / 32] & ~bit;
-        const unsigned target = any ? kNobody : cpu_of_affinity((route & 0xFF'FFFF) | (route >> 32 & 0xFF) << 24);
-        for (unsigned cpu = 0; cpu < cpus_.size(); cpu++) {
-            uint32_t& word = routed_[cpu][spi / 32];
-            word = cpu == target ? word | bit : word & ~bit;
-        }
+        follow_route(spi);
     } else if (offset == kGicdCtlr) {
         group_enables_ = value & kCtlrEnables;
     }

@@ -22,6 +22,7 @@ public:
     void set_spi(unsigned number, bool level) override;
     void set_ppi(unsigned cpu, unsigned intid, bool level) override;
     void reset() override;
+    void settle() override { update_all(); }
     Device& distributor() override { return distributor_; }
     Device& cpu_frames() override { return redistributors_; }
 
@@ -43,6 +44,7 @@ private:
         bool read(const MmioAccess& access, uint64_t& value) override;
         bool write(const MmioAccess& access, uint64_t value) override;
         void reset() override { gic.reset(); }
+        void exchange(snapshot::Archive& archive) override { gic.exchange(archive); }
         unsigned widest_access() const override { return 8; }
         GicV3& gic;
     };
@@ -51,6 +53,8 @@ private:
         bool read(const MmioAccess& access, uint64_t& value) override;
         bool write(const MmioAccess& access, uint64_t value) override;
         void reset() override {}
+        /// The distributor does it for all.
+        void exchange(snapshot::Archive&) override {}
         unsigned widest_access() const override { return 8; }
         GicV3& gic;
     };
@@ -69,6 +73,9 @@ private:
         Candidate best;                              ///< Highest pending interrupt of an enabled group
     };
 
+    void exchange(snapshot::Archive& archive);
+    /// After a change of an SPI's route: who it goes to.
+    void follow_route(unsigned spi);
     InterruptWord& word_of(unsigned cpu, unsigned index) { return index == 0 ? cpus_[cpu].own : spis_[index - 1]; }
     uint32_t affinity_of(unsigned cpu) const; ///< Aff3.Aff2.Aff1.Aff0
     unsigned cpu_of_affinity(uint64_t affinity) const;

@@ -1,6 +1,8 @@
 // The state of a group of interrupts, and the registers that both GIC generations lay over it.
 #pragma once
 
+#include "snapshot/archive.h"
+
 #include <array>
 #include <bit>
 #include <cstdint>
@@ -44,6 +46,11 @@ struct InterruptWord {
         latched &= ~(1u << bit);
     }
     void deactivate(unsigned bit) { active &= ~(1u << bit); }
+
+    void exchange(snapshot::Archive& archive) {
+        for (uint32_t* value : {&group, &enabled, &latched, &line, &active, &edge}) archive.value(*value);
+        archive.values(priority);
+    }
 
     void reset(uint32_t edge_triggered) {
         group = enabled = latched = active = 0;

@@ -65,6 +65,20 @@ void Its::reset() {
     collection_base_ = kCollectionTable;
 }
 
+void Its::exchange(snapshot::Archive& archive) {
+    archive.value(enabled_);
+    archive.value(stalled_);
+    archive.bits(queue_base_, kQueueWritable);
+    archive.bits(write_offset_, kOffsetMask);
+    archive.at_most(read_offset_, queue_bytes(queue_base_) - kCommandBytes);
+    archive.require(read_offset_ % kCommandBytes == 0, "a value is out of range");
+    archive.bits(device_base_, kBaserWritable | kDeviceTable);
+    archive.bits(collection_base_, (kBaserWritable & ~kIndirect) | kCollectionTable);
+    archive.require((device_base_ & kDeviceTable) == kDeviceTable &&
+                        (collection_base_ & kCollectionTable) == kCollectionTable,
+                    "a value is out of range");
+}
+
 // ---- Registers --------------------------------------------------------------------------------------------------
 
 uint64_t Its::read_register(uint64_t offset) const {

@@ -43,10 +43,25 @@ void Lpis::enable(bool enabled) {
     } else if (table != nullptr && (pending_base_ & kPendingZero) == 0) {
         std::memcpy(own, table, (end() - kFirst) / 8);
     }
+    summarize();
+}
+
+void Lpis::summarize() {
     words_.fill(0);
     for (unsigned word = 0; word < kWords; word++)
         if (pending_[word] != 0) words_[word / 64] |= uint64_t{1} << word % 64;
     stale_ = true;
+}
+
+void Lpis::exchange(snapshot::Archive& archive) {
+    archive.bits(property_base_, kPropertyWritable);
+    archive.bits(pending_base_, kPendingWritable);
+    archive.value(enabled_);
+    archive.values(pending_);
+    if (!archive.loading()) return;
+    // INTIDs below are no LPIs.
+    std::fill_n(pending_.begin(), kFirst / 64, 0);
+    summarize();
 }
 
 void Lpis::offer(uint32_t intid, uint8_t property) {

@@ -33,6 +33,7 @@ public:
     void properties_changed() { stale_ = true; }
     void move_all_to(Lpis& other);
     void reset();
+    void exchange(snapshot::Archive& archive);
 
     /// The most urgent one that is pending and enabled.
     const Candidate& best();
@@ -40,6 +41,8 @@ public:
 private:
     static constexpr unsigned kWords = kEnd / 64;
 
+    /// words_ as pending_ has it.
+    void summarize();
     unsigned end() const; ///< One past the last INTID that the guest provides for.
     const uint8_t* properties() const;
     void offer(uint32_t intid, uint8_t property);

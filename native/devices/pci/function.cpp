@@ -115,6 +115,20 @@ void Function::reset() {
     upstream_->decoding_changed();
 }
 
+void Function::exchange(snapshot::Archive& archive) {
+    std::array<uint8_t, kConfigurationBytes> bytes = bytes_;
+    archive.values(bytes);
+    for (unsigned i = 0; i < kConfigurationBytes; i++) {
+        const uint8_t free = i == kStatus ? kInterruptStatus : writable_[i];
+        archive.require(((bytes[i] ^ bytes_[i]) & ~free) == 0, "it is of another function");
+    }
+    if (!archive.failed()) bytes_ = bytes;
+    archive.value(interrupt_);
+    if (!msix_) return;
+    msix_->set_control(static_cast<uint16_t>(stored(msix_control_, 2)));
+    msix_->exchange(archive);
+}
+
 void Function::append_ranges(std::vector<DecodedRange>& ranges) {
     if ((command() & kMemorySpace) == 0) return;
     for (unsigned bar = 0; bar < kBars; bar++) {

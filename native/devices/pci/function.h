@@ -56,6 +56,8 @@ public:
     uint32_t read_memory(unsigned bar, uint64_t offset, unsigned size);
     void write_memory(unsigned bar, uint64_t offset, unsigned size, uint32_t value);
     virtual void reset();
+    /// The bridge looks at the decoded addresses afterwards.
+    virtual void exchange(snapshot::Archive& archive);
 
     void append_ranges(std::vector<DecodedRange>& ranges);
 

@@ -1,6 +1,7 @@
 #include "devices/pci/host_bridge.h"
 
 #include <algorithm>
+#include <string>
 #include <utility>
 
 namespace beeline::devices::pci {
@@ -48,6 +49,14 @@ void HostBridge::decoding_changed() {
         if (function != nullptr) function->append_ranges(ranges_);
     std::stable_sort(ranges_.begin(), ranges_.end(),
                      [](const DecodedRange& a, const DecodedRange& b) { return a.base < b.base; });
+}
+
+void HostBridge::exchange(snapshot::Archive& archive) {
+    for (unsigned slot = 0; slot < kSlots; slot++)
+        if (functions_[slot] != nullptr)
+            archive.section("slot" + std::to_string(slot), 1, [&] { functions_[slot]->exchange(archive); });
+    archive.values(asserting_);
+    if (archive.loading()) decoding_changed();
 }
 
 void HostBridge::set_interrupt(unsigned slot, bool level) {

@@ -48,6 +48,7 @@ private:
         bool read(const MmioAccess& access, uint64_t& value) override;
         bool write(const MmioAccess& access, uint64_t value) override;
         void reset() override;
+        void exchange(snapshot::Archive& archive) override { bridge.exchange(archive); }
         HostBridge& bridge;
     };
     struct MemoryWindow final : Device {
@@ -55,6 +56,7 @@ private:
         bool read(const MmioAccess& access, uint64_t& value) override;
         bool write(const MmioAccess& access, uint64_t value) override;
         void reset() override {}
+        void exchange(snapshot::Archive&) override {}
         HostBridge& bridge;
         uint64_t base;
     };
@@ -63,8 +65,10 @@ private:
         bool read(const MmioAccess& access, uint64_t& value) override;
         bool write(const MmioAccess&, uint64_t) override { return true; }
         void reset() override {}
+        void exchange(snapshot::Archive&) override {}
     };
 
+    void exchange(snapshot::Archive& archive);
     void set_interrupt(unsigned slot, bool level) override;
     void send_message(unsigned slot, const Message& message) override;
     void decoding_changed() override;

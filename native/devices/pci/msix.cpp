@@ -21,6 +21,15 @@ void Msix::reset() {
     control_ = 0;
 }
 
+void Msix::exchange(snapshot::Archive& archive) {
+    archive.values(table_);
+    for (unsigned vector = 0; vector < vectors(); vector++) {
+        bool waits = pending_[vector];
+        archive.value(waits);
+        set_pending(vector, waits);
+    }
+}
+
 uint32_t Msix::read(uint64_t offset, unsigned size) const {
     uint32_t value = 0;
     if (offset + size <= table_.size()) {

@@ -1,6 +1,8 @@
 // MSI-X (PCI Local Bus Specification 3.0, 6.8.2): a function's table of messages and its pending bits.
 #pragma once
 
+#include "snapshot/archive.h"
+
 #include <cstdint>
 #include <vector>
 
@@ -26,6 +28,8 @@ public:
     bool enabled() const { return (control_ & kEnable) != 0; }
     void set_control(uint16_t control) { control_ = control; }
     void reset();
+    /// But the control word, which is in the configuration space.
+    void exchange(snapshot::Archive& archive);
 
     uint32_t read(uint64_t offset, unsigned size) const;
     void write(uint64_t offset, unsigned size, uint32_t value);

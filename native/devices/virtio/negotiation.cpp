@@ -29,10 +29,31 @@ void Negotiation::set_status(uint8_t value) {
         if (!acceptable) status_ &= ~kFeaturesOk;
     }
     if ((risen & kDriverOk) == 0) return;
+    if ((status_ & kFeaturesOk) == 0 || !device_.activate(accepted_, ready_layouts())) status_ |= kNeedsReset;
+}
+
+std::vector<QueueLayout> Negotiation::ready_layouts() const {
     std::vector<QueueLayout> layouts(layouts_.size());
     for (size_t i = 0; i < layouts_.size(); i++)
         if (layouts_[i].ready) layouts[i] = layouts_[i].layout;
-    if ((status_ & kFeaturesOk) == 0 || !device_.activate(accepted_, layouts)) status_ |= kNeedsReset;
+    return layouts;
+}
+
+void Negotiation::exchange(snapshot::Archive& archive) {
+    archive.same(device_.id(), "it is of another device");
+    archive.value(status_);
+    archive.value(accepted_);
+    archive.require((status_ & (kFeaturesOk | kDriverOk)) != kDriverOk || (status_ & kNeedsReset) != 0,
+                    "it is driven without features");
+    archive.require((status_ & kFeaturesOk) == 0 || ((accepted_ & ~offered()) == 0 && (accepted_ & kVersion1) != 0),
+                    "it has features that this machine's device has not");
+    for (Queue& queue : layouts_) {
+        archive.value(queue.layout.size);
+        for (uint64_t* value : {&queue.layout.descriptors, &queue.layout.driver_area, &queue.layout.device_area})
+            archive.value(*value);
+        archive.value(queue.ready);
+    }
+    device_.exchange(archive, {driving(), accepted_, ready_layouts()});
 }
 
 bool Negotiation::fail() {

@@ -27,6 +27,8 @@ public:
     /// rest; until then the driver's writes are to be ignored, as resetting() tells.
     void reset(std::mutex& board_lock);
     bool resetting() const { return resetting_; }
+    /// With the device's.
+    void exchange(snapshot::Archive& archive);
     /// The driver has to reset the device. False: it knows, or is not driving.
     bool fail();
     bool driving() const { return !resetting_ && (status_ & (kDriverOk | kNeedsReset)) == kDriverOk; }
@@ -54,6 +56,8 @@ public:
 private:
     uint64_t offered() const { return device_.features() | kRingIndirectDescriptors | kRingEventIndex | kVersion1; }
     void clear();
+    /// Of the queues that are ready; sizes of 0 for the others.
+    std::vector<QueueLayout> ready_layouts() const;
 
     VirtioDevice& device_;
     bool resetting_ = false;

@@ -93,6 +93,17 @@ void PciTransport::reset() {
     Function::reset();
 }
 
+void PciTransport::exchange(snapshot::Archive& archive) {
+    Function::exchange(archive);
+    archive.value(device_features_word_);
+    archive.value(driver_features_word_);
+    archive.value(selected_queue_);
+    archive.value(isr_);
+    archive.value(configuration_vector_);
+    archive.values(queue_vectors_);
+    negotiation_.exchange(archive);
+}
+
 void PciTransport::reset_device() {
     negotiation_.reset(board_lock_);
     device_features_word_ = driver_features_word_ = 0;

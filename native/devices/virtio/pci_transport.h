@@ -18,6 +18,7 @@ public:
     uint32_t read_configuration(unsigned offset, unsigned size) override;
     void write_configuration(unsigned offset, unsigned size, uint32_t value) override;
     void reset() override;
+    void exchange(snapshot::Archive& archive) override;
 
 private:
     static constexpr uint16_t kNoVector = 0xFFFF;

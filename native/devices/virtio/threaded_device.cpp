@@ -50,6 +50,37 @@ void ThreadedDevice::reset() {
     notified_.store(0, std::memory_order_seq_cst);
 }
 
+void ThreadedDevice::freeze() {
+    std::unique_lock lock(mutex_);
+    frozen_ = true;
+    rests_.wait(lock, [this] { return resting_; });
+    put_back();
+}
+
+void ThreadedDevice::thaw() {
+    const std::lock_guard lock(mutex_);
+    frozen_ = false;
+    thawed_.notify_one();
+    wake();
+}
+
+void ThreadedDevice::exchange(snapshot::Archive& archive, const Driving& driving) {
+    const std::lock_guard lock(mutex_);
+    if (archive.loading()) {
+        active_ = broken_ = false;
+        used_ = 0;
+        deactivated();
+    }
+    exchange_queues(archive, driving, queues_);
+    if (archive.loading()) {
+        active_ = driving.active && !archive.failed();
+        if (active_) activated(driving.features);
+        // Whatever the driver may have told of.
+        notified_.store(active_ ? (uint64_t{1} << queues_.size()) - 1 : 0, std::memory_order_seq_cst);
+    }
+    exchange_own(archive);
+}
+
 bool ThreadedDevice::start() {
     if (event_ < 0) {
         errno = event_error_;
@@ -59,7 +90,11 @@ bool ThreadedDevice::start() {
 }
 
 void ThreadedDevice::stop() {
-    stopping_.store(true, std::memory_order_seq_cst);
+    {
+        const std::lock_guard lock(mutex_);
+        stopping_.store(true, std::memory_order_seq_cst);
+        thawed_.notify_one();
+    }
     wake();
     thread_.join();
 }
@@ -71,6 +106,8 @@ void ThreadedDevice::main() {
         {
             const std::lock_guard lock(mutex_);
             timeout = prepare(polled_);
+            resting_ = true;
+            rests_.notify_all();
         }
         poll(polled_.data(), polled_.size(), timeout);
         uint64_t count = 0;
@@ -80,7 +117,10 @@ void ThreadedDevice::main() {
         uint64_t signals = 0;
         bool broken = false;
         {
-            const std::lock_guard lock(mutex_);
+            std::unique_lock lock(mutex_);
+            thawed_.wait(lock, [this] { return !frozen_ || stopping_.load(std::memory_order_seq_cst); });
+            if (frozen_) return;
+            resting_ = false;
             const uint64_t notified = notified_.exchange(0, std::memory_order_seq_cst);
             work(std::span(polled_).subspan(1), active_ ? notified : 0);
             for (uint64_t left = active_ ? used_ : 0; left != 0; left &= left - 1) {

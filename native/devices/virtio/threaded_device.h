@@ -6,6 +6,7 @@
 #include "runtime/thread.h"
 
 #include <atomic>
+#include <condition_variable>
 #include <cstdint>
 #include <mutex>
 #include <poll.h>
@@ -22,6 +23,9 @@ public:
     bool activate(uint64_t features, std::span<const QueueLayout> layouts) final;
     void notify(unsigned queue) final;
     void reset() final;
+    void freeze() final;
+    void thaw() final;
+    void exchange(snapshot::Archive& archive, const Driving& driving) final;
     bool start() final;
     void stop() final;
 
@@ -37,6 +41,10 @@ protected:
     virtual void work(std::span<const pollfd> polled, uint64_t notified) = 0;
     /// The driver drives the device with these features.
     virtual void activated(uint64_t) {}
+    /// Before a snapshot: what was taken from the queues and not returned goes back (Virtqueue::put_back()).
+    virtual void put_back() {}
+    /// The device's own state, but queues and features; behind activated() or deactivated() when it is loaded.
+    virtual void exchange_own(snapshot::Archive& archive) = 0;
     /// It does not any more: what was taken from the queues is to be forgotten.
     virtual void deactivated() {}
 
@@ -65,6 +73,8 @@ private:
         mutex_; ///< What follows, and what the device has. Held by the thread but for its sleep and its interrupts.
     std::vector<Virtqueue> queues_;
     bool active_ = false, broken_ = false;
+    bool frozen_ = false, resting_ = true; ///< The thread is outside of work() and what follows it.
+    std::condition_variable rests_, thawed_;
     uint64_t used_ = 0; ///< Queues that something was returned to.
 
     std::vector<pollfd> polled_; ///< The thread's own.

@@ -113,6 +113,39 @@ void VirtioBlk::reset() {
     notified_.store(0, std::memory_order_seq_cst);
 }
 
+void VirtioBlk::freeze() {
+    std::unique_lock lock(mutex_);
+    frozen_ = true;
+    idle_.wait(lock, [this] { return resting_ && submitted_ == 0; });
+}
+
+void VirtioBlk::thaw() {
+    const std::lock_guard lock(mutex_);
+    frozen_ = false;
+    disk_->wake();
+}
+
+std::string VirtioBlk::obstacle() {
+    const std::lock_guard lock(mutex_);
+    return waiting_.empty() ? std::string() : "a write waits for room on the host for " + disk_->path();
+}
+
+void VirtioBlk::exchange(snapshot::Archive& archive, const Driving& driving) {
+    const std::lock_guard lock(mutex_);
+    archive.same(disk_->size(), "the disk has another size");
+    if (archive.loading()) {
+        broken_ = false;
+        used_ = 0;
+        for (Job* job : waiting_) release(job);
+        waiting_.clear();
+    }
+    exchange_queues(archive, driving, queues_);
+    if (!archive.loading()) return;
+    active_ = driving.active && !archive.failed();
+    // Whatever the driver may have told of.
+    notified_.store(active_ ? (uint64_t{1} << queues_.size()) - 1 : 0, std::memory_order_seq_cst);
+}
+
 bool VirtioBlk::start() {
     return thread_.start("beeline-blk", [this] { main(); });
 }
@@ -131,14 +164,20 @@ void VirtioBlk::retry() {
 void VirtioBlk::main() {
     while (!stopping_.load(std::memory_order_seq_cst) || disk_->in_flight() != 0) {
         finished_.clear();
+        {
+            const std::lock_guard lock(mutex_);
+            resting_ = true;
+            if (submitted_ == 0) idle_.notify_all();
+        }
         disk_->wait(finished_);
         uint64_t signals = 0;
         bool broken = false, no_space = false;
         {
             const std::lock_guard lock(mutex_);
+            resting_ = false;
             finish_jobs();
-            retry_waiting();
-            if (active_) serve_queues();
+            if (!frozen_) retry_waiting();
+            if (active_ && !frozen_) serve_queues();
             for (uint64_t left = used_; left != 0; left &= left - 1) {
                 const auto queue = static_cast<unsigned>(std::countr_zero(left));
                 if (queues_[queue].interrupt_wanted()) signals |= uint64_t{1} << queue;

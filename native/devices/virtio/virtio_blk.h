@@ -34,12 +34,16 @@ public:
     bool activate(uint64_t features, std::span<const QueueLayout> layouts) override;
     void notify(unsigned queue) override;
     void reset() override;
+    void freeze() override;
+    void thaw() override;
+    std::string obstacle() override;
+    void exchange(snapshot::Archive& archive, const Driving& driving) override;
     bool start() override;
     void stop() override;
 
     /// From any thread: tries again what waits for room.
     void retry();
-    const block::Disk& disk() const { return *disk_; }
+    block::Disk& disk() { return *disk_; }
 
 private:
     /// A chain on its way through the disk.
@@ -83,7 +87,8 @@ private:
     std::vector<Job*> waiting_; ///< For room on the host.
     unsigned submitted_ = 0;    ///< Jobs that the disk has.
     bool active_ = false, broken_ = false, no_space_seen_ = false;
-    uint64_t used_ = 0; ///< Queues that something was returned to.
+    bool frozen_ = false, resting_ = true; ///< Frozen, nothing is taken from the queues; resting, nothing is under way.
+    uint64_t used_ = 0;                    ///< Queues that something was returned to.
 
     std::vector<block::Request*> finished_; ///< The thread's own.
 };

@@ -2,9 +2,11 @@
 #pragma once
 
 #include "devices/virtio/virtqueue.h"
+#include "snapshot/archive.h"
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <vector>
 
 namespace beeline::devices::virtio {
@@ -50,6 +52,23 @@ public:
     /// touched any more. No other call comes meanwhile.
     virtual void reset() = 0;
 
+    // ---- snapshots --------------------------------------------------------------------------------------------
+    /// Without the lock. Between these two the device touches no guest memory and raises no interrupt; what it has
+    /// begun is done or as if it had not been begun. Drivers notify it and nothing comes of it before thaw().
+    virtual void freeze() = 0;
+    virtual void thaw() = 0;
+    /// Frozen: why the device cannot be in a snapshot now, as a sentence's end ("a file of it is open"); empty: it can.
+    virtual std::string obstacle() { return {}; }
+    /// How far the driver has got with it.
+    struct Driving {
+        bool active; ///< As after activate(), with what follows.
+        uint64_t features;
+        std::span<const QueueLayout> layouts;
+    };
+    /// Frozen, or before start(). What is neither in guest memory nor in Driving. Loading, the device is then as after
+    /// activate() or reset(), but for what it has been through since.
+    virtual void exchange(snapshot::Archive& archive, const Driving& driving) = 0;
+
     /// Starts the device's thread, once and without the lock. False: errno says why.
     [[nodiscard]] virtual bool start() = 0;
     /// Ends it, without the lock.
@@ -61,5 +80,8 @@ protected:
 private:
     DriverInterrupts* interrupts_ = nullptr;
 };
+
+/// For VirtioDevice::exchange(): enables the queues as the driver made them, and exchanges how far they have got.
+void exchange_queues(snapshot::Archive& archive, const VirtioDevice::Driving& driving, std::span<Virtqueue> queues);
 
 } // namespace beeline::devices::virtio

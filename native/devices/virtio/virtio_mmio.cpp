@@ -1,6 +1,7 @@
 #include "devices/virtio/virtio_mmio.h"
 
 #include <cstring>
+#include <string>
 
 namespace beeline::devices::virtio {
 
@@ -32,6 +33,13 @@ void VirtioMmio::reset() {
     device_features_word_ = driver_features_word_ = selected_queue_ = 0;
     interrupt_status_ = 0;
     line_.set(false);
+}
+
+void VirtioMmio::exchange(snapshot::Archive& archive) {
+    line_.exchange(archive);
+    for (uint32_t* value : {&device_features_word_, &driver_features_word_, &selected_queue_, &interrupt_status_})
+        archive.value(*value);
+    negotiation_.exchange(archive);
 }
 
 void VirtioMmio::raise(uint32_t bits) {
@@ -146,6 +154,12 @@ bool VirtioMmioSlots::read(const MmioAccess& access, uint64_t& value) {
 bool VirtioMmioSlots::write(const MmioAccess& access, uint64_t value) {
     VirtioMmio* slot = slots_[access.offset / VirtioMmio::kSize].get();
     return slot == nullptr || slot->write({access.offset % VirtioMmio::kSize, access.size, access.cpu}, value);
+}
+
+void VirtioMmioSlots::exchange(snapshot::Archive& archive) {
+    for (unsigned slot = 0; slot < kSlots; slot++)
+        if (slots_[slot] != nullptr)
+            archive.section("slot" + std::to_string(slot), 1, [&] { slots_[slot]->exchange(archive); });
 }
 
 void VirtioMmioSlots::reset() {

@@ -21,6 +21,7 @@ public:
     bool read(const MmioAccess& access, uint64_t& value) override;
     bool write(const MmioAccess& access, uint64_t value) override;
     void reset() override;
+    void exchange(snapshot::Archive& archive) override;
 
 private:
     void queues_used(uint64_t queues) override;
@@ -48,6 +49,7 @@ public:
     bool read(const MmioAccess& access, uint64_t& value) override;
     bool write(const MmioAccess& access, uint64_t value) override;
     void reset() override;
+    void exchange(snapshot::Archive& archive) override;
 
 private:
     std::array<std::unique_ptr<VirtioMmio>, kSlots> slots_;

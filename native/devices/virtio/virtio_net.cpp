@@ -39,6 +39,11 @@ void VirtioNet::activated(uint64_t features) {
                             .tcp6 = (features & kGuestTso6) != 0});
 }
 
+void VirtioNet::put_back() {
+    queue(kReceive).put_back(static_cast<uint16_t>(room_chains_));
+    room_chains_ = 0;
+}
+
 void VirtioNet::deactivated() {
     room_chains_ = 0;
     waiting_.clear();

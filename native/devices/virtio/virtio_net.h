@@ -36,6 +36,9 @@ private:
     int prepare(std::vector<pollfd>& descriptors) override;
     void work(std::span<const pollfd> polled, uint64_t notified) override;
     void activated(uint64_t features) override;
+    void put_back() override;
+    /// Connections are the host's, and do not last.
+    void exchange_own(snapshot::Archive&) override {}
     void deactivated() override;
 
     void transmit();

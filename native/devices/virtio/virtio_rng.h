@@ -15,6 +15,7 @@ public:
     std::span<const uint8_t> configuration() const override { return {}; }
 
 private:
+    void exchange_own(snapshot::Archive&) override {}
     void work(std::span<const pollfd> polled, uint64_t notified) override;
     Chain chain_;
 };

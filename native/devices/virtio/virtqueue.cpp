@@ -61,6 +61,10 @@ bool Virtqueue::enable(const QueueLayout& layout, bool event_index) {
     return enabled_ = true;
 }
 
+void Virtqueue::exchange(snapshot::Archive& archive) {
+    for (uint16_t* value : {&next_available_, &next_used_, &signalled_used_}) archive.value(*value);
+}
+
 uint16_t Virtqueue::available_index() const { return load(available_ + 2); }
 
 Virtqueue::Pop Virtqueue::pop(Chain& chain) {

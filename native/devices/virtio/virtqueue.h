@@ -39,6 +39,10 @@ public:
     [[nodiscard]] bool enable(const QueueLayout& layout, bool event_index);
     void disable() { enabled_ = false; }
     bool enabled() const { return enabled_; }
+    /// How far it has got, the layout apart.
+    void exchange(snapshot::Archive& archive);
+    /// The last `chains` that were taken are available again.
+    void put_back(uint16_t chains) { next_available_ -= chains; }
 
     enum class Pop : uint8_t { Empty, Chain, Broken };
     /// Takes the next available chain. Broken: the driver broke the rules; the device needs a reset.
