@@ -87,6 +87,16 @@ export const errorTable = {
     remedy: '{remedy}',
     status: ExitStatus.failure,
   },
+  BEELINE_E_WORKLOAD: {
+    cause: '{path}: {detail}',
+    remedy: 'correct it; docs/bench.md and schemas/workload.schema.json say what is allowed',
+    status: ExitStatus.usage,
+  },
+  BEELINE_E_WORKLOAD_UNKNOWN: {
+    cause: 'SELECTION: no workload has the name or tag {name}',
+    remedy: 'known are {known}',
+    status: ExitStatus.usage,
+  },
   BEELINE_E_PACKAGES_MISSING: {
     cause: 'these Debian packages are missing: {packages}',
     remedy: 'run: apt-get install --no-install-recommends {packages}',

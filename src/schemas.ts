@@ -5,6 +5,7 @@ import { RunStatsSchema } from './cli/run-stats.js';
 import { ConfigSchema } from './daemon/config.js';
 import { ImageSchema } from './images/schema.js';
 import { protocolSchema } from './monitor/schema.js';
+import { WorkloadSchema } from './regression/workload-schema.js';
 
 const draft = { $schema: 'https://json-schema.org/draft/2020-12/schema' };
 
@@ -15,4 +16,5 @@ export const schemas = {
   'monitor.schema.json': protocolSchema(),
   'perf-dump.schema.json': { ...draft, ...PerfDumpLineSchema },
   'run-stats.schema.json': { ...draft, ...RunStatsSchema },
+  'workload.schema.json': { ...draft, ...WorkloadSchema },
 };

@@ -4,6 +4,7 @@ import { parseMemory } from '../memory-size.js';
 import type { Drive, Network, RawLoad } from '../native/addon.js';
 import { version } from '../version.js';
 import type { Reply } from '../vm/matcher.js';
+import { addBenchCommands } from './bench-program.js';
 import { printCompletion, shells } from './completion.js';
 import { addDaemonCommands } from './daemon-program.js';
 import { doctor } from './doctor.js';
@@ -312,6 +313,7 @@ export function createProgram(done: (status: number) => void): Command {
   addInspect(program, done);
   addDaemonCommands(program, done);
   addGuestCommands(program, done);
+  addBenchCommands(program, done);
   program
     .command('doctor')
     .summary('say what this host offers and lacks')
