@@ -31,4 +31,5 @@ export const testPackages = [
   'qemu-efi-aarch64',
   'u-boot-qemu',
   'python3',
+  'python3-labgrid',
 ];

@@ -243,6 +243,11 @@ export const errorTable = {
     remedy: '{remedy}',
     status: ExitStatus.failure,
   },
+  BEELINE_E_SERIAL: {
+    cause: '--serial: nobody can be reached at {path} ({detail})',
+    remedy: 'start first what is to listen there, or add ,server to listen there',
+    status: ExitStatus.failure,
+  },
   BEELINE_E_LISTEN: {
     cause: 'cannot listen on {address} ({detail})',
     remedy: 'choose another address',

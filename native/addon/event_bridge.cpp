@@ -76,6 +76,12 @@ void EventBridge::on_debugger_stop(unsigned cpu, arm64::DebuggerStop stop) {
     schedule();
 }
 
+void EventBridge::on_guest_reset() {
+    std::lock_guard lock(mutex_);
+    guest_resets_++;
+    schedule();
+}
+
 void EventBridge::on_exit(board::ExitCause cause, std::string detail) {
     std::lock_guard lock(mutex_);
     exit_ = Exit{cause, std::move(detail)};
@@ -86,6 +92,7 @@ void EventBridge::deliver(Napi::Env env) {
     std::vector<uint8_t> output;
     std::optional<std::string> pause;
     std::optional<DebuggerReport> debugger_stop;
+    unsigned guest_resets = 0;
     std::optional<Exit> exit;
     {
         std::lock_guard lock(mutex_);
@@ -94,6 +101,7 @@ void EventBridge::deliver(Napi::Env env) {
         output.swap(output_);
         pause.swap(pause_);
         debugger_stop.swap(debugger_stop_);
+        guest_resets = std::exchange(guest_resets_, 0);
         exit.swap(exit_);
         if (exit) open_ = false;
         drained_.notify_all();
@@ -104,6 +112,8 @@ void EventBridge::deliver(Napi::Env env) {
         events.Get("onSerial").As<Napi::Function>().Call(events, {data});
     }
     // An exception of a callback stays pending for Node to report; no further call may be made then.
+    if (guest_resets != 0 && !env.IsExceptionPending())
+        events.Get("onGuestReset").As<Napi::Function>().Call(events, {Napi::Number::New(env, guest_resets)});
     if (pause && !env.IsExceptionPending())
         events.Get("onPause").As<Napi::Function>().Call(events, {Napi::String::New(env, *pause)});
     if (debugger_stop && !env.IsExceptionPending())

@@ -27,6 +27,7 @@ public:
     void on_serial(const uint8_t* bytes, size_t count) override;
     void on_pause(std::string reason) override;
     void on_debugger_stop(unsigned cpu, arm64::DebuggerStop stop) override;
+    void on_guest_reset() override;
     void on_exit(board::ExitCause cause, std::string detail) override;
 
 private:
@@ -50,6 +51,7 @@ private:
     std::vector<uint8_t> output_;
     std::optional<std::string> pause_; ///< The reason.
     std::optional<DebuggerReport> debugger_stop_;
+    unsigned guest_resets_ = 0; ///< Not told of yet.
     std::optional<Exit> exit_;
     bool scheduled_ = false;
     bool open_ = false;

@@ -147,6 +147,24 @@ static_assert((std::size(kDirectCounterNames) + translate::kSwitchCauses) * size
                   sizeof(translate::DirectCounters),
               "every counter has a name");
 
+struct DriveCounterName {
+    const char* name;
+    uint64_t block::DiskCounters::*field;
+};
+
+constexpr DriveCounterName kDriveCounterNames[] = {
+    {"reads", &block::DiskCounters::reads},
+    {"readBytes", &block::DiskCounters::read_bytes},
+    {"writes", &block::DiskCounters::writes},
+    {"writtenBytes", &block::DiskCounters::written_bytes},
+    {"flushes", &block::DiskCounters::flushes},
+    {"discards", &block::DiskCounters::discards},
+    {"discardedBytes", &block::DiskCounters::discarded_bytes},
+    {"failures", &block::DiskCounters::failures},
+};
+static_assert(std::size(kDriveCounterNames) * sizeof(uint64_t) == sizeof(block::DiskCounters),
+              "every counter has a name");
+
 Napi::Number number(Napi::Env env, uint64_t value) { return Napi::Number::New(env, static_cast<double>(value)); }
 
 } // namespace
@@ -158,6 +176,7 @@ Napi::Function MachineObject::define(Napi::Env env) {
                            InstanceMethod("pause", &MachineObject::pause),
                            InstanceMethod("resume", &MachineObject::resume),
                            InstanceMethod("reset", &MachineObject::reset),
+                           InstanceMethod("setNoReboot", &MachineObject::set_no_reboot),
                            InstanceMethod("powerdown", &MachineObject::powerdown),
                            InstanceMethod("stop", &MachineObject::stop),
                            InstanceMethod("serialWrite", &MachineObject::serial_write),
@@ -199,9 +218,12 @@ void MachineObject::start(const Napi::CallbackInfo& info) {
     machine_->start();
 }
 
-void MachineObject::pause(const Napi::CallbackInfo&) { machine_->pause(); }
+Napi::Value MachineObject::pause(const Napi::CallbackInfo& info) {
+    return Napi::Boolean::New(info.Env(), machine_->pause());
+}
 void MachineObject::resume(const Napi::CallbackInfo&) { machine_->resume(); }
 void MachineObject::reset(const Napi::CallbackInfo&) { machine_->reset(); }
+void MachineObject::set_no_reboot(const Napi::CallbackInfo& info) { machine_->set_no_reboot(info[0].ToBoolean()); }
 void MachineObject::powerdown(const Napi::CallbackInfo&) { machine_->powerdown(); }
 void MachineObject::stop(const Napi::CallbackInfo&) { machine_->stop(); }
 
@@ -233,6 +255,16 @@ Napi::Value MachineObject::stats(const Napi::CallbackInfo& info) {
             causes.Set(std::string(name), number(env, stats.direct[i].switches[static_cast<unsigned>(cause)]));
         switches.Set(i, causes);
     }
+    Napi::Array drives = Napi::Array::New(env, stats.drives.size());
+    for (uint32_t i = 0; i < stats.drives.size(); i++) {
+        const board::DriveStats& drive = stats.drives[i];
+        Napi::Object entry = Napi::Object::New(env);
+        entry.Set("format", Napi::String::New(env, drive.format == block::Format::Qcow2 ? "qcow2" : "raw"));
+        entry.Set("bytes", number(env, drive.bytes));
+        for (const DriveCounterName& counter : kDriveCounterNames)
+            entry.Set(counter.name, number(env, drive.*counter.field));
+        drives.Set(i, entry);
+    }
     Napi::Object board = Napi::Object::New(env);
     board.Set("serialBytesOut", number(env, stats.serial_bytes_out));
     board.Set("serialBytesIn", number(env, stats.serial_bytes_in));
@@ -249,6 +281,7 @@ Napi::Value MachineObject::stats(const Napi::CallbackInfo& info) {
     result.Set("cpus", cpus);
     result.Set("direct", direct);
     result.Set("switches", switches);
+    result.Set("drives", drives);
     result.Set("board", board);
     return result;
 }

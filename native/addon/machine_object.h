@@ -21,9 +21,10 @@ public:
 
 private:
     void start(const Napi::CallbackInfo& info);
-    void pause(const Napi::CallbackInfo& info);
+    Napi::Value pause(const Napi::CallbackInfo& info);
     void resume(const Napi::CallbackInfo& info);
     void reset(const Napi::CallbackInfo& info);
+    void set_no_reboot(const Napi::CallbackInfo& info);
     void powerdown(const Napi::CallbackInfo& info);
     void stop(const Napi::CallbackInfo& info);
     Napi::Value serial_write(const Napi::CallbackInfo& info);

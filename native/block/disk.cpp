@@ -88,9 +88,37 @@ void Disk::drain() {
     if (waited) engine_->wake();
 }
 
+void Disk::count(const Request& request) {
+    Count* count = &failures_;
+    if (request.error == 0) {
+        switch (request.kind) {
+        case Request::Kind::Read: count = &reads_; break;
+        case Request::Kind::Write: count = &writes_; break;
+        case Request::Kind::Flush: count = &flushes_; break;
+        case Request::Kind::Discard:
+        case Request::Kind::WriteZeroes: count = &discards_; break;
+        }
+    }
+    count->requests.fetch_add(1, std::memory_order_relaxed);
+    count->bytes.fetch_add(request.length, std::memory_order_relaxed);
+}
+
+DiskCounters Disk::counters() const {
+    const auto value = [](const std::atomic<uint64_t>& counter) { return counter.load(std::memory_order_relaxed); };
+    return {.reads = value(reads_.requests),
+            .read_bytes = value(reads_.bytes),
+            .writes = value(writes_.requests),
+            .written_bytes = value(writes_.bytes),
+            .flushes = value(flushes_.requests),
+            .discards = value(discards_.requests),
+            .discarded_bytes = value(discards_.bytes),
+            .failures = value(failures_.requests)};
+}
+
 void Disk::wait(std::vector<Request*>& done) {
     engine_->wait(completed_, finished_.empty());
     collect();
+    for (const Request* request : finished_) count(*request);
     done.insert(done.end(), finished_.begin(), finished_.end());
     in_flight_ -= static_cast<unsigned>(finished_.size());
     finished_.clear();

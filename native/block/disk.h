@@ -4,6 +4,7 @@
 #include "block/image.h"
 #include "block/io_engine.h"
 
+#include <atomic>
 #include <deque>
 #include <memory>
 #include <string>
@@ -27,6 +28,15 @@ private:
     unsigned pending_ = 0;
 };
 
+/// What a disk has done, for whoever asks.
+struct DiskCounters {
+    uint64_t reads = 0, read_bytes = 0;
+    uint64_t writes = 0, written_bytes = 0;
+    uint64_t flushes = 0;
+    uint64_t discards = 0, discarded_bytes = 0; ///< With those that write zeroes.
+    uint64_t failures = 0;
+};
+
 class Disk {
 public:
     Disk(std::unique_ptr<Image> image, std::unique_ptr<IoEngine> engine, std::string path, bool read_only)
@@ -35,6 +45,9 @@ public:
     uint64_t size() const { return image_->size(); }
     bool read_only() const { return read_only_; }
     const std::string& path() const { return path_; }
+    Format format() const { return image_->format(); }
+    /// From any thread.
+    DiskCounters counters() const;
 
     /// For whoever knows that nothing is in flight.
     Image& image() { return *image_; }
@@ -53,6 +66,7 @@ private:
     /// Until the engine is idle: for what may move data that an operation is at.
     void drain();
     void collect();
+    void count(const Request& request);
     bool read_at_once(const Extent& extent, Buffers buffers) const;
 
     std::unique_ptr<Image> image_;
@@ -63,6 +77,11 @@ private:
     unsigned operations_ = 0; ///< That the engine has.
     std::vector<Operation*> completed_;
     std::vector<Request*> finished_;
+
+    struct Count {
+        std::atomic<uint64_t> requests{0}, bytes{0};
+    };
+    Count reads_, writes_, flushes_, discards_, failures_;
 };
 
 } // namespace beeline::block

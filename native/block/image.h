@@ -1,6 +1,8 @@
 // A disk image of any format: a row of bytes that can be read and written, and whose place in a file can be asked for.
 #pragma once
 
+#include "block/format.h"
+
 #include <cstdint>
 #include <span>
 #include <sys/uio.h>
@@ -31,6 +33,7 @@ public:
     virtual ~Image() = default;
 
     virtual uint64_t size() const = 0;
+    virtual Format format() const { return Format::Raw; }
     virtual Extent map(uint64_t offset, uint64_t length, bool write) = 0;
     virtual int read(uint64_t offset, Buffers buffers) = 0;
     virtual int write(uint64_t offset, Buffers buffers) = 0;

@@ -15,6 +15,7 @@ public:
         : base_(std::move(base)), file_(std::move(file)), present_((base_->size() + kCluster - 1) / kCluster) {}
 
     uint64_t size() const override { return base_->size(); }
+    Format format() const override { return base_->format(); }
     Extent map(uint64_t offset, uint64_t length, bool write) override;
     int read(uint64_t offset, Buffers buffers) override;
     int write(uint64_t offset, Buffers buffers) override;

@@ -130,6 +130,7 @@ public:
         uint64_t timer_expiries, gic_acknowledges, gic_sgis, sleeps, broadcasts;
     };
     Counts counts();
+    const std::vector<devices::virtio::VirtioBlk*>& drives() const { return drives_; }
     const std::vector<std::unique_ptr<arm64::Vcpu>>& cpus() const { return cpus_; }
     /// One a CPU; none when the interpreter does all.
     const std::vector<const translate::DirectTier*>& direct_tiers() const { return direct_tiers_; }

@@ -14,6 +14,7 @@
 #include "runtime/thread.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <condition_variable>
@@ -162,6 +163,7 @@ public:
     }
 
     void powerdown() { board_->press_power_button(); }
+    void set_no_reboot(bool no_reboot) { no_reboot_.store(no_reboot, std::memory_order_relaxed); }
 
     void stop() {
         request_exit(ExitCause::Stopped, {});
@@ -243,6 +245,8 @@ public:
         MachineStats stats;
         for (const auto& cpu : board_->cpus()) stats.cpus.push_back(cpu->counters);
         for (const translate::DirectTier* tier : board_->direct_tiers()) stats.direct.push_back(tier->counters());
+        for (const devices::virtio::VirtioBlk* drive : board_->drives())
+            stats.drives.push_back({drive->disk().counters(), drive->disk().format(), drive->disk().size()});
         const Board::Counts board = board_->counts();
         stats.timer_expiries = board.timer_expiries;
         stats.gic_acknowledges = board.gic_acknowledges;
@@ -278,7 +282,7 @@ public:
     }
     void guest_reset() override {
         board_->hold(Hold::Reset);
-        if (config_.no_reboot) {
+        if (no_reboot_.load(std::memory_order_relaxed)) {
             request_exit(ExitCause::Reset, {});
             return;
         }
@@ -437,7 +441,7 @@ private:
             if (!pause_reason.empty() && pause()) events_.on_pause(std::move(pause_reason));
             if (debugger_stop) pause_for_debugger();
             if (resetting) {
-                perform_reset();
+                if (perform_reset()) events_.on_guest_reset();
                 const std::lock_guard lock(mutex_);
                 resets_done_ = ticket;
                 changed_.notify_all();
@@ -446,23 +450,26 @@ private:
         finish();
     }
 
-    void perform_reset() {
+    /// True: the guest asked for it.
+    bool perform_reset() {
         const std::lock_guard lifecycle(lifecycle_);
         board_->hold(Hold::Reset);
         board_->wait_until_still();
+        bool by_guest = false;
         {
             const std::lock_guard lock(mutex_);
-            if (exit_cause_) return;
-            guest_reset_requested_ = false;
+            if (exit_cause_) return false;
+            by_guest = std::exchange(guest_reset_requested_, false);
             guest_resets_++;
         }
         board_->reset();
         if (Status loaded = load(); !loaded) {
             request_exit(ExitCause::InternalError, fmt::format("the reset failed: {}", loaded.error().message));
-            return;
+            return false;
         }
         board_->power_on_first_cpu(boot_.entry, boot_.device_tree_address);
         board_->release(Hold::Reset);
+        return by_guest;
     }
 
     void finish() {
@@ -483,6 +490,7 @@ private:
 
     const MachineConfig config_;
     MachineEvents& events_;
+    std::atomic<bool> no_reboot_{config_.no_reboot};
     std::unique_ptr<GuestMemory> memory_;
     std::unique_ptr<translate::PerfMap> perf_map_; ///< nullptr: not wanted.
     std::unique_ptr<FlashFile> firmware_vars_;     ///< nullptr: flash 1 is forgotten.
@@ -567,9 +575,10 @@ Machine::Machine(std::unique_ptr<Implementation> implementation) : implementatio
 Machine::~Machine() = default;
 
 void Machine::start() { implementation_->start(); }
-void Machine::pause() { implementation_->pause(); }
+bool Machine::pause() { return implementation_->pause(); }
 void Machine::resume() { implementation_->resume(); }
 void Machine::reset() { implementation_->reset(); }
+void Machine::set_no_reboot(bool no_reboot) { implementation_->set_no_reboot(no_reboot); }
 void Machine::powerdown() { implementation_->powerdown(); }
 void Machine::stop() { implementation_->stop(); }
 size_t Machine::serial_write(std::span<const uint8_t> bytes) { return implementation_->serial_write(bytes); }

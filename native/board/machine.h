@@ -74,14 +74,23 @@ public:
     virtual void on_pause(std::string reason) = 0;
     /// The same, because of a debugger's breakpoint, watchpoint or step on `cpu`: for those who set such.
     virtual void on_debugger_stop([[maybe_unused]] unsigned cpu, [[maybe_unused]] arm64::DebuggerStop stop) {}
+    /// The guest has reset itself, and begins anew.
+    virtual void on_guest_reset() {}
     /// Comes exactly once for a machine that was started, after the last on_serial(). The machine may be destroyed only
     /// after stop() has returned, and stop() must not be called from here.
     virtual void on_exit(ExitCause cause, std::string detail) = 0;
 };
 
+/// A drive, as it is and what it has done.
+struct DriveStats : block::DiskCounters {
+    block::Format format = block::Format::Raw;
+    uint64_t bytes = 0; ///< Its size.
+};
+
 struct MachineStats {
     std::vector<arm64::Counters> cpus;
     std::vector<translate::DirectCounters> direct; ///< One a CPU; none when the interpreter does all.
+    std::vector<DriveStats> drives;                ///< As configured.
     double elapsed_seconds = 0;                    ///< Wall time since start(), up to the exit.
     double first_output_seconds = -1; ///< From start() to the first byte of serial output; negative: none yet.
     double create_seconds = 0;        ///< Building and loading the machine.
@@ -111,11 +120,13 @@ public:
     /// Starts the guest. Once.
     void start();
     /// Brings every CPU to a halt and freezes the virtual counter; returns when no guest code executes. Before start():
-    /// the guest then waits for resume() at its first instruction.
-    void pause();
+    /// the guest then waits for resume() at its first instruction. False: it was paused, or has ended.
+    bool pause();
     void resume();
     /// As the guest's own SYSTEM_RESET: images are loaded again, devices reset. A paused machine stays paused.
     void reset();
+    /// Whether a guest that resets itself begins anew, or ends the run with ExitCause::Reset.
+    void set_no_reboot(bool no_reboot);
     /// Presses the power button.
     void powerdown();
     /// Ends the run and blocks until every thread has been joined and on_exit has been delivered.

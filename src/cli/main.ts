@@ -27,9 +27,12 @@ function commandOf(args: readonly string[]): string {
   return path.join(' ');
 }
 
-/** What QEMU's users write behind `run`, in our words. */
-function withOwnSpellings(program: Command, args: readonly string[]): readonly string[] {
+/** What QEMU's users write behind `run`, or behind nothing, in our words. */
+function withOwnSpellings(program: Command, given: readonly string[]): readonly string[] {
   const run = program.commands.find((command) => command.name() === 'run');
+  // A program that starts QEMU knows no command; our own options of one letter are commander's.
+  const isQemu = /^-[a-zA-Z]{2}|^-[mMS]$/.test(given[0] ?? '');
+  const args = isQemu ? ['run', ...given] : given;
   if (args[0] !== 'run' || run === undefined) return args;
   const flags = (chosen: readonly Option[]) =>
     chosen.flatMap(({ short, long }) => [short, long]).filter((flag) => flag !== undefined);

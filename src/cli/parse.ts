@@ -3,6 +3,7 @@ import { BeelineError, messageOf } from '../errors.js';
 import type { GdbAddress } from '../gdb/server.js';
 import type { Copy } from '../job/job.js';
 import type { Drive, RawLoad } from '../native/addon.js';
+import type { QmpAddress } from '../qmp/server.js';
 import type { Reply } from '../vm/matcher.js';
 
 /** What the core takes. GICv2 has eight CPU interfaces. */
@@ -141,15 +142,21 @@ export function parseCount(option: string, minimum: number, text: string): numbe
   });
 }
 
-export type SerialTarget = { readonly kind: 'stdio' | 'none' } | { readonly kind: 'file'; readonly path: string };
+export type SerialTarget =
+  | { readonly kind: 'stdio' | 'none' }
+  | { readonly kind: 'file'; readonly path: string }
+  /** A Unix socket: one that somebody listens on, or, with `server`, one to listen on. */
+  | { readonly kind: 'unix'; readonly path: string; readonly server: boolean };
 
 export function parseSerial(text: string): SerialTarget {
   if (text === 'stdio' || text === 'none') return { kind: text };
   if (text.startsWith('file:') && text.length > 5) return { kind: 'file', path: text.slice(5) };
+  const socket = /^unix:(.+?)(,server)?$/.exec(text);
+  if (socket?.[1] !== undefined) return { kind: 'unix', path: socket[1], server: socket[2] !== undefined };
   throw new BeelineError('BEELINE_E_OPTION_VALUE', {
     option: '--serial',
     detail: `${text} is not known`,
-    remedy: 'choose stdio, file:PATH or none',
+    remedy: 'choose stdio, file:PATH, unix:PATH[,server] or none',
   });
 }
 
@@ -193,16 +200,35 @@ function driveError(detail: string): BeelineError {
   return new BeelineError('BEELINE_E_OPTION_VALUE', { option: '--drive', detail, remedy });
 }
 
+function ownAddress(text: string): { kind: 'tcp'; host: string; port: number } | undefined {
+  const match = /^tcp:(?:(127\.\d+\.\d+\.\d+|localhost)|\[(::1)\])?:(\d{1,5})$/.exec(text);
+  const port = Number(match?.[3]);
+  if (match === null || port > 65535) return undefined;
+  return { kind: 'tcp', host: match[1] ?? match[2] ?? '127.0.0.1', port };
+}
+
 /** tcp:HOST:PORT or unix:PATH. gdb's protocol knows no password: the network is not offered it. */
 export function parseGdb(text: string): GdbAddress {
   if (text.startsWith('unix:') && text.length > 5) return { kind: 'unix', path: text.slice(5) };
-  const match = /^tcp:(?:(127\.\d+\.\d+\.\d+|localhost)|\[(::1)\])?:(\d{1,5})$/.exec(text);
-  const port = Number(match?.[3]);
-  if (match !== null && port <= 65535) return { kind: 'tcp', host: match[1] ?? match[2] ?? '127.0.0.1', port };
+  const address = ownAddress(text);
+  if (address !== undefined) return address;
   throw new BeelineError('BEELINE_E_OPTION_VALUE', {
     option: '--gdb',
     detail: `${text} is none of this host's own addresses`,
     remedy: 'give tcp:127.0.0.1:PORT or unix:PATH; from elsewhere, forward it with ssh -L',
+  });
+}
+
+/** stdio, unix:PATH or tcp:HOST:PORT, of this host's own as with gdb. */
+export function parseQmp(text: string): QmpAddress {
+  if (text === 'stdio') return { kind: 'stdio' };
+  if (text.startsWith('unix:') && text.length > 5) return { kind: 'unix', path: text.slice(5) };
+  const address = ownAddress(text);
+  if (address !== undefined) return address;
+  throw new BeelineError('BEELINE_E_OPTION_VALUE', {
+    option: '--qmp',
+    detail: `${text} is none of this host's own addresses`,
+    remedy: 'give stdio, unix:PATH or tcp:127.0.0.1:PORT',
   });
 }
 

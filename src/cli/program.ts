@@ -2,6 +2,7 @@
 import { Argument, Command, Option } from 'commander';
 import { parseMemory } from '../memory-size.js';
 import type { Drive, Network, RawLoad } from '../native/addon.js';
+import type { QmpAddress } from '../qmp/server.js';
 import { version } from '../version.js';
 import type { Reply } from '../vm/matcher.js';
 import { addBenchCommands } from './bench-program.js';
@@ -21,6 +22,7 @@ import {
   parseEnv,
   parseGdb,
   parseLoad,
+  parseQmp,
   parseRegex,
   parseSend,
   parseSerial,
@@ -78,6 +80,7 @@ interface RawRunOptions
       | 'drive'
       | 'net'
       | 'send'
+      | 'qmp'
       | 'disable'
       | 'verify'
       | 'perfMap'
@@ -91,6 +94,7 @@ interface RawRunOptions
   readonly drive?: readonly Drive[];
   readonly net?: readonly Network[];
   readonly send?: readonly Reply[];
+  readonly qmp?: readonly QmpAddress[];
   readonly disable?: readonly string[];
   readonly verify?: boolean;
   readonly perfMap?: boolean;
@@ -152,9 +156,9 @@ function addRun(program: Command, done: (status: number) => void): void {
     .option('--perf-map', 'name translated code for Linux perf in /tmp/perf-PID.map')
     .option('--perf-dump <FILE>', 'write translated code and count its executions, for beeline inspect')
     .addOption(
-      new Option('--serial <TARGET>', 'where the serial port goes: stdio, file:PATH or none')
+      new Option('--serial <TARGET>', 'where the serial port goes: stdio, file:PATH, unix:PATH[,server] or none')
         .argParser(parseSerial)
-        .default(undefined, 'stdio; none with --exec'),
+        .default(undefined, 'stdio; none with --exec and --qmp stdio'),
     )
     .option(
       '--exec <COMMAND>',
@@ -169,7 +173,12 @@ function addRun(program: Command, done: (status: number) => void): void {
     )
     .option('--send <REGEX=TEXT>', 'send TEXT when the console matches; repeatable', append<Reply>(parseSend))
     .option('--gdb <ADDRESS>', 'where gdb may connect: tcp:127.0.0.1:PORT or unix:PATH', parseGdb)
-    .option('--paused', 'wait at the first instruction for gdb, Ctrl-A c or SIGCONT')
+    .option(
+      '--qmp <ADDRESS>',
+      'serve QMP, as QEMU has it: stdio, unix:PATH or tcp:127.0.0.1:PORT; repeatable',
+      append<QmpAddress>(parseQmp),
+    )
+    .option('--paused', 'wait at the first instruction for gdb, QMP, Ctrl-A c or SIGCONT')
     .option('--timeout <SECONDS>', 'end with status 4 after this time', parseTimeout)
     .option('--stats <FILE>', 'write statistics as JSON; - prints a table')
     .option('--quiet', 'print nothing of our own but errors')
@@ -181,6 +190,7 @@ function addRun(program: Command, done: (status: number) => void): void {
         drive = [],
         net = [],
         send = [],
+        qmp = [],
         exec = [],
         env = [],
         copyIn = [],
@@ -198,6 +208,7 @@ function addRun(program: Command, done: (status: number) => void): void {
           drive,
           net,
           send,
+          qmp,
           exec,
           env,
           copyIn,

@@ -67,6 +67,19 @@ function networkWords(words: readonly string[]): string[] {
   return words.filter((word) => !/^(script|downscript|restrict)=(no|off)$/.test(word));
 }
 
+/** A Unix socket as --serial takes it. */
+function socketOf(option: string, properties: Properties): string {
+  const path = properties.take('path');
+  if (path === undefined) throw refused(option, 'there is no path', 'give path=, a Unix socket');
+  const server = properties.take('server') ?? 'off';
+  properties.ignore('nowait');
+  properties.ignore('reconnect', '0');
+  if (server === 'on' && properties.take('wait') === 'on') throw refused(option, 'wait=on has no counterpart here');
+  properties.ignore('wait');
+  properties.end();
+  return `unix:${path}${server === 'on' ? ',server' : ''}`;
+}
+
 interface Backend {
   /** With the option that has to stand before it. */
   readonly words: readonly string[];
@@ -79,6 +92,8 @@ class Translation {
   /** By identifier: what waits for its -device. */
   readonly #drives = new Map<string, Backend>();
   readonly #networks = new Map<string, Backend>();
+  /** As --serial and --qmp take them. */
+  readonly #chardevs = new Map<string, string>();
   #snapshot = false;
 
   machine(option: string, text: string): void {
@@ -200,9 +215,59 @@ class Translation {
     return backend;
   }
 
-  serial(option: string, text: string): void {
+  chardev(option: string, text: string): void {
+    const properties = new Properties(option, text, 'backend');
+    const backend = properties.take('backend') ?? '';
+    const identifier = properties.take('id');
+    if (identifier === undefined) throw refused(option, 'there is no id');
+    let target: string;
+    if (backend === 'socket') target = socketOf(option, properties);
+    else if (backend === 'file') target = `file:${properties.take('path') ?? ''}`;
+    else if (backend === 'stdio' || backend === 'null') target = backend;
+    else throw refused(option, `${backend} has no counterpart here`, 'choose socket, file, stdio or null');
+    for (const name of ['mux', 'signal', 'logfile']) properties.ignore(name, 'off');
+    properties.end();
+    this.#chardevs.set(identifier, target);
+  }
+
+  /** What stands for chardev:ID; other text as it is. */
+  #resolve(option: string, text: string): string {
+    if (!text.startsWith('chardev:')) return text;
+    const target = this.#chardevs.get(text.slice('chardev:'.length));
+    if (target === undefined) throw refused(option, `no -chardev before it has id=${text.slice('chardev:'.length)}`);
+    return target;
+  }
+
+  qmp(option: string, text: string): void {
+    const target = this.#resolve(option, text);
+    const [, kind, rest] = /^(unix|tcp):(.*)$/s.exec(target) ?? [];
+    if (kind === undefined || rest === undefined) {
+      this.words.push('--qmp', target);
+      return;
+    }
+    const properties = new Properties(option, rest, 'path');
+    // Others connect to QMP, which waits for nobody.
+    for (const name of ['server', 'wait', 'nowait']) properties.ignore(name);
+    const place = properties.take('path') ?? '';
+    properties.end();
+    this.words.push('--qmp', `${kind}:${place}`);
+  }
+
+  monitor(option: string, text: string): void {
+    const properties = new Properties(option, text, 'chardev');
+    const chardev = properties.take('chardev') ?? '';
+    const mode = properties.take('mode') ?? 'readline';
+    properties.ignore('pretty', 'off');
+    properties.end();
+    if (mode !== 'control') throw refused(option, `mode=${mode} has no counterpart here`, 'choose mode=control');
+    this.qmp(option, `chardev:${chardev}`);
+  }
+
+  serial(option: string, given: string): void {
+    let text = this.#resolve(option, given);
+    if (text.startsWith('unix:')) text = socketOf(option, new Properties(option, text.slice(5), 'path'));
     const target = { 'mon:stdio': 'stdio', stdio: 'stdio', null: 'none', none: 'none' }[text] ?? text;
-    if (!/^(stdio|none|file:.+)$/.test(target)) throw refused(option, `${text} has no counterpart here`);
+    if (!/^(stdio|none|file:.+|unix:.+)$/s.test(target)) throw refused(option, `${text} has no counterpart here`);
     this.words.push('--serial', target);
   }
 
@@ -258,6 +323,9 @@ const withValue: Readonly<Record<string, Handler>> = {
   '-netdev': (translation, ...rest) => translation.netdev(...rest),
   '-nic': (translation, ...rest) => translation.nic(...rest),
   '-device': (translation, ...rest) => translation.device(...rest),
+  '-chardev': (translation, ...rest) => translation.chardev(...rest),
+  '-qmp': (translation, ...rest) => translation.qmp(...rest),
+  '-mon': (translation, ...rest) => translation.monitor(...rest),
   '-serial': (translation, ...rest) => translation.serial(...rest),
   '-accel': (translation, ...rest) => translation.accelerator(...rest),
   '-net': (translation, option, value) => translation.nic(option, value),
@@ -270,6 +338,7 @@ const withValue: Readonly<Record<string, Handler>> = {
 };
 
 const withoutValue: Readonly<Record<string, Handler>> = {
+  '-S': (translation) => translation.words.push('--paused'),
   '-nographic': nothing,
   '-nodefaults': nothing,
   '-no-user-config': nothing,

@@ -1,5 +1,5 @@
 // beeline run: one guest in the foreground.
-import { closeSync, constants, copyFileSync, existsSync, openSync, writeSync } from 'node:fs';
+import { constants, copyFileSync, existsSync } from 'node:fs';
 import { writeFileAtomically } from '../atomic-file.js';
 import { BeelineError, systemCode } from '../errors.js';
 import { describeGdbAddress, type GdbAddress, GdbServer } from '../gdb/server.js';
@@ -10,6 +10,7 @@ import { getLog } from '../log.js';
 import { checkHostMemory } from '../memory-size.js';
 import type { Addon, Drive, NativeMachineConfig, Network, RawLoad, Tier } from '../native/addon.js';
 import { loadAddon } from '../native/loader.js';
+import type { QmpAddress } from '../qmp/server.js';
 import { onEndingSignal, signalStatus } from '../signals.js';
 import type { Reply } from '../vm/matcher.js';
 import { describeOutcome, outcome } from '../vm/outcome.js';
@@ -20,6 +21,8 @@ import { checkJob, hasJob, JobRun, type JobRunOptions } from './job-run.js';
 import { makeStats } from './make-stats.js';
 import { checkCpus, type SerialTarget } from './parse.js';
 import { writePerfDump } from './perf-dump.js';
+import { RunQmp } from './run-qmp.js';
+import { openSerial, type SerialOutput } from './serial.js';
 import { statsTable } from './stats-table.js';
 import { summaryLine } from './summary.js';
 import { Terminal } from './terminal.js';
@@ -56,6 +59,7 @@ export interface RunOptions extends JobRunOptions {
   readonly timeout?: number;
   readonly stats?: string;
   readonly gdb?: GdbAddress;
+  readonly qmp: readonly QmpAddress[];
   readonly paused: boolean;
   readonly quiet: boolean;
   /** commander's name for --no-reboot: false when given. */
@@ -96,10 +100,29 @@ function checkGdb(options: RunOptions): void {
   });
 }
 
+/** Standard input and output are for one: the serial port or QMP. */
+function checkQmp({ qmp, serial, stats }: RunOptions): void {
+  const clients = qmp.filter(({ kind }) => kind === 'stdio').length;
+  if (clients === 0) return;
+  const others = [
+    ['another --qmp stdio', clients > 1],
+    ['--serial stdio', serial?.kind === 'stdio'],
+    ['--stats -', stats === '-'],
+  ] as const;
+  const other = others.find(([, isGiven]) => isGiven)?.[0];
+  if (other === undefined) return;
+  throw new BeelineError('BEELINE_E_OPTION_VALUE', {
+    option: '--qmp',
+    detail: `standard output cannot serve ${other} too`,
+    remedy: 'leave one of the two out, or give it another target such as unix:PATH',
+  });
+}
+
 /** Checks everything that can be checked before anything is built or started. */
 function checkOptions(options: RunOptions): void {
   checkTier(options);
   checkGdb(options);
+  checkQmp(options);
   if (options.cpus !== undefined) checkCpus(options.cpus, options.gic);
   if (options.memory !== undefined) checkHostMemory(options.memory, describeHost().memory);
   if (options.kernel !== undefined) checkReadable('--kernel', options.kernel);
@@ -156,27 +179,6 @@ function machineConfig(
     perfMap: options.perfMap,
     keepDetails: options.perfDump !== undefined,
   };
-}
-
-/** Where the guest's serial output goes. */
-class SerialOutput {
-  readonly #file: number | undefined;
-  readonly #target: SerialTarget;
-
-  constructor(target: SerialTarget) {
-    this.#target = target;
-    this.#file = target.kind === 'file' ? openSync(target.path, 'w') : undefined;
-  }
-
-  write(data: Uint8Array): void {
-    if (this.#target.kind === 'stdio') process.stdout.write(data);
-    if (this.#file === undefined) return;
-    for (let done = 0; done < data.length; ) done += writeSync(this.#file, data, done);
-  }
-
-  close(): void {
-    if (this.#file !== undefined) closeSync(this.#file);
-  }
 }
 
 function say(line: string): void {
@@ -265,7 +267,8 @@ async function runMachine(
   addon: Addon,
   job: JobRun | undefined,
 ): Promise<number> {
-  const target: SerialTarget = options.serial ?? { kind: job === undefined ? 'stdio' : 'none' };
+  const isTaken = job !== undefined || options.qmp.some(({ kind }) => kind === 'stdio');
+  const target: SerialTarget = options.serial ?? { kind: isTaken ? 'none' : 'stdio' };
   checkHostMemory(config.memoryBytes, describeHost().memory);
   checkCpus(config.cpus, options.gic);
 
@@ -276,6 +279,7 @@ async function runMachine(
     early ??= result;
     session?.finish(result);
   };
+  let qmp: RunQmp | undefined;
   const forgetSignals = onEndingSignal((signal) => end(outcome('signal', signal, signalStatus(signal))));
 
   let serial: SerialOutput | undefined;
@@ -284,7 +288,7 @@ async function runMachine(
     try {
       serial?.write(data);
     } catch (error) {
-      const path = target.kind === 'file' ? target.path : 'standard output';
+      const path = 'path' in target ? target.path : 'standard output';
       end(outcome('failure', new BeelineError('BEELINE_E_OUTPUT', { path, detail: systemCode(error) ?? '' }).message));
     }
   };
@@ -296,6 +300,7 @@ async function runMachine(
     timeout: options.timeout,
     output,
     startsPaused: options.paused,
+    happened: (event) => qmp?.happened(event),
     paused: (reason) => {
       const key = target.kind === 'stdio' && process.stdin.isTTY ? 'Ctrl-A c here, or ' : '';
       say(`guest paused: ${reason}; free some, then continue it with ${key}kill -CONT ${process.pid}`);
@@ -309,7 +314,11 @@ async function runMachine(
   }
   const onContinue = () => session?.resume();
   process.on('SIGCONT', onContinue);
-  serial = new SerialOutput(target);
+  if (options.qmp.length > 0) {
+    qmp = new RunQmp(session, name, config, target);
+    for (const address of options.qmp) await qmp.listen(address);
+  }
+  serial = await openSerial(target, (data) => session?.write(data));
   const disconnect =
     target.kind === 'stdio' ? connectInput(addon, session, new Terminal(), options.quiet) : () => undefined;
 
@@ -321,6 +330,7 @@ async function runMachine(
     disconnect();
     process.off('SIGCONT', onContinue);
     serial.close();
+    qmp?.close();
     forgetSignals();
   }
 

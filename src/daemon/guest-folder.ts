@@ -68,6 +68,11 @@ export class GuestFolder {
     return this.at('gdb');
   }
 
+  /** What clients of QMP have asked to be written. */
+  get dumps(): string {
+    return this.at('dumps');
+  }
+
   get events(): string {
     return this.at('events');
   }

@@ -121,12 +121,30 @@ export interface NativeMachineEvents {
    * `address` on), or has made its step. Only after setDebuggerPoints().
    */
   onDebuggerStop(cpu: number, kind: NativeDebuggerStop, address: bigint): void;
+  /** The guest has reset itself, so many times since the last call. */
+  onGuestReset(count: number): void;
   /** Comes once, after the last onSerial. */
   onExit(reason: ExitReason, detail: string): void;
 }
 
 /** Counters by name. The core decides which exist; every value is a non-negative number. */
 export type Counters = Readonly<Record<string, number>>;
+
+/** Requests that have been served, and their bytes. */
+export interface NativeDriveStats {
+  readonly format: 'raw' | 'qcow2';
+  /** Its size. */
+  readonly bytes: number;
+  readonly reads: number;
+  readonly readBytes: number;
+  readonly writes: number;
+  readonly writtenBytes: number;
+  readonly flushes: number;
+  /** With those that write zeroes. */
+  readonly discards: number;
+  readonly discardedBytes: number;
+  readonly failures: number;
+}
 
 export interface NativeStats {
   /** Seconds from start() to now, or to the exit. */
@@ -141,6 +159,8 @@ export interface NativeStats {
   readonly direct: readonly Counters[];
   /** Switches out of translated code by cause, likewise. */
   readonly switches: readonly Counters[];
+  /** The drives, as configured. */
+  readonly drives: readonly NativeDriveStats[];
   /** Counters of the board. */
   readonly board: Counters;
 }
@@ -194,9 +214,12 @@ export interface NativeCpuState {
 
 export interface NativeMachine {
   start(): void;
-  pause(): void;
+  /** false: it was paused already, or has ended. */
+  pause(): boolean;
   resume(): void;
   reset(): void;
+  /** Whether a guest that resets itself ends the run. */
+  setNoReboot(noReboot: boolean): void;
   /** Presses the power button. */
   powerdown(): void;
   /** Blocks until every thread of the machine has ended; onExit follows, unless it has come already. */

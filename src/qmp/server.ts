@@ -1,62 +1,99 @@
-// QMP on a Unix socket, for any number of clients.
-import { rmSync } from 'node:fs';
+// QMP on sockets, for any number of clients, or on standard input and output for one.
+import { chmodSync, rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
+import type { Readable, Writable } from 'node:stream';
 import { BeelineError, messageOf } from '../errors.js';
 import type { EventName } from './commands.js';
+import type { QmpHost } from './host.js';
 import { QmpSession, type QmpTarget } from './session.js';
+import { createQmpTarget } from './target.js';
 
 const largestClients = 64;
 /** Answers and events that a client may leave unread, in bytes. */
 const largestBacklog = 4 * 1024 * 1024;
 
-export class QmpServer {
-  readonly #server: Server;
-  readonly #clients = new Map<Socket, QmpSession>();
+export type QmpAddress =
+  | { readonly kind: 'stdio' }
+  | { readonly kind: 'unix'; readonly path: string }
+  | { readonly kind: 'tcp'; readonly host: string; readonly port: number };
 
-  constructor(target: QmpTarget) {
-    this.#server = createServer((socket) => {
-      if (this.#clients.size >= largestClients) socket.destroy();
-      else this.#serve(socket, target);
+export class QmpServer {
+  readonly #target: QmpTarget;
+  readonly #servers: Server[] = [];
+  readonly #sessions = new Set<QmpSession>();
+  readonly #clients = new Set<Socket>();
+  #usesStdio = false;
+
+  constructor(host: QmpHost) {
+    this.#target = createQmpTarget(host, (name, data) => this.event(name, data));
+  }
+
+  /** Throws BEELINE_E_LISTEN. A Unix socket is its owner's alone. */
+  async listen(address: QmpAddress): Promise<void> {
+    if (address.kind === 'stdio') {
+      this.#usesStdio = true;
+      this.#serve(process.stdin, process.stdout, () => undefined);
+      return;
+    }
+    const server = createServer((socket) => this.#connected(socket));
+    this.#servers.push(server);
+    const name = address.kind === 'unix' ? address.path : `${address.host}:${address.port}`;
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', (error) =>
+        reject(new BeelineError('BEELINE_E_LISTEN', { address: name, detail: messageOf(error) }, error)),
+      );
+      if (address.kind === 'tcp') {
+        server.listen(address.port, address.host, resolve);
+        return;
+      }
+      rmSync(address.path, { force: true });
+      server.listen(address.path, () => {
+        chmodSync(address.path, 0o600);
+        resolve();
+      });
     });
   }
 
-  #serve(socket: Socket, target: QmpTarget): void {
-    const session = new QmpSession(target, {
-      send: (text) => {
-        // A client that reads nothing loses its connection, not the guest its memory.
-        if (socket.writableLength > largestBacklog) socket.destroy();
-        else if (!socket.destroyed) socket.write(text);
-      },
-      pause: () => socket.pause(),
-      resume: () => socket.resume(),
-      close: () => socket.destroySoon(),
-    });
-    this.#clients.set(socket, session);
-    socket.on('data', (data: Buffer) => session.push(data));
-    socket.on('error', () => socket.destroy());
+  #connected(socket: Socket): void {
+    if (this.#clients.size >= largestClients) {
+      socket.destroy();
+      return;
+    }
+    this.#clients.add(socket);
+    const session = this.#serve(socket, socket, () => socket.destroySoon());
     socket.on('close', () => {
       session.close();
+      this.#sessions.delete(session);
       this.#clients.delete(socket);
     });
   }
 
-  /** The socket is accessible to its owner alone, since the folder around it is. Throws BEELINE_E_LISTEN. */
-  listen(path: string): Promise<void> {
-    rmSync(path, { force: true });
-    return new Promise((resolve, reject) => {
-      this.#server.once('error', (error) =>
-        reject(new BeelineError('BEELINE_E_LISTEN', { address: path, detail: messageOf(error) }, error)),
-      );
-      this.#server.listen(path, resolve);
+  #serve(input: Readable, output: Writable, close: () => void): QmpSession {
+    const session = new QmpSession(this.#target, {
+      send: (text) => {
+        if (output.destroyed) return;
+        // A client that reads nothing loses its connection, not the guest its memory.
+        if (output.writableLength > largestBacklog) output.destroy();
+        else output.write(text);
+      },
+      pause: () => input.pause(),
+      resume: () => input.resume(),
+      close,
     });
+    this.#sessions.add(session);
+    input.on('data', (data: Buffer) => session.push(data));
+    input.on('error', () => input.destroy());
+    return session;
   }
 
   event(name: EventName, data: object): void {
-    for (const session of this.#clients.values()) session.event(name, data);
+    for (const session of this.#sessions) session.event(name, data);
   }
 
   close(): void {
-    this.#server.close();
-    for (const socket of this.#clients.keys()) socket.destroySoon();
+    for (const server of this.#servers) server.close();
+    for (const socket of this.#clients) socket.destroySoon();
+    for (const session of this.#sessions) session.close();
+    if (this.#usesStdio) process.stdin.pause();
   }
 }

@@ -3,11 +3,12 @@ import { messageOf } from '../errors.js';
 import { firstFault } from '../monitor/validation.js';
 import { version } from '../version.js';
 import { type Arguments, type CommandName, commands, type EventName, isCommandName, type Returns } from './commands.js';
+import { QmpError } from './errors.js';
 import { qmpSchema } from './introspection.js';
 import { JsonSplitter } from './json-splitter.js';
 
 /** The version of QEMU whose protocol this is. */
-const protocolLevel = { major: 7, minor: 2, micro: 0 } as const;
+export const protocolLevel = { major: 7, minor: 2, micro: 0 } as const;
 /** Commands that may wait for their turn before the client is made to wait. */
 const largestQueue = 8;
 
@@ -23,17 +24,6 @@ export interface QmpOutput {
   pause(): void;
   resume(): void;
   close(): void;
-}
-
-type ErrorClass = 'GenericError' | 'CommandNotFound';
-
-class QmpError extends Error {
-  readonly errorClass: ErrorClass;
-
-  constructor(errorClass: ErrorClass, description: string) {
-    super(description);
-    this.errorClass = errorClass;
-  }
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

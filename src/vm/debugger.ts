@@ -82,6 +82,16 @@ export class MachineDebugger {
     };
   }
 
+  /** While no CPU executes; a guest that runs is halted for so long, of which nobody is told. */
+  whileStill<T>(look: () => T): T {
+    const halted = !this.#host.isPaused && this.#machine.pause();
+    try {
+      return look();
+    } finally {
+      if (halted) this.#machine.resume();
+    }
+  }
+
   pause(): void {
     if (!this.#host.isPaused) this.#host.pause();
   }

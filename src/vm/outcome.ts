@@ -3,6 +3,10 @@ import { ExitStatus } from '../errors.js';
 
 export type EndReason = 'poweroff' | 'until' | 'reset' | 'timeout' | 'panic' | 'quit' | 'signal' | 'failure' | 'job';
 
+/** What follows a panic of the kernel, in QEMU's words; shutdown and exit-failure end the run alike. */
+export const panicActions = ['pause', 'shutdown', 'exit-failure', 'none'] as const;
+export type PanicAction = (typeof panicActions)[number];
+
 export interface Outcome {
   readonly reason: EndReason;
   /** A few words more, such as the signal's name; may be empty. */

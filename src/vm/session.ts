@@ -11,7 +11,7 @@ import type {
 import { type DebuggerHost, MachineDebugger } from './debugger.js';
 import { createMachine } from './machine.js';
 import { ConsoleWatcher, type Reply } from './matcher.js';
-import { type Outcome, outcome } from './outcome.js';
+import { type Outcome, outcome, type PanicAction } from './outcome.js';
 
 /** How long a panicking kernel may go on printing its last words, in milliseconds. */
 const panicGrace = 2000;
@@ -19,6 +19,9 @@ const panicGrace = 2000;
 const retryInterval = 20;
 /** How long a machine may take to stop, in milliseconds. */
 const stopGrace = 5000;
+
+/** Guests that reset without end are told of this often, in milliseconds. */
+const resetInterval = 1000;
 
 const newline = 0x0a;
 
@@ -34,7 +37,18 @@ export interface SessionOptions {
   readonly startsPaused?: boolean;
   /** The machine has paused by itself, until resume(). */
   readonly paused: (reason: string) => void;
+  readonly happened?: (event: SessionEvent) => void;
 }
+
+/** What becomes of the machine, for those who follow it. */
+export type SessionEvent =
+  /** `reason`: of a machine that paused by itself; else empty. */
+  | { readonly kind: 'paused'; readonly reason: string }
+  | { readonly kind: 'resumed' | 'powerdown' | 'panicked' }
+  | { readonly kind: 'reset'; readonly byGuest: boolean }
+  | { readonly kind: 'ended'; readonly outcome: Outcome };
+
+export type SessionState = 'prelaunch' | 'running' | 'paused' | 'lacks-space' | 'panicked' | 'ended';
 
 export interface SessionResult {
   readonly outcome: Outcome;
@@ -61,6 +75,11 @@ export class Session {
   #unsent: Uint8Array[] = [];
   #retryTimer: NodeJS.Timeout | undefined;
   #panicked = false;
+  #panicAction: PanicAction = 'exit-failure';
+  #lacksSpace = false;
+  #hasRun = false;
+  #resetTimer: NodeJS.Timeout | undefined;
+  #resetsUntold = 0;
   #panicTimer: NodeJS.Timeout | undefined;
   #timeoutTimer: NodeJS.Timeout | undefined;
   #outcome: Outcome | undefined;
@@ -89,20 +108,27 @@ export class Session {
       },
       onPanic: () => {
         this.#panicked = true;
-        this.#panicTimer = setTimeout(() => this.finish(outcome('panic')), panicGrace);
+        this.#tell({ kind: 'panicked' });
+        this.#panicTimer = setTimeout(() => this.#actOnPanic(), panicGrace);
       },
-      onPanicEnd: () => this.finish(outcome('panic')),
+      onPanicEnd: () => this.#actOnPanic(),
     });
     this.#machine = createMachine(addon, options.config, {
       onSerial: (data) => this.#onSerial(data),
       onPause: (reason) => {
-        this.#isPaused = true;
+        this.#lacksSpace = true;
         options.paused(reason);
+        this.#enterPause(reason);
         this.debugger.stopped({ cpu: 0, kind: 'pause', address: 0n });
       },
       onDebuggerStop: (cpu, kind, address) => {
-        this.#isPaused = true;
+        this.#enterPause('');
         this.debugger.stopped({ cpu, kind, address });
+      },
+      onGuestReset: (count) => {
+        if (this.#panicAction === 'none') this.#panicked = false;
+        this.#resetsUntold += count;
+        if (this.#resetTimer === undefined) this.#tellResets();
       },
       onExit: (reason, detail) => this.#onExit(reason, detail),
     });
@@ -135,10 +161,83 @@ export class Session {
     }
   }
 
+  get state(): SessionState {
+    if (this.#outcome !== undefined) return 'ended';
+    if (!this.#isPaused) return 'running';
+    if (this.#lacksSpace) return 'lacks-space';
+    if (this.#panicked) return 'panicked';
+    return this.#hasRun ? 'paused' : 'prelaunch';
+  }
+
+  pause(): void {
+    if (this.#isPaused || this.#outcome !== undefined) return;
+    this.#machine.pause();
+    this.#enterPause('');
+    this.debugger.stopped({ cpu: 0, kind: 'pause', address: 0n });
+  }
+
   /** Lets a paused machine go on. */
   resume(): void {
-    this.#isPaused = false;
     this.#machine.resume();
+    this.#leavePause();
+  }
+
+  reset(): void {
+    if (this.#outcome !== undefined) return;
+    this.#machine.reset();
+    this.#tell({ kind: 'reset', byGuest: false });
+  }
+
+  /** Presses the power button. */
+  powerdown(): void {
+    if (this.#outcome !== undefined) return;
+    this.#machine.powerdown();
+    this.#tell({ kind: 'powerdown' });
+  }
+
+  setNoReboot(noReboot: boolean): void {
+    this.#machine.setNoReboot(noReboot);
+  }
+
+  /** What follows when the kernel panics; the run ends unless something else is said. */
+  get panicAction(): PanicAction {
+    return this.#panicAction;
+  }
+
+  setPanicAction(action: PanicAction): void {
+    this.#panicAction = action;
+  }
+
+  #actOnPanic(): void {
+    clearTimeout(this.#panicTimer);
+    if (this.#panicAction === 'pause') this.pause();
+    else if (this.#panicAction !== 'none') this.finish(outcome('panic'));
+  }
+
+  #enterPause(reason: string): void {
+    if (this.#isPaused) return;
+    this.#isPaused = true;
+    this.#tell({ kind: 'paused', reason });
+  }
+
+  #leavePause(): void {
+    if (!this.#isPaused || this.#outcome !== undefined) return;
+    this.#isPaused = false;
+    this.#lacksSpace = false;
+    this.#hasRun = true;
+    this.#tell({ kind: 'resumed' });
+  }
+
+  #tell(event: SessionEvent): void {
+    this.#options.happened?.(event);
+  }
+
+  #tellResets(): void {
+    this.#resetTimer = undefined;
+    if (this.#resetsUntold === 0) return;
+    this.#resetsUntold = 0;
+    this.#tell({ kind: 'reset', byGuest: true });
+    this.#resetTimer = setTimeout(() => this.#tellResets(), resetInterval);
   }
 
   #debuggerHost(): DebuggerHost {
@@ -149,15 +248,20 @@ export class Session {
       },
       pause: () => {
         this.#machine.pause();
-        this.#isPaused = true;
+        this.#enterPause('');
         this.debugger.stopped({ cpu: 0, kind: 'pause', address: 0n });
       },
       resume: (actions) => {
-        this.#isPaused = false;
         this.#machine.debuggerResume(actions);
+        this.#leavePause();
       },
       kill: () => this.finish(outcome('quit', 'gdb')),
     };
+  }
+
+  /** The device tree that the guest has. */
+  dtb(): Buffer {
+    return this.#machine.dtb();
   }
 
   stats(): NativeStats {
@@ -173,6 +277,7 @@ export class Session {
   finish(result: Outcome): void {
     if (this.#outcome !== undefined) return;
     this.#outcome = result;
+    this.#tell({ kind: 'ended', outcome: result });
     this.#ended();
   }
 
@@ -182,12 +287,14 @@ export class Session {
       this.#timeoutTimer = setTimeout(() => this.finish(outcome('timeout')), timeout * 1000);
     }
     if (this.#options.startsPaused === true) this.#machine.pause();
+    else this.#hasRun = true;
     this.#machine.start();
     await this.#end;
     const totalSeconds = this.#elapsed();
     clearTimeout(this.#timeoutTimer);
     clearTimeout(this.#panicTimer);
     clearTimeout(this.#retryTimer);
+    clearTimeout(this.#resetTimer);
     this.#machine.stop();
     const stopped = await this.#stopsInTime();
     return {

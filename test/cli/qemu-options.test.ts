@@ -27,6 +27,27 @@ describe("QEMU's spellings", () => {
     );
   });
 
+  it('of character devices and QMP become targets of the serial port and --qmp', () => {
+    assert.equal(
+      translate('-S -qmp stdio -nographic -chardev socket,id=s,path=/t/s -serial chardev:s'),
+      '--paused --qmp stdio --serial unix:/t/s',
+    );
+    assert.equal(
+      translate(
+        '-qmp unix:/t/q,server=on,wait=off -qmp tcp:127.0.0.1:4444,server,nowait -serial unix:/s,server=on,wait=off',
+      ),
+      '--qmp unix:/t/q --qmp tcp:127.0.0.1:4444 --serial unix:/s,server',
+    );
+    assert.equal(
+      translate(
+        '-chardev socket,id=q,path=/q,server=on,wait=off -mon chardev=q,mode=control -chardev null,id=n -serial chardev:n',
+      ),
+      '--qmp unix:/q --serial none',
+    );
+    assert.match(refused('-serial chardev:nobody'), /no -chardev before it has id=nobody/);
+    assert.match(refused('-chardev pty,id=p'), /pty has no counterpart/);
+  });
+
   it('leave our own options, their values, and what follows -- alone', () => {
     for (const line of ['debian-12 --exec -m --quiet', '--send -kernel --append -x', 'x -- -kernel', '-h']) {
       assert.equal(translate(line), line);

@@ -29,6 +29,7 @@ public:
     ~Qcow2Image() override;
 
     uint64_t size() const override { return size_; }
+    Format format() const override { return Format::Qcow2; }
     Extent map(uint64_t offset, uint64_t length, bool write) override;
     int read(uint64_t offset, Buffers buffers) override;
     int write(uint64_t offset, Buffers buffers) override;

@@ -4,10 +4,11 @@ import { existsSync } from 'node:fs';
 import { BeelineError, messageOf } from '../../errors.js';
 import type { Place, Points, Registers } from '../../monitor/domains/cpu.js';
 import type { StateCause, VmState } from '../../monitor/types.js';
-import type { Addon, ExitReason, NativeDebuggerPoints, NativeMachine } from '../../native/addon.js';
+import type { Addon, ExitReason, NativeDebuggerPoints, NativeMachine, NativeStats } from '../../native/addon.js';
 import { type DebuggerHost, type DebuggerStop, MachineDebugger } from '../../vm/debugger.js';
 import { createMachine } from '../../vm/machine.js';
 import { ConsoleWatcher } from '../../vm/matcher.js';
+import type { PanicAction } from '../../vm/outcome.js';
 import { ConsoleWriter } from '../console-store.js';
 import type { GuestFolder } from '../guest-folder.js';
 import { JournalWriter } from '../journal-files.js';
@@ -68,12 +69,13 @@ export class Guest {
   /** What to give as the cause when the machine stops because we ended it. */
   #ending: { readonly cause: StateCause; readonly detail: string } | undefined;
   #panicked = false;
+  #panicAction: PanicAction;
+  #lacksSpace = false;
   #hasRun = false;
   #panicTimer: NodeJS.Timeout | undefined;
   #noteTimer: NodeJS.Timeout | undefined;
   #resetTimer: NodeJS.Timeout | undefined;
-  #resetsTold = 0;
-  #resetsAsked = 0;
+  #resetsUntold = 0;
   #unsent: Uint8Array[] = [];
   #unsentBytes = 0;
   #retryTimer: NodeJS.Timeout | undefined;
@@ -82,6 +84,7 @@ export class Guest {
   constructor(addon: Addon, folder: GuestFolder, start: StartFile, listener: GuestListener) {
     this.#folder = folder;
     this.#start = start;
+    this.#panicAction = start.endOnPanic ? 'shutdown' : 'none';
     this.#listener = listener;
     this.#console = new ConsoleWriter(folder.console);
     this.#journal = new JournalWriter(folder.events, guestJournalLimits);
@@ -90,7 +93,11 @@ export class Guest {
       { ...start.config, drives: start.config.drives ?? [], networks: start.config.networks ?? [] },
       {
         onSerial: (data) => this.#onSerial(data),
-        onPause: (reason) => this.#halted('guest', reason, { cpu: 0, kind: 'pause', address: 0n }),
+        onPause: (reason) => {
+          this.#lacksSpace = true;
+          this.#halted('guest', reason, { cpu: 0, kind: 'pause', address: 0n });
+        },
+        onGuestReset: (count) => this.#onGuestReset(count),
         onDebuggerStop: (cpu, kind, address) => this.#halted('debugger', kind, { cpu, kind, address }),
         onExit: (reason, detail) => this.#onExit(reason, detail),
       },
@@ -146,7 +153,6 @@ export class Guest {
     this.#enter(this.#start.paused ? 'paused' : 'running', 'request');
     this.#note();
     this.#noteTimer = setInterval(() => this.#note(), noteInterval);
-    this.#resetTimer = setInterval(() => this.#tellResets(), resetInterval);
   }
 
   pause(): void {
@@ -168,7 +174,6 @@ export class Guest {
     this.#mustRun('reset');
     this.#tellResets();
     this.#machine.reset();
-    this.#resetsAsked++;
     this.#bootAnew();
     this.#record('vm.reset', { cause: 'request', count: 1 });
   }
@@ -194,6 +199,37 @@ export class Guest {
     this.#unsentBytes += bytes.length;
     if (this.#retryTimer === undefined) this.#sendWaiting();
     return bytes.length;
+  }
+
+  stats(): NativeStats {
+    return this.#machine.stats();
+  }
+
+  get drives(): readonly { readonly path: string }[] {
+    return this.#start.config.drives ?? [];
+  }
+
+  /** The device tree that the guest has. */
+  dtb(): Buffer {
+    return this.#machine.dtb();
+  }
+
+  /** What follows when its kernel panics. */
+  get panicAction(): PanicAction {
+    return this.#panicAction;
+  }
+
+  setPanicAction(action: PanicAction): void {
+    this.#panicAction = action;
+  }
+
+  setReboot(mayReboot: boolean): void {
+    this.#machine.setNoReboot(!mayReboot);
+  }
+
+  /** It has paused since the host had no room for what it writes. */
+  get lacksSpace(): boolean {
+    return this.#lacksSpace;
   }
 
   counters() {
@@ -322,26 +358,29 @@ export class Guest {
       onSend: () => undefined,
       onUntil: () => undefined,
       onPanic: () => this.#onPanic(),
-      onPanicEnd: () => this.#endAfterPanic(),
+      onPanicEnd: () => this.#actOnPanic(),
     });
   }
 
   #onPanic(): void {
     this.#panicked = true;
     this.#record('vm.panicked', {});
-    if (this.#start.endOnPanic) this.#panicTimer = setTimeout(() => this.#endAfterPanic(), panicGrace);
+    if (this.#panicAction !== 'none') this.#panicTimer = setTimeout(() => this.#actOnPanic(), panicGrace);
   }
 
-  #endAfterPanic(): void {
-    if (this.#start.endOnPanic && this.#state !== 'stopped') this.stop('panic');
+  #actOnPanic(): void {
+    clearTimeout(this.#panicTimer);
+    if (this.#state !== 'running' && this.#state !== 'paused') return;
+    if (this.#panicAction === 'pause') this.pause();
+    else if (this.#panicAction !== 'none') this.stop('panic');
   }
 
   #onExit(reason: ExitReason, detail: string): void {
     clearInterval(this.#noteTimer);
-    clearInterval(this.#resetTimer);
     clearTimeout(this.#panicTimer);
     clearTimeout(this.#retryTimer);
     this.#tellResets();
+    clearTimeout(this.#resetTimer);
     this.#note();
     const cause = this.#ending?.cause ?? this.#causeOf(reason);
     const words = this.#ending?.detail ?? (reason === 'internal_error' ? detail : '');
@@ -363,6 +402,7 @@ export class Guest {
     const from = this.#state;
     this.#state = to;
     this.#hasRun ||= to === 'running';
+    if (to === 'running') this.#lacksSpace = false;
     this.#record('vm.state', { from, to, cause, detail });
   }
 
@@ -377,13 +417,19 @@ export class Guest {
     this.#listener.happened(record);
   }
 
-  #tellResets(): void {
-    const resets = (this.#machine.stats().board.guestResets ?? 0) - this.#resetsAsked;
-    const count = resets - this.#resetsTold;
-    if (count <= 0) return;
-    this.#resetsTold = resets;
+  #onGuestReset(count: number): void {
+    this.#resetsUntold += count;
     this.#bootAnew();
-    this.#record('vm.reset', { cause: 'guest', count });
+    if (this.#resetTimer === undefined) this.#tellResets();
+  }
+
+  #tellResets(): void {
+    clearTimeout(this.#resetTimer);
+    this.#resetTimer = undefined;
+    if (this.#resetsUntold === 0) return;
+    this.#record('vm.reset', { cause: 'guest', count: this.#resetsUntold });
+    this.#resetsUntold = 0;
+    this.#resetTimer = setTimeout(() => this.#tellResets(), resetInterval);
   }
 
   #bootAnew(): void {

@@ -11,7 +11,7 @@ import { identify } from '../process-identity.js';
 import { ControlSocket } from './control-socket.js';
 import { Guest } from './guest.js';
 import { type MemoryBytes, type MemoryRange, type Readiness, readinessDescriptor, StartFile } from './protocol.js';
-import { createQmpTarget, qmpEvent } from './qmp-target.js';
+import { createQmpHost, qmpEvents } from './qmp-host.js';
 
 /** For messages on the socket to leave before the process does, in milliseconds. */
 const lingering = 100;
@@ -52,8 +52,7 @@ async function main(folder: GuestFolder): Promise<void> {
   const guest = new Guest(loadAddon(), folder, start, {
     tell: (notice) => socket?.tell(notice),
     happened: (event) => {
-      const told = qmpEvent(event, start.endOnPanic);
-      if (told !== undefined) qmp?.event(told.name, told.data);
+      for (const { name, data } of qmpEvents(event, guest)) qmp?.event(name, data);
     },
     ended: () => {
       say('the guest has ended');
@@ -83,8 +82,8 @@ async function main(folder: GuestFolder): Promise<void> {
     counters: () => guest.counters(),
   });
   await socket.listen(folder.socket);
-  qmp = new QmpServer(createQmpTarget(guest, start));
-  await qmp.listen(folder.qmp);
+  qmp = new QmpServer(createQmpHost(guest, start, folder));
+  await qmp.listen({ kind: 'unix', path: folder.qmp });
   gdb = new GdbServer(guest.debugger);
   await gdb.listen({ kind: 'unix', path: folder.gdb });
   process.on('SIGTERM', () => guest.stop('killed', 'SIGTERM'));
