@@ -44,6 +44,7 @@ public:
     /// From any thread: tries again what waits for room.
     void retry();
     block::Disk& disk() { return *disk_; }
+    const block::Disk& disk() const { return *disk_; }
 
 private:
     /// A chain on its way through the disk.
