@@ -4,35 +4,12 @@ import { FrameKind, writeFrame } from '../../src/monitor/frames.js';
 import { writeRequest } from '../../src/monitor/json-rpc.js';
 import { methods } from '../../src/monitor/protocol.js';
 import { eventually, TestDaemon } from '../support/daemon.js';
+import { fuzzCount, fuzzSeed, Random } from '../support/random.js';
 import { TemporaryFolder } from '../support/temporary.js';
 import { tinyGuest } from '../support/tiny-guests.js';
 
-/** BEELINE_FUZZ=MESSAGES[@SEED] asks for more, or for the same again. */
-const [messageText = '5000', seedText = '1'] = (process.env.BEELINE_FUZZ ?? '5000@1').split('@');
-const messageCount = Number(messageText);
-const seed = Number(seedText);
 /** So many are sent before their answers are awaited. */
 const window = 500;
-
-/** xorshift32: the same messages for the same seed. */
-class Random {
-  #state: number;
-
-  constructor(state: number) {
-    this.#state = state || 1;
-  }
-
-  below(limit: number): number {
-    this.#state ^= this.#state << 13;
-    this.#state ^= this.#state >>> 17;
-    this.#state ^= this.#state << 5;
-    return (this.#state >>> 0) % limit;
-  }
-
-  pick<T>(choices: readonly T[]): T {
-    return choices[this.below(choices.length)] as T;
-  }
-}
 
 const strange: readonly unknown[] = [
   null,
@@ -121,12 +98,12 @@ function message(random: Random, id: number): string | Uint8Array {
   }
 }
 
-describe(`${messageCount} random and mutated messages`, function () {
-  this.timeout(60_000 + messageCount * 4);
+describe(`${fuzzCount} random and mutated messages`, function () {
+  this.timeout(60_000 + fuzzCount * 4);
   let daemon: TestDaemon;
   const folder = new TemporaryFolder(() => daemon?.destroy());
 
-  it(`of a viewer neither crash nor stop the daemon, nor change anything (seed ${seed})`, async () => {
+  it(`of a viewer neither crash nor stop the daemon, nor change anything (seed ${fuzzSeed})`, async () => {
     daemon = new TestDaemon(folder.path);
     await daemon.start({ BEELINE_LIMITS_RATE: '100000', BEELINE_LOG_LEVEL: 'error' });
     const owner = await daemon.client();
@@ -134,7 +111,7 @@ describe(`${messageCount} random and mutated messages`, function () {
     const before = await owner.call('monitor.events', { limit: 1000 });
     const statusBefore = await owner.call('vm.status', { vm: 'victim' });
 
-    const random = new Random(seed);
+    const random = new Random(fuzzSeed);
     const connection = async () => {
       const headers = { authorization: `Bearer ${daemon.tokens.view}` };
       const socket = new WebSocket(new URL('/monitor', daemon.url), { headers });
@@ -142,8 +119,8 @@ describe(`${messageCount} random and mutated messages`, function () {
       return socket;
     };
     let socket = await connection();
-    for (let sent = 0; sent < messageCount; ) {
-      for (let n = 0; n < window && sent < messageCount; n++, sent++) {
+    for (let sent = 0; sent < fuzzCount; ) {
+      for (let n = 0; n < window && sent < fuzzCount; n++, sent++) {
         if (socket.readyState === WebSocket.OPEN) socket.send(message(random, sent));
       }
       // The daemon may close a connection for what it sent, never fail to answer the next.

@@ -2,6 +2,7 @@ import { strict as assert } from 'node:assert';
 import { commands } from '../../src/qmp/commands.js';
 import { qmpSchema } from '../../src/qmp/introspection.js';
 import { QmpSession, type QmpTarget } from '../../src/qmp/session.js';
+import { fuzzCount, fuzzSeed, Random } from '../support/random.js';
 
 type Message = Readonly<Record<string, unknown>>;
 
@@ -156,17 +157,25 @@ describe('a session of QMP', () => {
     assert.deepEqual(await client.say({ execute: 'qmp_capabilities' }), []);
   });
 
-  it('survives thousands of random and mutated requests', async () => {
-    let state = 1;
-    const below = (limit: number) => {
-      state ^= state << 13;
-      state ^= state >>> 17;
-      state ^= state << 5;
-      return (state >>> 0) % limit;
-    };
+  it(`survives ${fuzzCount} random and mutated requests (seed ${fuzzSeed})`, async function () {
+    this.timeout(30_000 + fuzzCount);
+    const random = new Random(fuzzSeed);
+    const below = (limit: number) => random.below(limit);
     const names = [...Object.keys(commands).filter((name) => name !== 'stop'), '', '__proto__', 'constructor'];
-    const values = [null, 1, 'x', {}, [], true, { enable: ['oob'] }, { x: 1 }];
-    for (let n = 0; n < 5000; n++) {
+    const values = [
+      null,
+      1,
+      'x',
+      {},
+      [],
+      true,
+      { enable: ['oob'] },
+      { x: 1 },
+      { id: 'x' },
+      { path: '/' },
+      { target: 'vm' },
+    ];
+    for (let n = 0; n < fuzzCount; n++) {
       const client = new Client();
       if (below(4) > 0) await client.say({ execute: 'qmp_capabilities', arguments: { enable: ['oob'] } });
       const request = JSON.stringify({
