@@ -125,7 +125,12 @@ export class MonitorServer {
       : createServer(limits);
     server.maxConnections = 2 * this.#context.config.limits.clients + 64;
     let isUnix = 'path' in where;
-    server.on('request', (request, response) => void this.#onRequest(request, response, isUnix));
+    server.on('request', (request, response) => {
+      this.#onRequest(request, response, isUnix).catch((error: unknown) => {
+        this.#context.log.error({ err: error, url: request.url }, 'a request failed');
+        response.destroy();
+      });
+    });
     server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
       this.#onUpgrade(request, socket as Socket, head, isUnix);
     });

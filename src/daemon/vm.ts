@@ -326,7 +326,8 @@ export class Vm {
     return (await this.#linkFor('typed to').request('write', { base64 })).written;
   }
 
-  counters() {
+  /** Rejects for one that does not run. */
+  async counters() {
     return this.#linkFor('measured').request('counters', {});
   }
 
