@@ -60,6 +60,19 @@ board::NetworkCard network_from(const Napi::Object& object) {
     return network;
 }
 
+board::ConsolePort port_from(const Napi::Object& object) {
+    board::ConsolePort port;
+    port.bus = bus_from(object);
+    port.console = object.Get("console").ToBoolean();
+    port.name = text_of(object, "name");
+    const std::string kind = text_of(object, "kind");
+    if (kind == "file") port.kind = stream::StreamConfig::Kind::File;
+    if (kind == "serial") port.kind = stream::StreamConfig::Kind::Serial;
+    port.path = text_of(object, "path");
+    port.truncate = object.Get("truncate").ToBoolean();
+    return port;
+}
+
 board::MachineConfig config_from(const Napi::Object& object) {
     board::MachineConfig config;
     config.memory_bytes = static_cast<uint64_t>(number_of(object, "memoryBytes"));
@@ -96,6 +109,8 @@ board::MachineConfig config_from(const Napi::Object& object) {
     Napi::Array networks = object.Get("networks").As<Napi::Array>();
     for (uint32_t i = 0; i < networks.Length(); i++)
         config.networks.push_back(network_from(networks.Get(i).As<Napi::Object>()));
+    Napi::Array ports = object.Get("ports").As<Napi::Array>();
+    for (uint32_t i = 0; i < ports.Length(); i++) config.ports.push_back(port_from(ports.Get(i).As<Napi::Object>()));
     return config;
 }
 

@@ -75,7 +75,7 @@ Board::Board(const BoardConfig& config, GuestMemory& memory, SerialPort& serial,
         threads_.push_back(std::make_unique<runtime::VcpuThread>(*cpus_.back()));
         threads_.back()->set_debugger_listener([this] { system_.debugger_stopped(); });
     }
-    insert(kMostDrivesAndNetworks, std::make_unique<devices::virtio::VirtioRng>(memory_));
+    insert(kMostDevices, std::make_unique<devices::virtio::VirtioRng>(memory_));
 }
 
 Board::~Board() { stop_threads(); }
@@ -111,6 +111,10 @@ void Board::add_drive(std::unique_ptr<block::Disk> disk, std::string serial, Dev
 
 void Board::add_network(std::unique_ptr<net::Network> network, const net::MacAddress& mac, DeviceBus bus) {
     insert_next(bus, std::make_unique<devices::virtio::VirtioNet>(std::move(network), mac, memory_));
+}
+
+void Board::add_console(std::vector<devices::virtio::VirtioConsole::PortConfig> ports, DeviceBus bus) {
+    insert_next(bus, std::make_unique<devices::virtio::VirtioConsole>(std::move(ports), memory_));
 }
 
 // ---- Threads ----------------------------------------------------------------------------------------------------

@@ -22,6 +22,7 @@
 #include "devices/pl061.h"
 #include "devices/timer_queue.h"
 #include "devices/virtio/virtio_blk.h"
+#include "devices/virtio/virtio_console.h"
 #include "devices/virtio/virtio_mmio.h"
 #include "devices/virtio/virtio_net.h"
 #include "devices/virtio/virtio_rng.h"
@@ -74,13 +75,15 @@ public:
     const char* missing_device() const;
     BoardDescription description() const;
 
-    /// Drives and networks together, on either bus: the last slot of the one has the entropy device, the first of the
-    /// other the host bridge.
-    static constexpr size_t kMostDrivesAndNetworks = devices::virtio::VirtioMmioSlots::kSlots - 1;
-    static_assert(kMostDrivesAndNetworks < devices::pci::HostBridge::kSlots);
+    /// Devices that are added, on either bus: the last slot of the one has the entropy device, the first of the other
+    /// the host bridge.
+    static constexpr size_t kMostDevices = devices::virtio::VirtioMmioSlots::kSlots - 1;
+    static_assert(kMostDevices < devices::pci::HostBridge::kSlots);
     /// These put a device into the next free slot of the bus. Before the threads start.
     void add_drive(std::unique_ptr<block::Disk> disk, std::string serial, DeviceBus bus);
     void add_network(std::unique_ptr<net::Network> network, const net::MacAddress& mac, DeviceBus bus);
+    /// One device with these ports, consoles first.
+    void add_console(std::vector<devices::virtio::VirtioConsole::PortConfig> ports, DeviceBus bus);
 
     /// Starts the threads of timers, devices and CPUs; all CPUs are off. False: errno says why, and stop_threads()
     /// cleans up.

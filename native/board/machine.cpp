@@ -4,6 +4,7 @@
 #include "arm64/mmu.h"
 #include "board/board.h"
 #include "board/boot.h"
+#include "board/console_line.h"
 #include "board/device_tree.h"
 #include "board/flash_file.h"
 #include "board/guest_memory.h"
@@ -75,6 +76,8 @@ public:
             board_->add_drive(std::move(disk), drive.serial, drive.bus);
         }
         if (Status networks = add_networks(); !networks) return networks;
+        for (const DeviceBus bus : {DeviceBus::Mmio, DeviceBus::Pci})
+            if (Status consoles = add_ports(bus); !consoles) return consoles;
         if (const char* missing = board_->missing_device(); missing != nullptr)
             return machine_error(fmt::format("the host has no memory for the {}", missing));
         Result<std::vector<uint8_t>> tree = build_device_tree(board_->description());
@@ -96,6 +99,41 @@ public:
             mac.back()++;
         }
         return success();
+    }
+
+    /// The console device of this bus, when it has ports.
+    Status add_ports(DeviceBus bus) {
+        std::vector<devices::virtio::VirtioConsole::PortConfig> ports;
+        for (const bool consoles : {true, false})
+            for (const ConsolePort& config : config_.ports) {
+                if (config.bus != bus || config.console != consoles) continue;
+                Result<std::unique_ptr<stream::Stream>> stream = open_stream(config);
+                if (!stream) return std::move(stream.error());
+                ports.push_back({std::move(*stream), config.console, config.name});
+            }
+        if (ports.size() > devices::virtio::VirtioConsole::kMostPorts)
+            return value_error("--port",
+                               fmt::format("{} ports are more than the {} that a console device has", ports.size(),
+                                           devices::virtio::VirtioConsole::kMostPorts),
+                               "give fewer, or some of them bus=pci");
+        if (!ports.empty()) board_->add_console(std::move(ports), bus);
+        return success();
+    }
+
+    Result<std::unique_ptr<stream::Stream>> open_stream(const ConsolePort& config) {
+        const char* option = config.console ? "--console" : "--port";
+        if (config.kind != stream::StreamConfig::Kind::Serial) {
+            stream::StreamFailure failure;
+            std::unique_ptr<stream::Stream> stream = stream::open_stream(config, failure);
+            if (stream == nullptr) return value_error(option, std::move(failure.detail), std::move(failure.remedy));
+            return stream;
+        }
+        if (console_line_ != nullptr)
+            return value_error(option, "standard input and output have one console or port", "give one of them another");
+        console_line_ = std::make_unique<ConsoleLine>(kSerialQueueBytes, [this] { note_output(); });
+        if (!console_line_->usable())
+            return machine_error(fmt::format("the host refuses a descriptor ({})", std::strerror(errno)));
+        return console_line_->stream();
     }
 
     Status open_firmware_vars() {
@@ -172,6 +210,7 @@ public:
     }
 
     size_t serial_write(std::span<const uint8_t> bytes) {
+        if (console_line_ != nullptr) return console_line_->offer_input(bytes);
         const size_t accepted = serial_.offer_input(bytes);
         if (accepted != 0) board_->serial_input_waiting();
         return accepted;
@@ -256,6 +295,10 @@ public:
         const SerialPort::Counts serial = serial_.counts();
         stats.serial_bytes_out = serial.bytes_out;
         stats.serial_bytes_in = serial.bytes_in;
+        if (console_line_ != nullptr) {
+            stats.serial_bytes_out += console_line_->bytes_out();
+            stats.serial_bytes_in += console_line_->bytes_in();
+        }
         const std::lock_guard lock(mutex_);
         stats.create_seconds = create_seconds_;
         stats.guest_resets = guest_resets_;
@@ -411,6 +454,7 @@ private:
     void deliver_output() {
         const bool was_full = serial_.take_output(output_);
         if (was_full) board_->serial_output_drained();
+        if (console_line_ != nullptr) console_line_->take_output(output_);
         if (!output_.empty()) events_.on_serial(output_.data(), output_.size());
     }
 
@@ -495,6 +539,7 @@ private:
     std::unique_ptr<translate::PerfMap> perf_map_; ///< nullptr: not wanted.
     std::unique_ptr<FlashFile> firmware_vars_;     ///< nullptr: flash 1 is forgotten.
     SerialPort serial_;
+    std::unique_ptr<ConsoleLine> console_line_; ///< nullptr: what is typed goes to the serial port.
     std::unique_ptr<Board> board_;
     std::vector<uint8_t> board_tree_;
     std::vector<uint8_t> output_; ///< The supervisor's: bytes being delivered.
@@ -561,11 +606,13 @@ Result<std::unique_ptr<Machine>> Machine::create(const MachineConfig& config, Ma
         GuestMemory::create(config.memory_bytes, arm64::cpu_features(config.cpu_model).pa_bits);
     if (!memory) return std::move(memory.error());
     auto implementation = std::make_unique<Implementation>(config, events, std::move(*memory), std::move(perf_map));
-    if (const size_t devices = config.drives.size() + config.networks.size(); devices > Board::kMostDrivesAndNetworks)
-        return value_error(config.networks.empty() ? "--drive" : "--net",
-                           fmt::format("{} drives and networks are more than the {} that the board has room for",
-                                       devices, Board::kMostDrivesAndNetworks),
-                           "give fewer");
+    // Ports take two devices at most.
+    if (const size_t devices = config.drives.size() + config.networks.size() + (config.ports.empty() ? 0 : 2);
+        devices > Board::kMostDevices)
+        return value_error(
+            config.networks.empty() ? "--drive" : "--net",
+            fmt::format("{} devices are more than the {} that the board has room for", devices, Board::kMostDevices),
+            "give fewer");
     if (Status prepared = implementation->prepare(); !prepared) return std::move(prepared.error());
     implementation->set_create_seconds(seconds(Clock::now() - begin));
     return std::unique_ptr<Machine>(new Machine(std::move(implementation)));

@@ -9,6 +9,7 @@
 #include "board/device_bus.h"
 #include "board/error.h"
 #include "net/open.h"
+#include "stream/open.h"
 #include "translate/direct_tier.h"
 
 #include <cstddef>
@@ -36,6 +37,13 @@ struct NetworkCard : net::NetworkConfig {
     DeviceBus bus = DeviceBus::Mmio;
 };
 
+/// A port of the console device, and where its bytes go.
+struct ConsolePort : stream::StreamConfig {
+    bool console = false; ///< A terminal of the guest's.
+    std::string name;     ///< By which the guest finds the port; may be empty.
+    DeviceBus bus = DeviceBus::Mmio;
+};
+
 /// Empty paths mean "none".
 struct MachineConfig {
     uint64_t memory_bytes = uint64_t{1} << 30; ///< A multiple of 2 MiB.
@@ -51,6 +59,7 @@ struct MachineConfig {
     std::vector<RawLoad> raw_loads;
     std::vector<Drive> drives;         ///< The guest's first disk first.
     std::vector<NetworkCard> networks; ///< Its first card first.
+    std::vector<ConsolePort> ports;    ///< One console device on each bus that some of them name.
     bool direct = false;               ///< Hot code runs in the direct tier; else everything in the interpreter.
     translate::DirectOptions direct_options;
     bool perf_map = false;  ///< Name translated code for Linux perf.

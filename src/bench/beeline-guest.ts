@@ -58,6 +58,7 @@ export function startBeeline({ tier, disable, cpuModel }: BeelineVariant, files:
     loads: [],
     drives: [],
     networks: [],
+    ports: [],
     noReboot: true,
     tier: tier === 'direct' ? 'direct' : 'interpreter',
     disable,

@@ -1,13 +1,14 @@
 // The commands about guests of a daemon, as the command line declares them.
 import { type Command, Option } from 'commander';
 import { parseMemory } from '../memory-size.js';
-import type { Drive, Network, RawLoad } from '../native/addon.js';
+import type { Drive, Network, Port, RawLoad } from '../native/addon.js';
 import type { AttachOptions } from './attach.js';
 import { addClientOptions, type ClientOptions } from './client.js';
 import type { ExecOptions } from './exec.js';
 import type { CreateOptions, EventsOptions, LogsOptions } from './guests.js';
 import { parseNet } from './network-option.js';
 import { parseChoice, parseCount, parseCpus, parseDrive, parseLoad, parseTimeout } from './parse.js';
+import { parseConsole, parsePort } from './port-option.js';
 
 /** Loaded when needed, as they take the monitor's client. */
 const guests = () => import('./guests.js');
@@ -52,6 +53,16 @@ function addLife(program: Command, done: Done): void {
       '--net <KIND[,OPTION...]>',
       'a network card, as for beeline run; repeatable',
       (text: string, before: readonly Network[] | undefined) => [...(before ?? []), parseNet(text)],
+    )
+    .option(
+      '--console <TARGET[,OPTION...]>',
+      'a console, as for beeline run; stdio is what beeline attach shows; repeatable',
+      (text: string, before: readonly Port[] | undefined) => [...(before ?? []), parseConsole(text)],
+    )
+    .option(
+      '--port <NAME,TARGET[,OPTION...]>',
+      'a port, as for beeline run; repeatable',
+      (text: string, before: readonly Port[] | undefined) => [...(before ?? []), parsePort(text)],
     )
     .option('--memory <SIZE>', 'guest memory, such as 512M or 1G (default: 1G)', parseMemory)
     .option('--cpus <N>', 'number of CPUs (default: 1)', parseCpus)

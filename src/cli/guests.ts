@@ -7,9 +7,10 @@ import { connect } from '../monitor/connect.js';
 import type { VmConfig, VmStatus } from '../monitor/domains/vm.js';
 import { type EventNotice, followEvents } from '../monitor/follow.js';
 import { isMethodName, type MethodName, type Params, type Result } from '../monitor/protocol.js';
-import type { Drive, Network, RawLoad, Tier } from '../native/addon.js';
+import type { Drive, Network, Port, RawLoad, Tier } from '../native/addon.js';
 import { onEndingSignal, signalStatus } from '../signals.js';
 import { type ClientOptions, endpointOf, withDaemon } from './client.js';
+import { joinPorts } from './port-option.js';
 
 function print(line: string): void {
   process.stdout.write(`${line}\n`);
@@ -78,6 +79,8 @@ export interface CreateOptions extends ClientOptions {
   readonly load?: readonly RawLoad[];
   readonly drive?: readonly Drive[];
   readonly net?: readonly Network[];
+  readonly console?: readonly Port[];
+  readonly port?: readonly Port[];
   readonly memory?: number;
   readonly cpus?: number;
   readonly cpu?: 'n1' | 'a57';
@@ -117,6 +120,17 @@ function askedNetwork({ kind, mac, restrict, forwards, interface: name, bus }: N
   };
 }
 
+function askedPort({ console: isConsole, name, kind, path, truncate, bus }: Port) {
+  return {
+    console: isConsole || undefined,
+    name: given(name),
+    kind,
+    path: kind === 'serial' ? undefined : resolve(path),
+    truncate: truncate || undefined,
+    bus,
+  };
+}
+
 export function create(name: string, image: string | undefined, options: CreateOptions): Promise<number> {
   const path = (file: string | undefined) => (file === undefined ? undefined : resolve(file));
   const config = JSON.parse(
@@ -131,6 +145,10 @@ export function create(name: string, image: string | undefined, options: CreateO
       loads: options.load?.map((load) => ({ ...load, path: resolve(load.path) })),
       drives: options.drive?.map(askedDrive),
       networks: options.net?.map(askedNetwork),
+      ports:
+        options.console === undefined && options.port === undefined
+          ? undefined
+          : joinPorts(options.console ?? [], options.port ?? []).map(askedPort),
       memoryBytes: options.memory,
       cpus: options.cpus,
       cpu: options.cpu,

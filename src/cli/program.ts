@@ -1,7 +1,7 @@
 // The command line: what there is to say, and what each thing calls.
 import { Argument, Command, Option } from 'commander';
 import { parseMemory } from '../memory-size.js';
-import type { Drive, Network, RawLoad } from '../native/addon.js';
+import type { Drive, Network, Port, RawLoad } from '../native/addon.js';
 import type { QmpAddress } from '../qmp/server.js';
 import { version } from '../version.js';
 import type { Reply } from '../vm/matcher.js';
@@ -30,6 +30,7 @@ import {
   parseTop,
   parseTranslateAfter,
 } from './parse.js';
+import { parseConsole, parsePort } from './port-option.js';
 import { defaultImage, type RunOptions, run } from './run.js';
 import { techniqueNames } from './techniques.js';
 
@@ -53,6 +54,11 @@ one of a file's name. When the host runs out of space the guest pauses and goes 
 and the host's name servers answer at 10.0.2.3. hostfwd=tcp:127.0.0.1:2222-:22 (or udp:) leads a port of the host to one of the guest;
 without the first address it is a port of every address of the host. restrict leaves only that. --net tap,ifname=NAME
 uses a tap interface that exists and is yours. mac= gives the card an address other than 52:54:00:12:34:56, 57 and on.
+
+--console and --port lead bytes of the guest to socket=PATH, a Unix socket that one client at a time connects to, or to the
+end of file=PATH (truncate empties it first). stdio is where --serial goes, and what is typed then goes there. A console
+never makes the guest wait: its latest 64 KiB are kept for a client that does not read, or is yet to come. What is written to
+a port waits in the guest for a client to read it.
 
 REGEX is a JavaScript regular expression in multi-line mode: ^ and $ match at line ends, and $ also at the end of what has
 arrived. Terminal escape sequences are left out before matching. Each --send fires once, in the order given, on text after
@@ -79,6 +85,8 @@ interface RawRunOptions
       | 'load'
       | 'drive'
       | 'net'
+      | 'console'
+      | 'port'
       | 'send'
       | 'qmp'
       | 'disable'
@@ -93,6 +101,8 @@ interface RawRunOptions
   readonly load?: readonly RawLoad[];
   readonly drive?: readonly Drive[];
   readonly net?: readonly Network[];
+  readonly console?: readonly Port[];
+  readonly port?: readonly Port[];
   readonly send?: readonly Reply[];
   readonly qmp?: readonly QmpAddress[];
   readonly disable?: readonly string[];
@@ -131,6 +141,16 @@ function addRun(program: Command, done: (status: number) => void): void {
       '--net <KIND[,OPTION...]>',
       'network card: user[,hostfwd=RULE...] or tap,ifname=NAME; repeatable',
       append<Network>(parseNet),
+    )
+    .option(
+      '--console <TARGET[,OPTION...]>',
+      'console, as /dev/hvc0 and so on: socket=PATH, file=PATH or stdio; repeatable',
+      append<Port>(parseConsole),
+    )
+    .option(
+      '--port <NAME,TARGET[,OPTION...]>',
+      'port, as /dev/virtio-ports/NAME: socket=PATH or file=PATH; repeatable',
+      append<Port>(parsePort),
     )
     .option('--disk <FILE>', "keep the changes to the image's disk in this file, made when missing")
     .option('--memory <SIZE>', 'guest memory, such as 512M or 1G; without a unit MiB (default: 1G)', parseMemory)
@@ -189,6 +209,8 @@ function addRun(program: Command, done: (status: number) => void): void {
         load = [],
         drive = [],
         net = [],
+        console = [],
+        port = [],
         send = [],
         qmp = [],
         exec = [],
@@ -207,6 +229,8 @@ function addRun(program: Command, done: (status: number) => void): void {
           load,
           drive,
           net,
+          console,
+          port,
           send,
           qmp,
           exec,

@@ -80,6 +80,10 @@ function socketOf(option: string, properties: Properties): string {
   return `unix:${path}${server === 'on' ? ',server' : ''}`;
 }
 
+type Bus = 'mmio' | 'pci';
+
+const onBus = (bus: Bus) => (bus === 'pci' ? ['bus=pci'] : []);
+
 interface Backend {
   /** With the option that has to stand before it. */
   readonly words: readonly string[];
@@ -94,6 +98,8 @@ class Translation {
   readonly #networks = new Map<string, Backend>();
   /** As --serial and --qmp take them. */
   readonly #chardevs = new Map<string, string>();
+  /** Where ports go that come next. */
+  #serialBus: Bus | undefined;
   #snapshot = false;
 
   machine(option: string, text: string): void {
@@ -186,26 +192,59 @@ class Translation {
       this.words.push('--load', `${file}@${address}`);
       return;
     }
-    const kind = /^virtio-(blk|net|rng)(-device|-pci)?$/.exec(driver)?.[1];
+    const [, plain, suffix, port] =
+      /^(?:virtio-(blk|net|rng|serial)(-device|-pci)?|virt(console|serialport))$/.exec(driver) ?? [];
+    const kind = plain ?? port;
     if (kind === undefined) throw refused(option, `${driver} has no counterpart here`);
+    const bus: Bus = suffix === '-device' ? 'mmio' : 'pci';
     for (const name of ['id', 'bus', 'addr', 'disable-legacy', 'romfile', 'rng', 'num-queues']) properties.ignore(name);
     // Every machine has a source of randomness.
-    if (kind === 'blk') this.#attachDrive(option, properties);
-    if (kind === 'net') this.#attachNetwork(option, properties);
+    if (kind === 'blk') this.#attachDrive(option, properties, bus);
+    if (kind === 'net') this.#attachNetwork(option, properties, bus);
+    if (kind === 'serial') {
+      this.#serialBus = bus;
+      properties.ignore('max_ports');
+    }
+    if (kind === 'console' || kind === 'serialport') this.#attachPort(option, properties, kind === 'console');
     properties.end();
   }
 
-  #attachDrive(option: string, properties: Properties): void {
+  #attachDrive(option: string, properties: Properties, bus: Bus): void {
     const backend = this.#backend(option, this.#drives, properties.take('drive') ?? '', 'drive');
     const serial = properties.take('serial');
     const [name = '', words = ''] = backend.words;
-    this.words.push(name, serial === undefined ? words : `${words},serial=${serial}`);
+    this.words.push(name, [words, ...(serial === undefined ? [] : [`serial=${serial}`]), ...onBus(bus)].join(','));
   }
 
-  #attachNetwork(option: string, properties: Properties): void {
+  #attachNetwork(option: string, properties: Properties, bus: Bus): void {
     const backend = this.#backend(option, this.#networks, properties.take('netdev') ?? '', 'netdev');
     const mac = properties.take('mac');
-    this.words.push('--net', [...backend.words, ...(mac === undefined ? [] : [`mac=${mac}`])].join(','));
+    const words = [...backend.words, ...(mac === undefined ? [] : [`mac=${mac}`]), ...onBus(bus)];
+    this.words.push('--net', words.join(','));
+  }
+
+  /** As --console and --port take it. */
+  #place(option: string, target: string): string {
+    const [, kind, path, server] = /^(unix|file):(.+?)(,server)?$/s.exec(target) ?? [];
+    if (target === 'stdio') return target;
+    if (path === undefined) throw refused(option, `${target} has no counterpart here`, 'choose socket, file or stdio');
+    const text = path.replaceAll(',', ',,');
+    // QEMU empties the file.
+    if (kind === 'file') return `file=${text},truncate`;
+    if (server === undefined) throw refused(option, 'the socket is not made here', 'give server=on,wait=off');
+    return `socket=${text}`;
+  }
+
+  #attachPort(option: string, properties: Properties, isConsole: boolean): void {
+    const bus = this.#serialBus;
+    if (bus === undefined) throw refused(option, 'no -device virtio-serial-pci or virtio-serial-device is before it');
+    const place = this.#place(option, this.#resolve(option, `chardev:${properties.take('chardev') ?? ''}`));
+    properties.ignore('nr');
+    const name = properties.take('name')?.replaceAll(',', ',,');
+    if (name === undefined && !isConsole) throw refused(option, 'a port needs a name here', 'give it name=');
+    const words = [place, ...onBus(bus)];
+    if (isConsole) this.words.push('--console', [...words, ...(name === undefined ? [] : [`name=${name}`])].join(','));
+    else this.words.push('--port', [name, ...words].join(','));
   }
 
   #backend(option: string, known: ReadonlyMap<string, Backend>, identifier: string, what: string): Backend {

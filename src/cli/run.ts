@@ -8,7 +8,7 @@ import { imageDrive } from '../images/drive.js';
 import type { BuiltImage } from '../images/ensure.js';
 import { getLog } from '../log.js';
 import { checkHostMemory } from '../memory-size.js';
-import type { Addon, Drive, NativeMachineConfig, Network, RawLoad, Tier } from '../native/addon.js';
+import type { Addon, Drive, NativeMachineConfig, Network, Port, RawLoad, Tier } from '../native/addon.js';
 import { loadAddon } from '../native/loader.js';
 import type { QmpAddress } from '../qmp/server.js';
 import { onEndingSignal, signalStatus } from '../signals.js';
@@ -21,6 +21,7 @@ import { checkJob, hasJob, JobRun, type JobRunOptions } from './job-run.js';
 import { makeStats } from './make-stats.js';
 import { checkCpus, type SerialTarget } from './parse.js';
 import { writePerfDump } from './perf-dump.js';
+import { joinPorts } from './port-option.js';
 import { RunQmp } from './run-qmp.js';
 import { openSerial, type SerialOutput } from './serial.js';
 import { statsTable } from './stats-table.js';
@@ -54,6 +55,8 @@ export interface RunOptions extends JobRunOptions {
   readonly load: readonly RawLoad[];
   readonly drive: readonly Drive[];
   readonly net: readonly Network[];
+  readonly console: readonly Port[];
+  readonly port: readonly Port[];
   readonly send: readonly Reply[];
   /** Seconds. */
   readonly timeout?: number;
@@ -136,6 +139,7 @@ function checkOptions(options: RunOptions): void {
   if (options.stats !== undefined && options.stats !== '-') checkWritable('--stats', options.stats);
   if (options.perfDump !== undefined) checkWritable('--perf-dump', options.perfDump);
   if (options.serial?.kind === 'file') checkWritable('--serial', options.serial.path);
+  joinPorts(options.console, options.port);
   checkJob(options, { until: options.until !== undefined, send: options.send.length > 0 });
 }
 
@@ -171,6 +175,7 @@ function machineConfig(
     loads: options.load,
     drives,
     networks: options.net,
+    ports: joinPorts(options.console, options.port),
     noReboot: !options.reboot,
     tier: options.tier,
     disable: options.disable,

@@ -9,16 +9,28 @@ import { inspectCache } from '../images/cache.js';
 import { imageDrive } from '../images/drive.js';
 import { type BuiltImage, bootFiles, resolveRunnable } from '../images/ensure.js';
 import { checkHostMemory } from '../memory-size.js';
-import type { VmConfig, VmDrive, VmNetwork } from '../monitor/domains/vm.js';
-import type { Drive } from '../native/addon.js';
+import type { VmConfig, VmDrive, VmNetwork, VmPort } from '../monitor/domains/vm.js';
+import type { Drive, Port } from '../native/addon.js';
 import type { StartFile } from './guest/protocol.js';
 
 const defaultMemory = 1024 * 1024 * 1024;
 
 /** Whether it uses files or the network of the host, which only an administrator may choose. */
-export function usesHost({ kernel, initrd, dtb, firmware, firmwareVars, loads, drives, networks }: VmConfig): boolean {
+export function usesHost({
+  kernel,
+  initrd,
+  dtb,
+  firmware,
+  firmwareVars,
+  loads,
+  drives,
+  networks,
+  ports,
+}: VmConfig): boolean {
   const paths = [kernel, initrd, dtb, firmware, firmwareVars];
-  return paths.some((path) => path !== undefined) || [loads, drives, networks].some((list) => (list ?? []).length > 0);
+  return (
+    paths.some((path) => path !== undefined) || [loads, drives, networks, ports].some((list) => (list ?? []).length > 0)
+  );
 }
 
 function nativeDrive({ path, format, readonly, snapshot, at, serial, aio, bus }: VmDrive): Drive {
@@ -53,6 +65,28 @@ function nativeNetwork({ kind, mac, restrict, forwards, interface: name, bus }: 
   };
 }
 
+function nativePort({ console, name, kind, path, truncate, bus }: VmPort): Port {
+  const isConsole = console ?? false;
+  const wrong = [
+    [!isConsole && name === undefined, 'a port that is no console needs a name'],
+    [
+      (kind === 'serial') !== (path === undefined),
+      'a port of kind socket or file has a path, one of kind serial has none',
+    ],
+    [truncate !== undefined && kind !== 'file', 'truncate is for ports of kind file'],
+  ] as const;
+  const detail = wrong.find(([isWrong]) => isWrong)?.[1];
+  if (detail !== undefined) throw new BeelineError('BEELINE_E_PARAMS', { method: 'vm.create', detail });
+  return {
+    console: isConsole,
+    name: name ?? '',
+    kind,
+    path: path ?? '',
+    truncate: truncate ?? false,
+    bus: bus ?? 'mmio',
+  };
+}
+
 /** An image that is built; nothing is built here. */
 function builtImage(name: string): BuiltImage {
   const { image, guest } = resolveRunnable(name);
@@ -81,6 +115,7 @@ export function nativeConfig(config: VmConfig): StartFile['config'] {
   for (const load of loads) checkReadable('loads', load.path);
   const drives = (config.drives ?? []).map(nativeDrive);
   const networks = (config.networks ?? []).map(nativeNetwork);
+  const ports = (config.ports ?? []).map(nativePort);
   for (const drive of drives) checkDrive('drives', drive);
   const image = name === undefined ? undefined : builtImage(name);
   const memoryBytes = config.memoryBytes ?? image?.memory ?? defaultMemory;
@@ -102,6 +137,7 @@ export function nativeConfig(config: VmConfig): StartFile['config'] {
     loads,
     drives: image?.disk === undefined ? drives : [imageDrive(image.disk), ...drives],
     networks,
+    ports,
     noReboot: config.reboot === false,
     tier: config.tier ?? 'direct',
     disable: [],

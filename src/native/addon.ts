@@ -12,10 +12,10 @@ export interface RawLoad {
   readonly address: number;
 }
 
-/** A disk of the guest. */
 /** How the guest gets at a device: a slot of virtio-mmio's, or PCI. */
 export type DeviceBus = 'mmio' | 'pci';
 
+/** A disk of the guest. */
 export interface Drive {
   readonly path: string;
   /** probe: as the first bytes of the file say. */
@@ -60,6 +60,22 @@ export interface Network {
   readonly bus?: DeviceBus;
 }
 
+/** A port of the guest's console device, and where its bytes go. */
+export interface Port {
+  /** Whether it is a terminal: /dev/hvc0 and so on. */
+  readonly console: boolean;
+  /** By which the guest finds it; empty: it has none. */
+  readonly name: string;
+  /** socket: whoever connects to a Unix socket; file: the end of a file; serial: where the serial port goes. */
+  readonly kind: 'socket' | 'file' | 'serial';
+  /** Of socket and file. */
+  readonly path: string;
+  /** Of file: whether what it holds is removed first. */
+  readonly truncate: boolean;
+  /** Left out: mmio. */
+  readonly bus?: DeviceBus;
+}
+
 /** Empty paths mean none. */
 export interface NativeMachineConfig {
   readonly memoryBytes: number;
@@ -77,6 +93,7 @@ export interface NativeMachineConfig {
   readonly drives: readonly Drive[];
   /** Its first card first. */
   readonly networks: readonly Network[];
+  readonly ports: readonly Port[];
   readonly noReboot: boolean;
   readonly tier: Tier;
   /** Techniques of the direct tier that are switched off, by the names that techniques() gives. */

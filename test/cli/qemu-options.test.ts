@@ -57,7 +57,7 @@ describe("QEMU's spellings", () => {
   it('of drives keep their options, wherever the device is', () => {
     assert.equal(
       translate('-drive if=none,file=a,,b,id=d0,format=raw,readonly=on -device virtio-blk-pci,drive=d0,serial=s'),
-      '--drive a,,b,format=raw,readonly,serial=s',
+      '--drive a,,b,format=raw,readonly,serial=s,bus=pci',
     );
     assert.equal(
       translate('-drive a.img,if=virtio -drive b,readonly=on -snapshot'),
@@ -73,13 +73,29 @@ describe("QEMU's spellings", () => {
   it('of networks keep their options', () => {
     assert.equal(
       translate('-netdev user,id=n,hostfwd=tcp::2222-:22 -device virtio-net-pci,netdev=n,mac=52:54:00:00:00:01'),
-      '--net user,hostfwd=tcp::2222-:22,mac=52:54:00:00:00:01',
+      '--net user,hostfwd=tcp::2222-:22,mac=52:54:00:00:00:01,bus=pci',
     );
     assert.equal(translate('-nic user,model=virtio-net-pci,hostfwd=tcp::1-:2'), '--net user,hostfwd=tcp::1-:2');
     assert.equal(
       translate('-nic none -netdev tap,id=t,ifname=tap0,script=no,downscript=no -device virtio-net-device,netdev=t'),
       '--net tap,ifname=tap0',
     );
+  });
+
+  it('of consoles and ports keep their names and places', () => {
+    assert.equal(
+      translate(
+        '-chardev socket,id=a,path=/a,server=on,wait=off -chardev file,id=b,path=/b -chardev stdio,id=c,signal=off ' +
+          '-device virtio-serial-pci -device virtserialport,chardev=a,name=org.a -device virtconsole,chardev=c ' +
+          '-device virtio-serial-device -device virtserialport,chardev=b,name=b',
+      ),
+      '--port org.a,socket=/a,bus=pci --console stdio,bus=pci --port b,file=/b,truncate',
+    );
+    const port = '-device virtio-serial-pci -device virtserialport,chardev=a,name=a';
+    assert.match(refused(`-chardev socket,id=a,path=/a ${port}`), /give server=on/);
+    assert.match(refused(`-chardev null,id=a ${port}`), /choose socket, file or stdio/);
+    assert.match(refused(port), /no -chardev before it has id=a/);
+    assert.match(refused('-device virtserialport,chardev=a,name=a'), /no -device virtio-serial-pci/);
   });
 
   it('that mean something else here are refused, with what is wrong', () => {

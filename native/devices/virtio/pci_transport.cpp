@@ -167,11 +167,12 @@ uint32_t PciTransport::read_bar(unsigned, uint64_t offset, unsigned size) {
     }
 }
 
-void PciTransport::write_bar(unsigned, uint64_t offset, unsigned, uint32_t value) {
+void PciTransport::write_bar(unsigned, uint64_t offset, unsigned size, uint32_t value) {
     if (negotiation_.resetting()) return;
     const uint64_t inside = offset % kPage;
     switch (offset / kPage) {
     case kCommonPage: write_common(inside, value); break;
+    case kDevicePage: negotiation_.device().write_configuration(inside, size, value); break;
     // A function that must not read memory cannot look into its queues.
     case kNotifyPage:
         if (bus_master()) negotiation_.notify(static_cast<uint32_t>(inside / kNotifyMultiplier));

@@ -30,6 +30,7 @@ bool ThreadedDevice::activate(uint64_t features, std::span<const QueueLayout> la
 }
 
 void ThreadedDevice::notify(unsigned queue) {
+    if (const std::unique_lock lock(mutex_, std::try_to_lock); lock && active_) notified_at_once(queue);
     const uint64_t bit = uint64_t{1} << queue;
     // Who set it before has woken the thread, which has not taken it yet.
     if ((notified_.fetch_or(bit, std::memory_order_seq_cst) & bit) == 0) wake();
@@ -134,6 +135,8 @@ void ThreadedDevice::main() {
         if (signals != 0) interrupts().queues_used(signals);
         if (broken) interrupts().needs_reset();
     }
+    const std::lock_guard lock(mutex_);
+    ending();
 }
 
 } // namespace beeline::devices::virtio

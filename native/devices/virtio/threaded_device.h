@@ -45,6 +45,10 @@ protected:
     virtual void put_back() {}
     /// The device's own state, but queues and features; behind activated() or deactivated() when it is loaded.
     virtual void exchange_own(snapshot::Archive& archive) = 0;
+    /// The thread ends, the machine with it: what the guest said last is to be handed on.
+    virtual void ending() {}
+    /// On the driver's CPU, before the thread is woken, unless that is working: for what takes no time and no host.
+    virtual void notified_at_once(unsigned) {}
     /// It does not any more: what was taken from the queues is to be forgotten.
     virtual void deactivated() {}
 

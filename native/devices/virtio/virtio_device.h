@@ -42,6 +42,9 @@ public:
     virtual unsigned queues() const = 0;
     /// The configuration space; bytes beyond it read as 0.
     virtual std::span<const uint8_t> configuration() const = 0;
+    /// The driver writes there; most devices have nothing that it may change.
+    virtual void write_configuration([[maybe_unused]] uint64_t offset, [[maybe_unused]] unsigned size,
+                                     [[maybe_unused]] uint32_t value) {}
 
     /// DRIVER_OK: the queues that the driver made ready, by number, sizes of 0 for the others. False: a queue cannot be
     /// where the driver says.

@@ -71,7 +71,10 @@ bool VirtioMmio::read(const MmioAccess& access, uint64_t& value) {
 }
 
 bool VirtioMmio::write(const MmioAccess& access, uint64_t value) {
-    if (access.offset < kConfig && access.size == 4 && !negotiation_.resetting())
+    if (negotiation_.resetting()) return true;
+    if (access.offset >= kConfig)
+        negotiation_.device().write_configuration(access.offset - kConfig, access.size, static_cast<uint32_t>(value));
+    else if (access.size == 4)
         write_register(access.offset, static_cast<uint32_t>(value));
     return true;
 }

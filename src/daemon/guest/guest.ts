@@ -90,7 +90,12 @@ export class Guest {
     this.#journal = new JournalWriter(folder.events, guestJournalLimits);
     this.#machine = createMachine(
       addon,
-      { ...start.config, drives: start.config.drives ?? [], networks: start.config.networks ?? [] },
+      {
+        ...start.config,
+        drives: start.config.drives ?? [],
+        networks: start.config.networks ?? [],
+        ports: start.config.ports ?? [],
+      },
       {
         onSerial: (data) => this.#onSerial(data),
         onPause: (reason) => {

@@ -64,6 +64,18 @@ export const StartFile = Type.Object({
         }),
       ),
     ),
+    ports: Type.Optional(
+      Type.Array(
+        Type.Object({
+          console: Type.Boolean(),
+          name: Type.String(),
+          kind: Type.Union([Type.Literal('socket'), Type.Literal('file'), Type.Literal('serial')]),
+          path: Type.String(),
+          truncate: Type.Boolean(),
+          bus: Type.Optional(deviceBus),
+        }),
+      ),
+    ),
     noReboot: Type.Boolean(),
     tier: Type.Union([Type.Literal('interpreter'), Type.Literal('direct')]),
     disable: Type.Array(Type.String()),

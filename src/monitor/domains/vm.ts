@@ -79,6 +79,31 @@ export const VmNetwork = Type.Object(
 );
 export type VmNetwork = Static<typeof VmNetwork>;
 
+export const VmPort = Type.Object(
+  {
+    console: Type.Optional(
+      Type.Boolean({ description: "Whether it is a terminal of the guest's, /dev/hvc0 and so on (default: false)." }),
+    ),
+    name: Type.Optional(
+      Type.String({
+        pattern: '^[!-~]{1,100}$',
+        description: 'By which the guest finds it; a port that is no console needs one.',
+      }),
+    ),
+    kind: oneOf(
+      ['socket', 'file', 'serial'],
+      "socket: whoever connects to a Unix socket, one at a time; file: the end of a file; serial: the guest's console here.",
+    ),
+    path: Type.Optional({ ...path, description: 'Of socket and file, which need it.' }),
+    truncate: Type.Optional(
+      Type.Boolean({ description: 'Of file: every start removes what it holds (default: false).' }),
+    ),
+    bus: Type.Optional(deviceBus),
+  },
+  { ...closed, description: 'A port of the console device, and where its bytes go.' },
+);
+export type VmPort = Static<typeof VmPort>;
+
 export const VmConfig = Type.Object(
   {
     image: Type.Optional(Type.String({ maxLength: 100, description: 'A guest image that is built.' })),
@@ -96,6 +121,7 @@ export const VmConfig = Type.Object(
     ),
     drives: Type.Optional(Type.Array(VmDrive, { maxItems: 16, description: "The guest's first disk first." })),
     networks: Type.Optional(Type.Array(VmNetwork, { maxItems: 8, description: 'Its first card first.' })),
+    ports: Type.Optional(Type.Array(VmPort, { maxItems: 29, description: 'Its first console first.' })),
     memoryBytes: Type.Optional(
       Type.Integer({ minimum: 1, multipleOf: 2 * 1024 * 1024, maximum: Number.MAX_SAFE_INTEGER }),
     ),
@@ -108,7 +134,7 @@ export const VmConfig = Type.Object(
   },
   {
     ...closed,
-    description: 'What a guest is made of. Files, drives and networks need the role admin; an image does not.',
+    description: 'What a guest is made of. Files, drives, networks and ports need the role admin; an image does not.',
   },
 );
 export type VmConfig = Static<typeof VmConfig>;

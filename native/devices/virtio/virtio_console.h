@@ -1,0 +1,105 @@
+// The console device (Virtio 1.2, 5.3): ports that carry bytes to streams of the host's and back. Some are consoles,
+// some have names.
+//
+// F_SIZE is not offered: with several ports the size comes in a control message, and drivers disagree with the
+// specification about the order of its fields.
+#pragma once
+
+#include "devices/virtio/threaded_device.h"
+#include "stream/stream.h"
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace beeline::devices::virtio {
+
+class VirtioConsole final : public ThreadedDevice {
+public:
+    struct PortConfig {
+        std::unique_ptr<stream::Stream> stream;
+        bool console = false; ///< A terminal: /dev/hvcN of Linux.
+        std::string name;     ///< May be empty.
+    };
+    /// Two queues each, two more, and the first port's where that is none of these.
+    static constexpr unsigned kMostPorts = 29;
+    /// Output of a console that nobody takes; of more the latest is kept.
+    static constexpr size_t kKeptOutput = 64 * 1024;
+
+    /// Consoles come first. Port 0, which drivers without multiport know alone, is a console or nothing.
+    VirtioConsole(std::vector<PortConfig> ports, GuestMemoryAccess& memory);
+    ~VirtioConsole() override { stop(); }
+
+    DeviceId id() const override { return DeviceId::Console; }
+    uint64_t features() const override;
+    std::span<const uint8_t> configuration() const override { return configuration_; }
+    void write_configuration(uint64_t offset, unsigned size, uint32_t value) override;
+
+private:
+    /// Messages to the driver that a port has waiting, in their order.
+    enum News : uint8_t { kAdd = 1, kConsole = 2, kName = 4, kClosed = 8, kOpened = 16 };
+
+    struct Port {
+        uint32_t id = 0;
+        PortConfig config;
+        unsigned connection = 0; ///< Of the stream, as far as the driver has been or will be told.
+        size_t first_descriptor = 0, descriptors = 0;
+        uint8_t news = 0;
+        bool ready = false;       ///< The driver has set it up.
+        bool guest_open = false;  ///< Somebody in the guest uses it.
+        std::deque<uint8_t> kept; ///< Output of a console on its way.
+        /// When the driver of a console is to be told that its output was taken, unless it has seen that by itself.
+        std::optional<std::chrono::steady_clock::time_point> interrupt_due;
+        Chain output; ///< Of other ports: what is being written.
+        bool has_output = false;
+        size_t written = 0; ///< Bytes of it.
+        size_t carried = 0; ///< Those of a chain that was put back.
+        Chain room;         ///< For input.
+        bool has_room = false;
+    };
+
+    int prepare(std::vector<pollfd>& descriptors) override;
+    void work(std::span<const pollfd> polled, uint64_t notified) override;
+    void activated(uint64_t features) override;
+    void deactivated() override;
+    void notified_at_once(unsigned number) override;
+    void ending() override;
+    void put_back() override;
+    void exchange_own(snapshot::Archive& archive) override;
+
+    static unsigned receive_queue(uint32_t port) { return port == 0 ? 0 : 2 + port * 2; }
+    static unsigned transmit_queue(uint32_t port) { return receive_queue(port) + 1; }
+    Port* port(uint32_t id);
+    bool takes_input(const Port& port) const;
+    enum class Taken : uint8_t { Chain, None, Failed };
+    Taken take(unsigned number, Chain& chain);
+
+    void take_emergency_output();
+    void keep(Port& port, std::span<const iovec> bytes);
+    void flush(Port& port);
+    void transmit(Port& port);
+    bool write_output(Port& port);
+    void note_taken(Port& port);
+    void pay_interrupt(Port& port);
+    void receive(Port& port);
+    void note_connection(Port& port);
+    void take_control();
+    void give_control();
+    bool give_message(const Port& port, News news);
+
+    std::array<uint8_t, 12> configuration_{};
+    std::vector<Port> ports_;
+    bool multiport_ = false;
+    Chain control_;
+
+    std::mutex emergency_lock_;
+    std::string emergency_output_; ///< Written without a queue; guarded by emergency_lock_.
+};
+
+} // namespace beeline::devices::virtio
