@@ -16,7 +16,7 @@ export const prompt = /beeline:.*# $/;
 
 export async function plainGuest(): Promise<GuestFiles> {
   const { kernel, initrd, append = '' } = await ensureImage('debian-busybox', { quiet: false });
-  if (initrd === undefined) throw new Error('the image has no initrd');
+  if (kernel === undefined || initrd === undefined) throw new Error('the image lacks a kernel or an initrd');
   return { kernel, initrd, append };
 }
 

@@ -59,12 +59,13 @@ export async function buildImages(
   return ExitStatus.ok;
 }
 
-/** Prints the folder of a built image, or one of its files. */
+/** Prints the folder of a built image, or one of its files: the kernel where NAME/GUEST is named and no file. */
 export function printImagePath(
   name: string,
-  options: { readonly kernel?: boolean; readonly initrd?: boolean },
+  options: { readonly [file in 'kernel' | 'initrd' | 'disk' | 'firmware']?: boolean },
 ): number {
-  const isFile = options.kernel === true || options.initrd === true || name.includes('/');
+  const file = (['initrd', 'disk', 'firmware'] as const).find((one) => options[one] === true) ?? 'kernel';
+  const isFile = options[file] === true || name.includes('/');
   const { image, guest } = isFile ? resolveRunnable(name) : { image: findImage(name), guest: undefined };
   const imageName = image.definition.name;
   const cache = inspectCache(image);
@@ -76,13 +77,10 @@ export function printImagePath(
     return ExitStatus.ok;
   }
   const files = bootFiles(image, guest, cache.manifest);
-  const path = options.initrd === true ? files.initrd : files.kernel;
+  const path = files[file];
   if (path === undefined) {
-    throw new BeelineError('BEELINE_E_OPTION_VALUE', {
-      option: '--initrd',
-      detail: `image ${name} has no initial RAM disk`,
-      remedy: 'leave it out',
-    });
+    const detail = `image ${name} has none`;
+    throw new BeelineError('BEELINE_E_OPTION_VALUE', { option: `--${file}`, detail, remedy: 'leave it out' });
   }
   print(path);
   return ExitStatus.ok;

@@ -315,9 +315,11 @@ function addImage(program: Command, done: (status: number) => void): void {
     .command('path')
     .description('Prints the folder of a built image, or one of its files.')
     .argument('<NAME>', 'image')
-    .addOption(new Option('--kernel', 'the kernel').conflicts('initrd'))
-    .option('--initrd', 'the initial RAM disk')
-    .action(async (name: string, options: { kernel?: boolean; initrd?: boolean }) => {
+    .addOption(new Option('--kernel', 'the kernel').conflicts(['initrd', 'disk', 'firmware']))
+    .addOption(new Option('--initrd', 'the initial RAM disk').conflicts(['disk', 'firmware']))
+    .addOption(new Option('--disk', 'the disk; it is not to be written to').conflicts('firmware'))
+    .option('--firmware', 'the firmware')
+    .action(async (name: string, options: Partial<Record<'kernel' | 'initrd' | 'disk' | 'firmware', boolean>>) => {
       done((await images()).printImagePath(name, options));
     });
   image

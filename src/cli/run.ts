@@ -170,7 +170,7 @@ function machineConfig(
     initrd: options.initrd ?? image?.initrd ?? '',
     dtb: options.dtb ?? '',
     append: options.append ?? image?.append ?? '',
-    firmware: options.firmware ?? '',
+    firmware: options.firmware ?? image?.firmware ?? '',
     firmwareVars: options.firmwareVars ?? '',
     loads: options.load,
     drives,

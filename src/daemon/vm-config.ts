@@ -132,7 +132,7 @@ export function nativeConfig(config: VmConfig): StartFile['config'] {
     initrd: config.initrd ?? image?.initrd ?? '',
     dtb: config.dtb ?? '',
     append: config.append ?? image?.append ?? '',
-    firmware: firmware ?? '',
+    firmware: firmware ?? image?.firmware ?? '',
     firmwareVars: config.firmwareVars ?? '',
     loads,
     drives: image?.disk === undefined ? drives : [imageDrive(image.disk), ...drives],

@@ -65,15 +65,22 @@ export function planBuild(image: Image, folder: BuildFolder, signal: AbortSignal
 }
 
 /** The recipe that `recipe` adds packages to, with them, and the folder of its files. */
-function baseOf(image: Image, { image: name, packages }: ExtendedRecipe): { folder: string; recipe: DebianRecipe } {
+function baseOf(
+  image: Image,
+  { image: name, release, packages, firmware }: ExtendedRecipe,
+): { folder: string; recipe: DebianRecipe } {
   const base = findImage(name, dirname(image.folder));
   const { recipe } = base.definition;
   if (recipe.kind !== 'debian' || recipe.disk === undefined) {
     const path = join(image.folder, 'image.json');
     throw new BeelineError('BEELINE_E_IMAGE_MALFORMED', { path, detail: `/recipe/image: ${name} has no disk` });
   }
-  const disk = { ...recipe.disk, packages: [...recipe.disk.packages, ...packages] };
-  return { folder: base.folder, recipe: { ...recipe, disk } };
+  const disk = {
+    ...recipe.disk,
+    packages: [...recipe.disk.packages, ...packages],
+    ...(firmware !== undefined && { firmware }),
+  };
+  return { folder: base.folder, recipe: { ...recipe, ...(release !== undefined && { release }), disk } };
 }
 
 /** What a failed step means to the user. */

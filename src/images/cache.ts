@@ -35,6 +35,7 @@ const ManifestSchema = Type.Object({
     kernel: Type.Optional(Type.String()),
     initrd: Type.Optional(Type.String()),
     disk: Type.Optional(Type.String()),
+    firmware: Type.Optional(Type.String()),
   }),
 });
 export type Manifest = Static<typeof ManifestSchema>;

@@ -13,7 +13,7 @@ import { DiskInstallation } from './disk-installation.js';
 import { collectModules, kernelRelease, moduleIndex } from './kernel-modules.js';
 import { type FetchedPackage, PrivateApt } from './private-apt.js';
 import { releaseSources } from './release-sources.js';
-import type { DebianRecipe, InitramfsEntry } from './schema.js';
+import type { DebianRecipe, InitramfsEntry, PackageFile } from './schema.js';
 
 function octal(mode: string | undefined, otherwise: number): number {
   return mode === undefined ? otherwise : Number.parseInt(mode, 8);
@@ -41,16 +41,21 @@ function matchingFile(folder: string, wildcard: string, packageName: string): st
 
 /** Packages a recipe needs files from, with the wildcards of those files. */
 function wantedFiles(recipe: DebianRecipe): Map<string, string[]> {
-  const { kernel } = recipe;
-  const modules = kernel.modules === undefined ? [] : ['lib/modules/*'];
+  const { kernel, disk } = recipe;
+  // Below usr since Debian 13.
+  const modules = kernel.modules === undefined ? [] : ['*lib/modules/*'];
   const wanted = new Map<string, string[]>([[kernel.package, [kernel.path, ...modules]]]);
-  for (const entry of recipe.initramfs) {
-    if (entry.type !== 'file' || !('package' in entry.from)) continue;
-    const { package: name, path } = entry.from;
+  const add = ({ package: name, path }: PackageFile) => {
     const paths = wanted.get(name) ?? [];
     if (!paths.includes(path)) paths.push(path);
     wanted.set(name, paths);
+  };
+  if (Array.isArray(recipe.initramfs)) {
+    for (const entry of recipe.initramfs) if (entry.type === 'file' && 'package' in entry.from) add(entry.from);
+  } else {
+    add(recipe.initramfs);
   }
+  if (disk?.firmware !== undefined) add(disk.firmware);
   return wanted;
 }
 
@@ -62,6 +67,8 @@ export class DebianBuild implements Build {
   readonly #home: string;
   readonly #folder: BuildFolder;
   readonly #signal: AbortSignal;
+  /** Where kernel and initramfs go. */
+  readonly #bootFolder: string;
   /** By the name that the recipe uses. */
   readonly #unpacked = new Map<string, string>();
   #apt: PrivateApt | undefined;
@@ -83,14 +90,27 @@ export class DebianBuild implements Build {
     const boot = { kernel: 'vmlinuz', initrd: 'initrd.img' };
     this.record = { packages: [], boot };
     const { disk } = recipe;
+    this.#bootFolder = disk?.firmware === undefined ? folder.result : folder.work;
     if (disk === undefined) return;
-    const installation = new DiskInstallation(name, home, disk, folder, signal);
-    this.record = { packages: [], boot: { ...boot, disk: installation.file } };
+    const installer = { kernel: join(this.#bootFolder, boot.kernel), initrd: join(this.#bootFolder, boot.initrd) };
+    const installation = new DiskInstallation(name, home, disk, folder, installer, signal);
+    const { file } = installation;
+    const how = disk.firmware === undefined ? boot : { firmware: 'firmware.fd' };
+    this.record = { packages: [], boot: { ...how, disk: file } };
     this.steps.push(
       { title: 'Fetch the packages of the disk', run: (report) => this.#fetchDisk(installation, report) },
       { title: 'Install them in a guest', run: (report) => installation.install(report) },
       { title: 'Compress the disk', run: () => installation.compress() },
     );
+    const { firmware } = disk;
+    if (firmware === undefined) return;
+    this.steps.push({
+      title: 'Copy the firmware',
+      run: async () => {
+        const source = this.#packageFile(firmware);
+        copyFileSync(source, join(folder.result, 'firmware.fd'));
+      },
+    });
   }
 
   async #open(): Promise<void> {
@@ -138,10 +158,10 @@ export class DebianBuild implements Build {
     for (const item of fetched) this.#record(item);
   }
 
-  #packageFile(name: string, wildcard: string): string {
+  #packageFile({ package: name, path }: PackageFile): string {
     const folder = this.#unpacked.get(name);
     if (folder === undefined) throw new Error(`the package ${name} has not been fetched`);
-    return matchingFile(folder, wildcard, name);
+    return matchingFile(folder, path, name);
   }
 
   #entry(entry: InitramfsEntry): CpioEntry {
@@ -160,7 +180,7 @@ export class DebianBuild implements Build {
         };
       case 'file': {
         const { from } = entry;
-        const source = 'package' in from ? this.#packageFile(from.package, from.path) : join(this.#home, from.recipe);
+        const source = 'package' in from ? this.#packageFile(from) : join(this.#home, from.recipe);
         return { type: 'file', path: entry.path, mode: octal(entry.mode, 0o644), data: readFileSync(source) };
       }
     }
@@ -188,9 +208,14 @@ export class DebianBuild implements Build {
 
   #assemble(): void {
     const { kernel, initramfs } = this.#recipe;
-    copyFileSync(this.#packageFile(kernel.package, kernel.path), join(this.#folder.result, 'vmlinuz'));
+    copyFileSync(this.#packageFile(kernel), join(this.#bootFolder, 'vmlinuz'));
+    const initrd = join(this.#bootFolder, 'initrd.img');
+    if (!Array.isArray(initramfs)) {
+      copyFileSync(this.#packageFile(initramfs), initrd);
+      return;
+    }
     const archive = cpioArchive([...initramfs.map((entry) => this.#entry(entry)), ...this.#modules()]);
     const compressed = gzipSync(archive, { level: zlibConstants.Z_BEST_COMPRESSION });
-    writeFileSync(join(this.#folder.result, 'initrd.img'), compressed);
+    writeFileSync(initrd, compressed);
   }
 }

@@ -47,6 +47,12 @@ function uuidFor(text: string): string {
   return parts.join('-');
 }
 
+/** What boots the guest that installs. */
+export interface Installer {
+  readonly kernel: string;
+  readonly initrd: string;
+}
+
 export class DiskInstallation {
   /** Its name in the result. */
   readonly file = 'disk.qcow2';
@@ -54,14 +60,23 @@ export class DiskInstallation {
   readonly #home: string;
   readonly #recipe: DiskRecipe;
   readonly #folder: BuildFolder;
+  readonly #installer: Installer;
   readonly #signal: AbortSignal;
 
   /** `name`: of the image; `home`: the folder of the recipe's files. */
-  constructor(name: string, home: string, recipe: DiskRecipe, folder: BuildFolder, signal: AbortSignal) {
+  constructor(
+    name: string,
+    home: string,
+    recipe: DiskRecipe,
+    folder: BuildFolder,
+    installer: Installer,
+    signal: AbortSignal,
+  ) {
     this.#name = name;
     this.#home = home;
     this.#recipe = recipe;
     this.#folder = folder;
+    this.#installer = installer;
     this.#signal = signal;
   }
 
@@ -97,7 +112,7 @@ export class DiskInstallation {
       writeFileSync(join(sources, name === 'sources.list' ? 'machine.list' : name), text);
     }
     const epoch = Math.max(...[kernel, ...fetched].map(({ file }) => packageTime(file)));
-    writeFileSync(join(material, 'parameters'), `SOURCE_DATE_EPOCH=${epoch}\nUUID=${uuidFor(this.#name)}\n`);
+    writeFileSync(join(material, 'parameters'), this.#parameters(epoch));
     const how = ['--sort=name', `--mtime=@${epoch}`, '--owner=0', '--group=0', '--numeric-owner', '--mode=go=rX,u+rw'];
     await runTool('tar', ['-c', '-f', this.#work('material.tar'), ...how, '-C', material, '.'], {
       signal: this.#signal,
@@ -105,10 +120,24 @@ export class DiskInstallation {
     return fetched;
   }
 
+  /** Variables of the shell, for the recipe's `install`. */
+  #parameters(epoch: number): string {
+    const variables = {
+      SOURCE_DATE_EPOCH: epoch,
+      UUID: uuidFor(this.#name),
+      ...(this.#recipe.firmware === undefined
+        ? { ROOT: '/dev/vda' }
+        : { ROOT: '/dev/vda1', ESP: '/dev/vda15', ESP_UUID: uuidFor(`${this.#name} ESP`) }),
+    };
+    return Object.entries(variables)
+      .map(([name, value]) => `${name}=${value}\n`)
+      .join('');
+  }
+
   /** The initramfs with the recipe's `install` for its init: the kernel unpacks one archive after the other. */
   #initrd(): string {
     const install = { path: join(this.#home, this.#recipe.install), to: this.#work('install-initrd.img') };
-    copyFileSync(join(this.#folder.result, 'initrd.img'), install.to);
+    copyFileSync(this.#installer.initrd, install.to);
     const data = readFileSync(install.path);
     appendFileSync(install.to, gzipSync(cpioArchive([{ type: 'file', path: 'init', mode: 0o755, data }])));
     return install.to;
@@ -119,7 +148,7 @@ export class DiskInstallation {
     writeFileSync(disk, '');
     truncateSync(disk, parseMemory(this.#recipe.size));
     await runInstaller({
-      kernel: join(this.#folder.result, 'vmlinuz'),
+      kernel: this.#installer.kernel,
       initrd: this.#initrd(),
       disks: [disk, this.#work('material.tar')],
       signal: this.#signal,

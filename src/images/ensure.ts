@@ -10,10 +10,12 @@ import { findImage, type Image, runnableNames } from './catalogue.js';
 import { runSteps } from './progress.js';
 
 export interface BuiltImage {
-  readonly kernel: string;
+  readonly kernel?: string;
   readonly initrd?: string;
   /** A qcow2 file; it is not to be written to. */
   readonly disk?: string;
+  /** It boots the disk by itself. */
+  readonly firmware?: string;
   readonly append?: string;
   readonly login?: Login;
   /** Bytes. */
@@ -84,14 +86,14 @@ export function bootFiles(image: Image, guest: string | undefined, manifest: Man
   const folder = cachedFolder(definition.name);
   const chosen = definition.guests?.find((candidate) => candidate.name === guest);
   const kernel = chosen?.kernel.replaceAll('/', '-') ?? manifest.boot.kernel;
-  if (kernel === undefined) throw new Error(`image ${definition.name} has no kernel`);
   const append = chosen?.append ?? definition.append;
   const memory = chosen?.memory ?? definition.memory;
   const cpus = chosen?.cpus ?? definition.cpus;
   return {
-    kernel: join(folder, kernel),
+    ...(kernel === undefined ? {} : { kernel: join(folder, kernel) }),
     ...(manifest.boot.initrd === undefined ? {} : { initrd: join(folder, manifest.boot.initrd) }),
     ...(manifest.boot.disk === undefined ? {} : { disk: join(folder, manifest.boot.disk) }),
+    ...(manifest.boot.firmware === undefined ? {} : { firmware: join(folder, manifest.boot.firmware) }),
     ...(append === undefined ? {} : { append }),
     ...(definition.prompt === undefined ? {} : { login: { ...definition.login, shell: definition.prompt } }),
     ...(memory === undefined ? {} : { memory: parseMemory(memory) }),

@@ -1,5 +1,6 @@
 // Finds Linux modules in an unpacked kernel package, with the modules they need.
-import { readdirSync, readFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { ToolError } from '../process.js';
 
@@ -42,6 +43,9 @@ function modinfo(elf: Buffer): Buffer {
   return Buffer.alloc(0);
 }
 
+/** In bytes, uncompressed. */
+const largestModule = 1 << 28;
+
 const canonical = (name: string) => name.replaceAll('-', '_');
 
 /** What modprobe(8) finds modules by, for modules that are NAME.ko in one folder: modules.dep and modules.alias. */
@@ -67,9 +71,17 @@ export function moduleIndex(modules: readonly KernelModule[]): { dep: string; al
 
 /** The kernel's release, after which the folder of its modules is called. */
 export function kernelRelease(folder: string): string {
-  const release = readdirSync(join(folder, 'lib', 'modules'))[0];
+  const home = ['lib/modules', 'usr/lib/modules'].map((path) => join(folder, path)).find((path) => existsSync(path));
+  const release = home === undefined ? undefined : readdirSync(home)[0];
   if (release === undefined) throw new ToolError('tar', undefined, "the kernel's package has no modules");
   return release;
+}
+
+/** Of a module, which may be compressed. */
+function readModule(path: string): Buffer {
+  return path.endsWith('.xz')
+    ? execFileSync('xz', ['--decompress', '--stdout', path], { maxBuffer: largestModule })
+    : readFileSync(path);
 }
 
 /** `names` and what they need, each after what it needs. What is built into the kernel is left out. */
@@ -79,7 +91,8 @@ export function collectModules(folder: string, names: readonly string[]): Kernel
   const builtIn = new Set<string>();
   for (const { name, parentPath } of entries) {
     const path = join(parentPath, name);
-    if (name.endsWith('.ko')) files.set(canonical(basename(name, '.ko')), path);
+    const module = /^(.*)\.ko(\.xz)?$/.exec(name)?.[1];
+    if (module !== undefined) files.set(canonical(module), path);
     if (name !== 'modules.builtin') continue;
     for (const line of readFileSync(path, 'utf8').split('\n')) builtIn.add(canonical(basename(line, '.ko')));
   }
@@ -90,7 +103,7 @@ export function collectModules(folder: string, names: readonly string[]): Kernel
     if (path === undefined) {
       throw new ToolError('tar', undefined, `the kernel's package has no module ${name}`);
     }
-    const data = readFileSync(path);
+    const data = readModule(path);
     for (const needed of moduleDependencies(data)) add(needed);
     found.set(name, { name, data });
   };

@@ -10,6 +10,11 @@ const Path = Type.String({
 });
 const PackageName = Type.String({ pattern: '^[a-z0-9][a-z0-9+.-]+$' });
 
+const Release = Type.String({
+  pattern: '^[a-z]+$',
+  description: "The release's code name; otherwise what this machine's apt sources have.",
+});
+
 /** Where the bytes of a file come from. */
 const FromPackage = Type.Object(
   { package: PackageName, path: Path },
@@ -41,6 +46,13 @@ export const InitramfsEntrySchema = Type.Union([
   ),
 ]);
 
+/** What boots a disk by itself. */
+const Firmware = Type.Object(FromPackage.properties, {
+  description:
+    "A file of a Debian package: UEFI firmware that boots the disk, which gets partitions, a kernel and GRUB. The image's own kernel is for its installation alone.",
+  ...closed,
+});
+
 /** A disk with a system that a guest installs on it. */
 const DiskSchema = Type.Object(
   {
@@ -55,6 +67,7 @@ const DiskSchema = Type.Object(
         'It reports on its console.',
     }),
     material: Path,
+    firmware: Type.Optional(Firmware),
   },
   { description: 'The folder `material` goes to that guest with the packages.', ...closed },
 );
@@ -64,12 +77,7 @@ export const DebianRecipeSchema = Type.Object(
   {
     kind: Type.Literal('debian'),
     architecture: Type.Literal('arm64'),
-    release: Type.Optional(
-      Type.String({
-        pattern: '^[a-z]+$',
-        description: "The release's code name; otherwise what this machine's apt sources have.",
-      }),
-    ),
+    release: Type.Optional(Release),
     kernel: Type.Object(
       {
         package: PackageName,
@@ -86,10 +94,16 @@ export const DebianRecipeSchema = Type.Object(
       },
       closed,
     ),
-    initramfs: Type.Array(InitramfsEntrySchema, {
-      minItems: 1,
-      description: 'In order; a folder comes before what is in it.',
-    }),
+    initramfs: Type.Union(
+      [
+        Type.Array(InitramfsEntrySchema, {
+          minItems: 1,
+          description: 'In order; a folder comes before what is in it.',
+        }),
+        FromPackage,
+      ],
+      { description: 'Put together, or a file of a package as it is.' },
+    ),
     disk: Type.Optional(DiskSchema),
   },
   closed,
@@ -100,9 +114,11 @@ export const ExtendedRecipeSchema = Type.Object(
   {
     kind: Type.Literal('debian-with'),
     image: Type.String({ pattern: '^[a-z0-9][a-z0-9-]*$', description: 'An image whose recipe has a disk.' }),
-    packages: Type.Array(Type.String({ minLength: 1 }), { minItems: 1 }),
+    release: Type.Optional(Type.String({ ...Release, description: "Another release than that image's." })),
+    packages: Type.Array(Type.String({ minLength: 1 })),
+    firmware: Type.Optional(Firmware),
   },
-  { description: 'What another image has, and more packages on the disk.', ...closed },
+  { description: 'What another image has, of another release, or with more on its disk.', ...closed },
 );
 
 /** Guests built from source by `make OUT=DIR` in the recipe's folder. */
@@ -167,4 +183,5 @@ export type DebianRecipe = Static<typeof DebianRecipeSchema>;
 export type ExtendedRecipe = Static<typeof ExtendedRecipeSchema>;
 export type DiskRecipe = Static<typeof DiskSchema>;
 export type MakeRecipe = Static<typeof MakeRecipeSchema>;
+export type PackageFile = Static<typeof FromPackage>;
 export type InitramfsEntry = Static<typeof InitramfsEntrySchema>;

@@ -36,7 +36,7 @@ describe('the cache of images', () => {
   it('builds what is missing and finds it whole afterwards', async () => {
     assert.deepEqual(inspectCache(image), { state: 'missing' });
     const built = await ensureImage('x/one', { quiet: true });
-    assert.equal(readFileSync(built.kernel, 'utf8'), 'kernel\n');
+    assert.equal(readFileSync(built.kernel ?? '', 'utf8'), 'kernel\n');
     assert.equal(built.append, 'quiet');
     assert.equal(built.memory, 64 * 1024 * 1024);
     assert.equal(inspectCache(image).state, 'ready');

@@ -1,4 +1,5 @@
 import { strict as assert } from 'node:assert';
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { collectModules, moduleDependencies, moduleIndex } from '../../src/images/kernel-modules.js';
 import { TemporaryFolder } from '../support/temporary.js';
@@ -40,6 +41,7 @@ describe('kernel modules', () => {
     write('virtio', '');
     write('virtio_ring', 'virtio');
     write('virtio-blk', 'virtio_ring,virtio,jbd2');
+    execFileSync('xz', [folder.at('kernel/virtio_ring.ko')]);
     writeFileSync(folder.at('modules.builtin'), 'kernel/fs/jbd2/jbd2.ko\n');
     const names = collectModules(folder.path, ['virtio_blk', 'virtio', 'jbd2']).map(({ name }) => name);
     assert.deepEqual(names, ['virtio', 'virtio_ring', 'virtio_blk']);
