@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import { beeline } from '../../support/cli.js';
+import { HttpProxy } from '../../support/http-proxy.js';
 import { TemporaryFolder } from '../../support/temporary.js';
 
 /** Seconds; building an image is a step of the first test that needs it. */
@@ -68,6 +69,15 @@ describe('Debian 12', function () {
     assert.match(root ?? '', /^ext4 +7/);
   });
 
+  it('is there as Debian 13, too', async () => {
+    const questions = [
+      'cat /etc/debian_version',
+      'systemctl is-system-running; systemctl --failed --no-legend --plain',
+    ];
+    const output = await job('debian-13', ...questions.flatMap((question) => ['--exec', question]));
+    assert.match(output, /^13\.\d+\nrunning\n$/);
+  });
+
   it('keeps what is written to its disk with --disk, and only then', async () => {
     const disk = folder.at('disk.qcow2');
     await job('debian-12', '--disk', disk, '--exec', 'echo kept > /root/note');
@@ -116,6 +126,24 @@ describe('Debian 12', function () {
     }
     assert.equal(output, 'root\naarch64\n');
     await guest;
+  });
+
+  it('installs a package through a proxy on the host', async () => {
+    const proxy = await HttpProxy.start();
+    try {
+      const output = await job(
+        'debian-12',
+        ...['--net', 'user', '--env', `http_proxy=http://10.0.2.2:${proxy.port}`, '--timeout', '900'],
+        ...[
+          '--exec',
+          'apt-get -qq update && apt-get -qq install hello > /dev/null && hello && dpkg -s hello | grep Status',
+        ],
+      );
+      assert.equal(output, 'Hello, world!\nStatus: install ok installed\n');
+      assert.ok(proxy.requests > 3, String(proxy.requests));
+    } finally {
+      proxy.close();
+    }
   });
 
   it('has tools that do their work', async () => {
