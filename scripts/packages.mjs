@@ -24,6 +24,7 @@ export const testPackages = [
   ...crossPackages,
   'qemu-user',
   'qemu-utils',
+  'acpica-tools',
   'e2fsprogs',
   'chromium',
   'device-tree-compiler',

@@ -85,6 +85,7 @@ board::MachineConfig config_from(const Napi::Object& object) {
     config.append = text_of(object, "append");
     config.firmware_path = text_of(object, "firmware");
     config.firmware_vars_path = text_of(object, "firmwareVars");
+    if (object.Has("acpi")) config.acpi = object.Get("acpi").ToBoolean();
     config.no_reboot = object.Get("noReboot").ToBoolean();
     config.direct = text_of(object, "tier") == "direct";
     config.perf_map = object.Get("perfMap").ToBoolean();

@@ -2,6 +2,7 @@
 
 #include "arm64/features.h"
 #include "arm64/mmu.h"
+#include "board/acpi.h"
 #include "board/board.h"
 #include "board/boot.h"
 #include "board/console_line.h"
@@ -84,6 +85,7 @@ public:
         if (!tree) return std::move(tree.error());
         board_tree_ = std::move(*tree);
         if (Status loaded = load(); !loaded) return loaded;
+        if (config_.acpi) offer_acpi_tables(board_->description(), board_->fw_cfg());
         if (config_.firmware_path.empty()) return success();
         if (Status offered = offer_kernel(config_, board_->fw_cfg()); !offered) return offered;
         return config_.firmware_vars_path.empty() ? success() : open_firmware_vars();

@@ -60,6 +60,7 @@ struct MachineConfig {
     std::vector<Drive> drives;         ///< The guest's first disk first.
     std::vector<NetworkCard> networks; ///< Its first card first.
     std::vector<ConsolePort> ports;    ///< One console device on each bus that some of them name.
+    bool acpi = true;                  ///< Offer firmware ACPI tables.
     bool direct = false;               ///< Hot code runs in the direct tier; else everything in the interpreter.
     translate::DirectOptions direct_options;
     bool perf_map = false;  ///< Name translated code for Linux perf.

@@ -1,6 +1,7 @@
 // Boots a guest on the native core alone, without the control plane: for work on the core itself.
 //
 //     beeline_boot --kernel F [--initrd F] [--append S] [--dtb F] [--memory MIB] [--cpus N] [--cpu n1|a57] [--gic 2|3]
+//                  [--firmware F] [--firmware-vars F] [--acpi on|off]
 //                  [--load FILE@ADDRESS]... [--tier interpreter|direct] [--visits N] [--disable TECHNIQUE]...
 //                  [--drive FILE[,qcow2|raw|ro|snapshot|threads|pci]...]... [--net user[,HOST-GUEST]|tap,NAME]...
 //                  [--verify
@@ -203,6 +204,12 @@ int main(int argc, char** argv) {
             config.append = value;
         } else if (option == "--dtb") {
             config.dtb_path = value;
+        } else if (option == "--firmware") {
+            config.firmware_path = value;
+        } else if (option == "--firmware-vars") {
+            config.firmware_vars_path = value;
+        } else if (option == "--acpi") {
+            config.acpi = value != "off";
         } else if (option == "--dump-dtb") {
             dump = value;
         } else if (option == "--cpu") {

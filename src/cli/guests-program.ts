@@ -68,6 +68,7 @@ function addLife(program: Command, done: Done): void {
     .option('--cpus <N>', 'number of CPUs (default: 1)', parseCpus)
     .addOption(choice('--cpu <MODEL>', 'CPU model (default: n1)', ['n1', 'a57']))
     .addOption(choice('--gic <VERSION>', 'interrupt controller (default: 3)', ['2', '3']))
+    .addOption(choice('--acpi <SWITCH>', 'offer firmware ACPI tables (default: on)', ['on', 'off']))
     .addOption(choice('--tier <TIER>', 'execution engine (default: direct)', ['interpreter', 'direct']))
     .option('--no-reboot', 'a reset ends the guest')
     .addOption(

@@ -85,6 +85,7 @@ export interface CreateOptions extends ClientOptions {
   readonly cpus?: number;
   readonly cpu?: 'n1' | 'a57';
   readonly gic?: '2' | '3';
+  readonly acpi?: 'on' | 'off';
   readonly tier?: Tier;
   /** commander's name for --no-reboot. */
   readonly reboot: boolean;
@@ -153,6 +154,7 @@ export function create(name: string, image: string | undefined, options: CreateO
       cpus: options.cpus,
       cpu: options.cpu,
       gic: options.gic === undefined ? undefined : Number(options.gic),
+      acpi: options.acpi === undefined ? undefined : options.acpi === 'on',
       tier: options.tier,
       reboot: options.reboot ? undefined : false,
       restart: options.restart === undefined ? undefined : { when: options.restart },

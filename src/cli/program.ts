@@ -82,6 +82,7 @@ interface RawRunOptions
   extends Omit<
       RunOptions,
       | 'gic'
+      | 'acpi'
       | 'load'
       | 'drive'
       | 'net'
@@ -98,6 +99,7 @@ interface RawRunOptions
     >,
     Partial<JobRunOptions> {
   readonly gic: '2' | '3';
+  readonly acpi: 'on' | 'off';
   readonly load?: readonly RawLoad[];
   readonly drive?: readonly Drive[];
   readonly net?: readonly Network[];
@@ -161,6 +163,7 @@ function addRun(program: Command, done: (status: number) => void): void {
     )
     .addOption(choiceOption('--cpu <MODEL>', 'CPU model', ['n1', 'a57'], 'n1'))
     .addOption(choiceOption('--gic <VERSION>', 'interrupt controller', ['2', '3'], '3'))
+    .addOption(choiceOption('--acpi <SWITCH>', 'offer firmware ACPI tables', ['on', 'off'], 'on'))
     .addOption(choiceOption('--tier <TIER>', 'execution engine', ['interpreter', 'direct'], 'direct'))
     .addOption(
       new Option('--disable <TECHNIQUE>', 'switch a technique of the direct tier off; repeatable')
@@ -243,6 +246,7 @@ function addRun(program: Command, done: (status: number) => void): void {
           paused,
           quiet,
           gic: options.gic === '2' ? 2 : 3,
+          acpi: options.acpi === 'on',
         }),
       );
     });

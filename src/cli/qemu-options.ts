@@ -110,7 +110,9 @@ class Translation {
     const gic = properties.take('gic-version') ?? '2';
     this.words.push('--gic', gic === 'max' ? '3' : gic);
     properties.ignore('accel', 'tcg');
-    for (const name of ['secure', 'virtualization', 'mte', 'acpi']) properties.ignore(name, 'off');
+    const acpi = properties.take('acpi');
+    if (acpi !== undefined) this.words.push('--acpi', acpi === 'auto' ? 'on' : acpi);
+    for (const name of ['secure', 'virtualization', 'mte']) properties.ignore(name, 'off');
     for (const name of ['usb', 'graphics', 'dump-guest-core']) properties.ignore(name, 'off');
     properties.ignore('highmem');
     properties.end();

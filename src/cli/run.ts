@@ -40,6 +40,7 @@ export interface RunOptions extends JobRunOptions {
   readonly cpus?: number;
   readonly cpu: 'n1' | 'a57';
   readonly gic: 2 | 3;
+  readonly acpi: boolean;
   readonly tier: Tier;
   readonly disable: readonly string[];
   readonly verify: boolean;
@@ -172,6 +173,7 @@ function machineConfig(
     append: options.append ?? image?.append ?? '',
     firmware: options.firmware ?? image?.firmware ?? '',
     firmwareVars: options.firmwareVars ?? '',
+    acpi: options.acpi,
     loads: options.load,
     drives,
     networks: options.net,

@@ -134,6 +134,7 @@ export function nativeConfig(config: VmConfig): StartFile['config'] {
     append: config.append ?? image?.append ?? '',
     firmware: firmware ?? image?.firmware ?? '',
     firmwareVars: config.firmwareVars ?? '',
+    ...(config.acpi !== undefined && { acpi: config.acpi }),
     loads,
     drives: image?.disk === undefined ? drives : [imageDrive(image.disk), ...drives],
     networks,

@@ -88,6 +88,8 @@ export interface NativeMachineConfig {
   readonly append: string;
   readonly firmware: string;
   readonly firmwareVars: string;
+  /** Offer firmware ACPI tables; absent: yes. */
+  readonly acpi?: boolean;
   readonly loads: readonly RawLoad[];
   /** The guest's first disk first. */
   readonly drives: readonly Drive[];

@@ -22,8 +22,10 @@ describe("QEMU's spellings", () => {
         '--drive d.qcow2,format=qcow2 --serial stdio --no-reboot',
     );
     assert.equal(
-      translate('-machine type=virt,accel=tcg -cpu cortex-a57 -m size=512 -smp cpus=4,sockets=1,cores=4 -bios f.fd'),
-      '--gic 2 --cpu a57 --memory 512 --cpus 4 --firmware f.fd',
+      translate(
+        '-machine type=virt,accel=tcg,acpi=off -cpu cortex-a57 -m size=512 -smp cpus=4,sockets=1,cores=4 -bios f.fd',
+      ),
+      '--gic 2 --acpi off --cpu a57 --memory 512 --cpus 4 --firmware f.fd',
     );
   });
 

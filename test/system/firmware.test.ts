@@ -133,11 +133,48 @@ describe('firmware', function () {
     reached(await run('--firmware', edk2, '--firmware-vars', folder.at('vars'), '--until', 'Shell>'));
   });
 
-  it('EDK2 starts the kernel that it is offered, with initial RAM disk and command line', async () => {
-    const result = await run('debian-busybox', '--firmware', edk2, '--until', 'beeline:.*# $');
-    reached(result);
-    assert.ok(/EFI stub: Booting Linux Kernel/.test(result.stdout), result.stdout.slice(-2000));
-  });
+  for (const [gic, acpi] of [
+    ['3', 'on'],
+    ['2', 'on'],
+    ['3', 'off'],
+  ] as const) {
+    it(`EDK2 starts the kernel that it is offered (GICv${gic}, ACPI ${acpi})`, async () => {
+      const drive = folder.at('drive');
+      writeFileSync(drive, '');
+      truncateSync(drive, 1 << 20);
+      const machine = [
+        '--gic',
+        gic,
+        '--acpi',
+        acpi,
+        '--cpus',
+        '2',
+        '--net',
+        'user',
+        '--drive',
+        `${drive},format=raw,bus=pci`,
+      ];
+      const questions = [
+        'echo $(nproc) CPUs, $(cat /sys/class/block/vda/size) sectors, $(cat /sys/class/net/eth0/address)',
+        'echo by $(cd /sys/firmware; ls -d acpi/tables devicetree/base/cpus 2> /dev/null)',
+        'grep -E "virtio.-req|-MSI-.*virtio" /proc/interrupts',
+        'poweroff -f',
+      ];
+      const result = await run(
+        'debian-busybox',
+        '--firmware',
+        edk2,
+        ...machine,
+        '--send',
+        `beeline:.*# =${questions.join('; ')}\\n`,
+      );
+      reached(result);
+      assert.match(result.stdout, /EFI stub: Booting Linux Kernel/);
+      assert.match(result.stdout, /^2 CPUs, 2048 sectors, 52:54:00/m);
+      assert.match(result.stdout, acpi === 'on' ? /^by acpi\/tables\r$/m : /^by devicetree\/base\/cpus\r$/m);
+      assert.match(result.stdout, /MSI.*virtio\d-req/);
+    });
+  }
 
   it('refuses what cannot be firmware or its variables', async () => {
     const small = folder.at('small');

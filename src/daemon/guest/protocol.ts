@@ -29,6 +29,7 @@ export const StartFile = Type.Object({
     append: Type.String(),
     firmware: Type.String(),
     firmwareVars: Type.String(),
+    acpi: Type.Optional(Type.Boolean()),
     loads: Type.Array(Type.Object({ path: Type.String(), address: Type.Integer() })),
     drives: Type.Optional(
       Type.Array(

@@ -128,6 +128,7 @@ export const VmConfig = Type.Object(
     cpus: Type.Optional(Type.Integer({ minimum: 1, maximum: 64 })),
     cpu: Type.Optional(oneOf(['n1', 'a57'], 'CPU model (default: n1).')),
     gic: Type.Optional(Type.Union([Type.Literal(2), Type.Literal(3)], { description: 'Default: 3.' })),
+    acpi: Type.Optional(Type.Boolean({ description: 'Whether firmware is offered ACPI tables (default: true).' })),
     tier: Type.Optional(oneOf(['interpreter', 'direct'], 'Execution engine (default: direct).')),
     reboot: Type.Optional(Type.Boolean({ description: 'Whether a reset restarts the guest (default: true).' })),
     restart: Type.Optional(RestartPolicy),

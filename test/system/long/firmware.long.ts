@@ -1,5 +1,6 @@
 import { strict as assert } from 'node:assert';
 import { beeline } from '../../support/cli.js';
+import { eventually, TestDaemon } from '../../support/daemon.js';
 import { TemporaryFolder } from '../../support/temporary.js';
 
 /** Seconds; building the image is a step of the first test. */
@@ -53,7 +54,7 @@ describe('a disk that firmware boots', function () {
       const machine = ['--gic', gic, '--cpus', '2', '--net', 'user', '--net', 'user,bus=pci', '--disk', disk];
       const questions = [
         'systemctl is-system-running; systemctl --failed --no-legend --plain',
-        'test -e /sys/firmware/acpi/tables/DSDT && test ! -e /proc/device-tree && test -d /sys/firmware/efi && echo acpi',
+        'test -e /sys/firmware/acpi/tables/DSDT && test ! -e /proc/device-tree/cpus && test -d /sys/firmware/efi && echo acpi',
         'nproc; findmnt -no SOURCE /; findmnt -no FSTYPE /boot/efi; ls /sys/class/net | wc -l',
         'grep -c MSI /proc/interrupts; networkctl status --no-pager | grep -c 10.0.2.15',
       ];
@@ -64,8 +65,28 @@ describe('a disk that firmware boots', function () {
     });
   }
 
+  it("Debian powers off when ACPI's power button is pressed", async () => {
+    const daemon = new TestDaemon(folder.path);
+    try {
+      await daemon.start();
+      const client = await daemon.client();
+      let console = '';
+      await client.call('vm.create', { name: 'uefi', config: { image }, start: true });
+      await client.attach({ vm: 'uefi', from: 0 }, (bytes) => {
+        console += Buffer.from(bytes).toString();
+      });
+      await eventually('it has started', () => /debian login: $/.test(console), 600);
+      const status = await client.call('vm.stop', { vm: 'uefi', timeout: 120, force: false });
+      assert.equal(status.state, 'stopped');
+      await eventually('its last line', () => /reboot: Power down/.test(console));
+      client.close();
+    } finally {
+      await daemon.destroy();
+    }
+  });
+
   it('Debian by the device tree, without ACPI', async () => {
-    const question = 'test -e /proc/device-tree && test ! -e /sys/firmware/acpi/tables/DSDT && echo tree';
+    const question = 'test -e /proc/device-tree/cpus && test ! -e /sys/firmware/acpi/tables/DSDT && echo tree';
     assert.equal(await run(image, '--acpi', 'off', '--quiet', '--exec', question), 'tree\n');
   });
 });
