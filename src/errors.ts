@@ -97,6 +97,21 @@ export const errorTable = {
     remedy: 'known are {known}',
     status: ExitStatus.usage,
   },
+  BEELINE_E_BENCH_RESULT: {
+    cause: 'RESULT: {path} cannot be read: {detail}',
+    remedy: 'give what beeline bench run --json wrote',
+    status: ExitStatus.usage,
+  },
+  BEELINE_E_BENCH_REVISION: {
+    cause: '{option}: {what} cannot be run: {detail}',
+    remedy: '{remedy}',
+    status: ExitStatus.usage,
+  },
+  BEELINE_E_BENCH_MACHINES: {
+    cause: 'the results come from different machines: {detail}',
+    remedy: 'give --across-machines if you want them compared all the same',
+    status: ExitStatus.usage,
+  },
   BEELINE_E_PACKAGES_MISSING: {
     cause: 'these Debian packages are missing: {packages}',
     remedy: 'run: apt-get install --no-install-recommends {packages}',

@@ -5,11 +5,13 @@ import { RunStatsSchema } from './cli/run-stats.js';
 import { ConfigSchema } from './daemon/config.js';
 import { ImageSchema } from './images/schema.js';
 import { protocolSchema } from './monitor/schema.js';
+import { RunResultSchema } from './regression/result.js';
 import { WorkloadSchema } from './regression/workload-schema.js';
 
 const draft = { $schema: 'https://json-schema.org/draft/2020-12/schema' };
 
 export const schemas = {
+  'bench-run.schema.json': { ...draft, ...RunResultSchema },
   'bench-results.schema.json': { ...draft, ...ResultsSchema },
   'daemon-config.schema.json': { ...draft, ...ConfigSchema },
   'image.schema.json': { ...draft, ...ImageSchema },

@@ -3,8 +3,9 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { projectRoot } from './paths.js';
 
-export function version(): string {
-  const text = readFileSync(join(projectRoot, 'package.json'), 'utf8');
+/** Of the Beeline in that folder. */
+export function version(root = projectRoot): string {
+  const text = readFileSync(join(root, 'package.json'), 'utf8');
   const { version } = JSON.parse(text) as { version: string };
   return version;
 }

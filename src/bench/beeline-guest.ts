@@ -14,17 +14,32 @@ export interface BeelineVariant {
   readonly cpuModel: NativeMachineConfig['cpuModel'];
 }
 
-const worker = join(projectRoot, 'dist/src/bench/beeline-worker.js');
-const memoryBytes = 1024 ** 3;
+const worker = 'dist/src/bench/beeline-worker.js';
 /** How long a machine may take to tell its counters, in milliseconds. */
 const patience = 2000;
 
 export class BeelineGuest extends GuestProcess {
   readonly #child: ChildProcess;
+  #last: Counters | undefined;
 
   constructor(child: ChildProcess) {
     super(child);
     this.#child = child;
+    child.on('message', ({ counters }: Reply) => {
+      this.#last = counters;
+    });
+  }
+
+  /** Once what it had to tell has arrived, too. */
+  override async status(): Promise<number | null> {
+    const status = await super.status();
+    if (this.#child.connected) await new Promise((resolve) => this.#child.once('disconnect', resolve));
+    return status;
+  }
+
+  /** What it told last: after it has ended by itself, those of its end. */
+  get lastCounters(): Counters | undefined {
+    return this.#last;
   }
 
   /** None when the machine does not answer. */
@@ -45,28 +60,38 @@ export class BeelineGuest extends GuestProcess {
   }
 }
 
-export function startBeeline({ tier, disable, cpuModel }: BeelineVariant, files: GuestFiles, cpus: number) {
-  const config: NativeMachineConfig = {
-    memoryBytes,
-    cpus,
-    cpuModel,
-    gicVersion: 3,
-    ...files,
-    dtb: '',
-    firmware: '',
-    firmwareVars: '',
-    loads: [],
-    drives: [],
-    networks: [],
-    ports: [],
-    noReboot: true,
-    tier: tier === 'direct' ? 'direct' : 'interpreter',
-    disable,
-    verify: false,
-    perfMap: false,
-    keepDetails: false,
-  };
-  const child = fork(worker, [], { stdio: ['pipe', 'pipe', 'pipe', 'ipc'], detached: true });
-  child.send({ kind: 'start', config } satisfies Request);
+/** In a process of its own; `root` is the clone whose Beeline runs it. */
+export function startMachine(config: NativeMachineConfig, root: string): BeelineGuest {
+  const child = fork(join(root, worker), [], { stdio: ['pipe', 'pipe', 'pipe', 'ipc'], detached: true });
+  child.send({ kind: 'start', config } satisfies Request, () => undefined);
   return new BeelineGuest(child);
+}
+
+/** A machine of one CPU with nothing in it, for others to be made of. */
+export const plainMachine: NativeMachineConfig = {
+  memoryBytes: 1024 ** 3,
+  cpus: 1,
+  cpuModel: 'n1',
+  gicVersion: 3,
+  kernel: '',
+  initrd: '',
+  append: '',
+  dtb: '',
+  firmware: '',
+  firmwareVars: '',
+  loads: [],
+  drives: [],
+  networks: [],
+  ports: [],
+  noReboot: true,
+  tier: 'direct',
+  disable: [],
+  verify: false,
+  perfMap: false,
+  keepDetails: false,
+};
+
+export function startBeeline({ tier, disable, cpuModel }: BeelineVariant, files: GuestFiles, cpus: number) {
+  const engine = tier === 'direct' ? 'direct' : 'interpreter';
+  return startMachine({ ...plainMachine, ...files, cpus, cpuModel, tier: engine, disable }, projectRoot);
 }

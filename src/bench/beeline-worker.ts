@@ -6,7 +6,7 @@ import { Session } from '../vm/session.js';
 
 export type Request = { readonly kind: 'start'; readonly config: NativeMachineConfig } | { readonly kind: 'counters' };
 
-/** Sums over all CPUs. */
+/** Sums over all CPUs: on request, and by itself when the guest has ended. */
 export interface Reply {
   readonly counters: Counters;
 }
@@ -27,7 +27,7 @@ function start(config: NativeMachineConfig): void {
   started.run().then(
     ({ outcome }) => {
       process.stderr.write(`${outcome.reason} ${outcome.detail}\n`);
-      process.exit(outcome.status);
+      tellCounters(() => process.exit(outcome.status));
     },
     (error: unknown) => {
       process.stderr.write(`${error}\n`);
@@ -36,7 +36,7 @@ function start(config: NativeMachineConfig): void {
   );
 }
 
-function tellCounters(): void {
+function tellCounters(done: () => void = () => undefined): void {
   const counters: Record<string, number> = {};
   const add = (name: string, value: number) => {
     counters[name] = (counters[name] ?? 0) + value;
@@ -45,7 +45,7 @@ function tellCounters(): void {
   for (const cpu of stats?.cpus ?? []) for (const [name, value] of Object.entries(cpu)) add(name, value);
   for (const cpu of stats?.switches ?? [])
     for (const [cause, count] of Object.entries(cpu)) add(`switch-${cause}`, count);
-  process.send?.({ counters } satisfies Reply);
+  process.send?.({ counters } satisfies Reply, undefined, undefined, done);
 }
 
 process.on('message', (request: Request) => {

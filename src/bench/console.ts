@@ -1,12 +1,20 @@
 // Text of a guest's console, with a way to wait for what it prints.
 import { AnsiStripper, windowSize } from '../vm/matcher.js';
 
+/** other: neither of these. */
+export type GuestErrorKind = 'ended' | 'silent' | 'panicked' | 'other';
+
 export class GuestError extends Error {
-  constructor(message: string) {
+  readonly kind: GuestErrorKind;
+
+  constructor(message: string, kind: GuestErrorKind = 'other') {
     super(message);
     this.name = 'GuestError';
+    this.kind = kind;
   }
 }
+
+const panic = /Kernel panic - not syncing[^\r\n]*/;
 
 export class GuestConsole {
   #text = '';
@@ -31,8 +39,8 @@ export class GuestConsole {
   }
 
   /**
-   * Drops everything up to the end of the match. Only one may wait at a time. Rejects with GuestError when the guest ends
-   * or `patience` (milliseconds) is over, and with the signal's reason when that comes.
+   * Drops everything up to the end of the match. Only one may wait at a time. Rejects with GuestError when the guest ends,
+   * its kernel panics or `patience` (milliseconds) is over, and with the signal's reason when that comes.
    */
   async waitFor(pattern: RegExp, patience: number, signal: AbortSignal): Promise<RegExpExecArray> {
     let isOver = false;
@@ -50,8 +58,11 @@ export class GuestConsole {
           this.#text = this.#text.slice(match.index + match[0].length);
           return match;
         }
-        if (this.#ended !== undefined) throw new GuestError(`${this.#ended}, its last words: ${this.lastLine}`);
-        if (isOver) throw new GuestError(`no answer for ${patience / 1000} s, its last words: ${this.lastLine}`);
+        const panicked = panic.exec(this.#text)?.[0];
+        if (panicked !== undefined) throw new GuestError(`the guest's kernel panicked: ${panicked}`, 'panicked');
+        const last = `its last words: ${this.lastLine}`;
+        if (this.#ended !== undefined) throw new GuestError(`${this.#ended}, ${last}`, 'ended');
+        if (isOver) throw new GuestError(`no answer for ${patience / 1000} s, ${last}`, 'silent');
         await new Promise<void>((resolve) => {
           this.#wake = resolve;
         });

@@ -36,6 +36,17 @@ export class GuestProcess {
     });
   }
 
+  /** undefined when it has not started. */
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
+  /** How it ended; null when a signal ended it, or it did not start. Resolves when it has. */
+  async status(): Promise<number | null> {
+    await this.#closed;
+    return this.#child.exitCode;
+  }
+
   send(text: string): void {
     this.#child.stdin?.write(text);
   }

@@ -14,7 +14,7 @@ import { describeEnvironment } from './environment.js';
 import { type GuestFiles, plainGuest, withProgram } from './guest-files.js';
 import { buildKern } from './kern.js';
 import { type BenchOptions, createBenchProgram } from './options.js';
-import { findQemu, type Qemu, startQemu } from './qemu.js';
+import { findQemu, type Qemu, startQemu, usualMachine, usualQemu } from './qemu.js';
 import { report } from './report.js';
 import type { Boot, Failure, Measurement, Results, SubjectDescription } from './results.js';
 import { carryOut } from './schedule.js';
@@ -75,7 +75,7 @@ class Bench {
     const { rounds, cpuModel } = this.#options;
     const qemu = this.#qemu;
     const subjects = [
-      ...(qemu === undefined ? [] : [{ name: 'QEMU', rounds, start: () => startQemu(qemu, files, 1) }]),
+      ...(qemu === undefined ? [] : [{ name: 'QEMU', rounds, start: () => startQemu(qemu, files, usualMachine(1)) }]),
       ...emulators(this.#options).map(({ description, tier }) => ({
         name: description.name,
         rounds: this.#roundsOf(description),
@@ -98,7 +98,11 @@ class Bench {
     if (qemu !== undefined) {
       const description = { name: 'QEMU', kind: 'qemu', disabled: [] } as const;
       subjects.push(
-        new GuestSubject({ ...description, disabled: [] }, (cpus) => startQemu(qemu, files, cpus), patience),
+        new GuestSubject(
+          { ...description, disabled: [] },
+          (cpus) => startQemu(qemu, files, usualMachine(cpus)),
+          patience,
+        ),
       );
     }
     for (const { description, tier } of emulators(this.#options)) {
@@ -172,7 +176,7 @@ async function measure(options: BenchOptions): Promise<number> {
   });
   const folder = mkdtempSync(join(tmpdir(), 'beeline-bench-'));
   try {
-    const qemu = options.qemu ? await findQemu() : undefined;
+    const qemu = options.qemu ? await findQemu(process.env.BEELINE_QEMU || usualQemu) : undefined;
     if (options.qemu && qemu === undefined) process.stderr.write('bench: there is no qemu-system-aarch64 here\n');
     const environment = describeEnvironment(qemu);
     const files = await plainGuest();

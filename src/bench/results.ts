@@ -44,7 +44,7 @@ const BootSchema = Type.Object({
 });
 export type Boot = Static<typeof BootSchema>;
 
-const EnvironmentSchema = Type.Object({
+export const EnvironmentSchema = Type.Object({
   date: Type.String({ description: 'ISO 8601, of the beginning.' }),
   host: Type.String(),
   cpu: Type.String(),

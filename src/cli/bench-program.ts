@@ -1,9 +1,91 @@
 // The commands about performance regression runs, as the command line declares them.
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
+import { BeelineError } from '../errors.js';
+import { type Metric, metrics } from '../regression/metrics.js';
 import type { ListOptions } from './bench.js';
+import type { BenchRunOptions, JudgeOptions } from './bench-run.js';
+import { parseChoice, parseCount } from './parse.js';
+import { techniqueNames } from './techniques.js';
 
 /** Loaded when needed, as it takes the checking of images. */
 const workloads = () => import('./bench.js');
+
+const runs = () => import('./bench-run.js');
+
+const usualRuns = 10;
+
+/** A share of 1. */
+function parsePercent(option: string, text: string): number {
+  const value = Number(text.replace(/%$/, ''));
+  if (text.trim() !== '' && value >= 0 && value <= 100) return value / 100;
+  const detail = `${text} is no percentage`;
+  throw new BeelineError('BEELINE_E_OPTION_VALUE', { option, detail, remedy: 'give a number such as 1 or 2.5' });
+}
+
+function addJudging(command: Command): Command {
+  return command
+    .addOption(
+      new Option('--metric <NAME>', 'what is judged; the others are only shown')
+        .choices(metrics)
+        .default('cpu' satisfies Metric)
+        .argParser((text: string) => parseChoice('--metric', metrics, text)),
+    )
+    .option('--minimum-effect <PERCENT>', 'the smallest difference that matters (default: 1)', (text: string) =>
+      parsePercent('--minimum-effect', text),
+    )
+    .option('--across-machines', 'compare even what different machines have measured')
+    .addHelpText('after', verdictNotes);
+}
+
+const verdictNotes = `
+Exit status of a comparison: 0 same, 10 better, 11 worse, 12 inconclusive, each for the worst of all workloads in the order
+worse, inconclusive, better, same; 1 when a run has failed, 2 bad usage or input, 130 and so on when interrupted.`;
+
+function addRuns(bench: Command, done: (status: number) => void): void {
+  const measuring = (name: string) =>
+    bench
+      .command(name)
+      .argument('[SELECTION...]', 'names and tags of workloads; otherwise all but those tagged long')
+      .option(
+        '--runs <N>',
+        'runs of each, in pairs where there is something to compare',
+        (text: string) => parseCount('--runs', 1, text),
+        usualRuns,
+      )
+      .option(
+        '--warm-up <N>',
+        'runs of each before, that do not count',
+        (text: string) => parseCount('--warm-up', 0, text),
+        1,
+      )
+      .option('--json <FILE>', 'write the result, as schemas/bench-run.schema.json describes');
+  addJudging(
+    measuring('run')
+      .summary('measure workloads, and compare')
+      .description('Runs workloads phase by phase, and says whether this Beeline is better or worse than another.')
+      .option('--reference <QEMU>', 'run them on this program, too, such as qemu-system-aarch64')
+      .option('--against <WHAT>', 'compare with a revision, a folder with another Beeline that is built, or a result')
+      .addOption(
+        new Option('--disable <TECHNIQUE>', 'switch a technique of the direct tier off; repeatable')
+          .choices(techniqueNames)
+          .argParser((text: string, before: readonly string[] | undefined) => [
+            ...(before ?? []),
+            parseChoice('--disable', techniqueNames, text),
+          ]),
+      ),
+  ).action(async (selection: string[], options: BenchRunOptions) => {
+    done(await (await runs()).runBench(selection, options));
+  });
+  addJudging(
+    bench
+      .command('compare')
+      .description('Compares two results that were measured apart.')
+      .argument('<BASE>', 'a result')
+      .argument('<HEAD>', 'the result that is judged'),
+  ).action(async (base: string, head: string, options: JudgeOptions) => {
+    done((await runs()).compareFiles(base, head, options));
+  });
+}
 
 export function addBenchCommands(program: Command, done: (status: number) => void): void {
   const bench = program
@@ -20,4 +102,5 @@ export function addBenchCommands(program: Command, done: (status: number) => voi
     .description('Checks the files of workloads, all when none is named. Exit status 2 when one is wrong.')
     .argument('[SELECTION...]', 'names and tags of workloads')
     .action(async (selection: string[]) => done((await workloads()).checkWorkloads(selection)));
+  addRuns(bench, done);
 }

@@ -1,0 +1,222 @@
+// beeline bench run and calibrate: measures, judges, prints a Markdown page.
+import { randomBytes } from 'node:crypto';
+import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { writeFileAtomically } from '../atomic-file.js';
+import { describeEnvironment } from '../bench/environment.js';
+import { findQemu, type Qemu } from '../bench/qemu.js';
+import { BeelineError, ExitStatus } from '../errors.js';
+import { projectRoot } from '../paths.js';
+import { machineFingerprint } from '../regression/fingerprint.js';
+import { prepareMachine } from '../regression/machine.js';
+import { comparisonTable, failureList, heading, page, phaseTable } from '../regression/markdown.js';
+import { type Metric, metrics } from '../regression/metrics.js';
+import { apartQuestions, type NoiseOf, pairedQuestions, unknownNoise } from '../regression/questions.js';
+import { baseName, failedRuns, headName, type Run, type RunResult, readResult } from '../regression/result.js';
+import { builtRevision } from '../regression/revisions.js';
+import { carryOut } from '../regression/schedule.js';
+import { beelineSubject, qemuSubject, type Subject } from '../regression/subjects.js';
+import { type Comparison, compare, overall, type Question, usualLimits, verdictStatus } from '../regression/verdict.js';
+import { selectWorkloads, type Workload } from '../regression/workloads.js';
+import { onEndingSignal, signalStatus } from '../signals.js';
+
+/** What commands that judge have in common. */
+export interface JudgeOptions {
+  readonly metric: Metric;
+  /** A share: 0.01 is 1 %. */
+  readonly minimumEffect?: number;
+  readonly acrossMachines?: boolean;
+}
+
+export interface BenchRunOptions extends JudgeOptions {
+  /** Pairs. */
+  readonly runs: number;
+  readonly warmUp: number;
+  readonly reference?: string;
+  readonly against?: string;
+  readonly disable?: readonly string[];
+  readonly json?: string;
+}
+
+function say(line: string): void {
+  process.stderr.write(`${line}\n`);
+}
+
+/** Runs `body` with a signal that the usual signals give, and a folder that is gone afterwards. */
+async function interruptibly(body: (signal: AbortSignal, folder: string) => Promise<number>): Promise<number> {
+  const controller = new AbortController();
+  const forgetSignals = onEndingSignal((signal) => {
+    controller.abort(new BeelineError('BEELINE_E_INTERRUPTED', { signal, status: signalStatus(signal) }));
+  });
+  const folder = mkdtempSync(join(tmpdir(), 'beeline-bench-'));
+  try {
+    return await body(controller.signal, folder);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+    forgetSignals();
+  }
+}
+
+function describeRun(run: Run): string {
+  const where = `${run.workload}, pair ${run.pair + 1}, ${run.subject}`;
+  if (run.status === 'failed') return `${where}: FAILED, ${run.kind}, ${run.detail}`;
+  const { wallSeconds, cpuSeconds } = run.total;
+  const times = [
+    ...(wallSeconds === undefined ? [] : [`${wallSeconds.toFixed(3)} s`]),
+    ...(cpuSeconds === undefined ? [] : [`CPU ${cpuSeconds.toFixed(3)} s`]),
+  ];
+  return `${where}: ${times.join(', ')}`;
+}
+
+interface Measurement {
+  readonly workloads: readonly Workload[];
+  readonly subjects: readonly Subject[];
+  readonly purpose: RunResult['purpose'];
+  readonly qemu: Qemu | undefined;
+  /** Runs that are known to fail before anything starts. */
+  readonly failed: readonly Run[];
+}
+
+/** Ends early, with what there is, when the signal comes. */
+async function take(
+  { workloads, subjects, purpose, qemu, failed }: Measurement,
+  { runs: pairs, warmUp: warmUps }: Pick<BenchRunOptions, 'runs' | 'warmUp'>,
+  folder: string,
+  signal: AbortSignal,
+): Promise<RunResult> {
+  const environment = describeEnvironment(qemu);
+  const runs: Run[] = [...failed];
+  for (const run of failed) say(describeRun(run));
+  const plan = {
+    workloads,
+    subjects,
+    pairs,
+    warmUps,
+    prepare: (workload: Workload) => prepareMachine(workload, folder, signal),
+  };
+  const observer = {
+    onRun: (run: Run) => {
+      runs.push(run);
+      say(describeRun(run));
+    },
+    onWarmUp: (workload: string, subject: string) => say(`${workload}, warm-up, ${subject}`),
+  };
+  try {
+    await carryOut(plan, observer, signal);
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
+  return {
+    schema: 'beeline.bench-run.1',
+    id: `${environment.date.replace(/\D/g, '').slice(0, 14)}-${randomBytes(3).toString('hex')}`,
+    startedAt: environment.date,
+    purpose,
+    environment,
+    fingerprint: machineFingerprint(),
+    icount: false,
+    interrupted: signal.aborted,
+    subjects: subjects.map(({ description }) => description),
+    runs,
+  };
+}
+
+/** Every metric is shown; those of `metric` are judged together. */
+export function judge(
+  questionsOf: (metric: Metric) => Question[],
+  { metric, minimumEffect = usualLimits.minimumEffect }: JudgeOptions,
+): { readonly judged: Comparison[]; readonly shown: Comparison[] } {
+  const limits = { ...usualLimits, minimumEffect };
+  const judged = compare(questionsOf(metric), limits);
+  const others = metrics.filter((other) => other !== metric).flatMap((other) => compare(questionsOf(other), limits));
+  return { judged, shown: others };
+}
+
+function statusOf(result: RunResult, judged: readonly Comparison[] | undefined, signal: AbortSignal): number {
+  if (signal.aborted) return signal.reason instanceof BeelineError ? signal.reason.status : ExitStatus.interrupted;
+  if (failedRuns(result).length > 0) return ExitStatus.failure;
+  return judged === undefined ? ExitStatus.ok : verdictStatus[overall(judged.map(({ verdict }) => verdict))];
+}
+
+interface Versus {
+  /** The folder of the other Beeline. */
+  readonly root?: string;
+  /** Measured before. */
+  readonly result?: RunResult;
+}
+
+async function resolveAgainst(against: string | undefined, signal: AbortSignal): Promise<Versus> {
+  if (against === undefined) return {};
+  if (existsSync(against) && statSync(against).isFile()) return { result: readResult(against) };
+  return { root: await builtRevision('--against', against, say, signal) };
+}
+
+export async function runBench(selection: readonly string[], options: BenchRunOptions): Promise<number> {
+  const workloads = selectWorkloads(selection);
+  return interruptibly(async (signal, folder) => {
+    const versus = await resolveAgainst(options.against, signal);
+    const { reference } = options;
+    const qemu = reference === undefined ? undefined : await findQemu(reference);
+    const failed: Run[] =
+      reference === undefined || qemu !== undefined
+        ? []
+        : workloads.map(({ name: workload }) => {
+            const detail = `there is no ${reference} that runs`;
+            return { workload, subject: 'QEMU', pair: 0, status: 'failed', kind: 'qemu-missing', phase: null, detail };
+          });
+    const disabled = options.disable ?? [];
+    const subjects = [
+      ...(versus.root === undefined ? [] : [beelineSubject({ name: baseName, root: versus.root, disabled: [] })]),
+      beelineSubject({ name: headName, root: projectRoot, disabled }),
+      ...(qemu === undefined ? [] : [qemuSubject(qemu)]),
+    ];
+    const result = await take({ workloads, subjects, purpose: 'measure', qemu, failed }, options, folder, signal);
+    if (options.json !== undefined) writeFileAtomically(options.json, `${JSON.stringify(result, null, 2)}\n`);
+    const noiseOf: NoiseOf = unknownNoise;
+    const { result: before } = versus;
+    const across = options.acrossMachines ?? false;
+    const questionsOf =
+      before !== undefined
+        ? (metric: Metric) => apartQuestions(before, result, metric, across, noiseOf)
+        : versus.root !== undefined
+          ? (metric: Metric) => pairedQuestions(result, { base: baseName, head: headName }, metric, noiseOf)
+          : undefined;
+    const found = questionsOf === undefined ? undefined : judge(questionsOf, options);
+    const withQemu = (['wall', 'cpu'] as const).flatMap((metric) =>
+      compare(pairedQuestions(result, { base: headName, head: 'QEMU' }, metric)),
+    );
+    const titles = { base: baseName, head: headName };
+    process.stdout.write(
+      page([
+        ['', heading(result)],
+        ['Verdicts', found === undefined ? '' : comparisonTable(found.judged, titles, true)],
+        [
+          'Other measures',
+          found === undefined || found.shown.length === 0 ? '' : comparisonTable(found.shown, titles, false),
+        ],
+        ['QEMU', withQemu.length === 0 ? '' : comparisonTable(withQemu, { base: 'Beeline', head: 'QEMU' }, false)],
+        ['Phases', phaseTable(result)],
+        ['Failures', failureList(result)],
+      ]),
+    );
+    return statusOf(result, found?.judged, signal);
+  });
+}
+
+export function compareFiles(basePath: string, headPath: string, options: JudgeOptions): number {
+  const base = readResult(basePath);
+  const head = readResult(headPath);
+  const across = options.acrossMachines ?? false;
+  const { judged, shown } = judge((metric) => apartQuestions(base, head, metric, across), options);
+  const titles = { base: baseName, head: headName };
+  process.stdout.write(
+    page([
+      ['Verdicts', judged.length === 0 ? '' : comparisonTable(judged, titles, true)],
+      ['Other measures', shown.length === 0 ? '' : comparisonTable(shown, titles, false)],
+      ['Failures of base', failureList(base)],
+      ['Failures of head', failureList(head)],
+    ]),
+  );
+  if (failedRuns(head).length > 0) return ExitStatus.failure;
+  return verdictStatus[overall(judged.map(({ verdict }) => verdict))];
+}

@@ -1,0 +1,70 @@
+// Makes of a workload what a machine needs: files on this host.
+import { mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { buildKern } from '../bench/kern.js';
+import { BeelineError } from '../errors.js';
+import { type CpioEntry, cpioArchive } from '../images/cpio.js';
+import { imageDrive } from '../images/drive.js';
+import { ensureImage } from '../images/ensure.js';
+import { parseMemory } from '../memory-size.js';
+import type { Drive } from '../native/addon.js';
+import type { Workload } from './workloads.js';
+
+/** An empty initrd is none. */
+export interface Machine {
+  readonly kernel: string;
+  readonly initrd: string;
+  readonly append: string;
+  /** Bytes. */
+  readonly memory: number;
+  readonly cpus: number;
+  /** What is written to them is thrown away. */
+  readonly drives: readonly Drive[];
+}
+
+/** Where the guest finds a workload's script. */
+const scriptPath = 'workload';
+const usualMemory = 1024 ** 3;
+
+async function additions({ kern, script }: Workload, signal: AbortSignal): Promise<CpioEntry[]> {
+  const file = (path: string, data: Uint8Array): CpioEntry => ({ type: 'file', path, mode: 0o755, data });
+  return [
+    ...(kern === true ? [file('kern', readFileSync((await buildKern(signal)).guest))] : []),
+    ...(script === undefined ? [] : [file(scriptPath, Buffer.from(script))]),
+  ];
+}
+
+/** `folder` has to last as long as the machine. Throws BeelineError. */
+export async function prepareMachine(workload: Workload, folder: string, signal: AbortSignal): Promise<Machine> {
+  const image = await ensureImage(workload.image, { quiet: true });
+  const own = join(folder, workload.name);
+  mkdirSync(own, { recursive: true });
+  const added = await additions(workload, signal);
+  let initrd = image.initrd ?? '';
+  if (added.length > 0) {
+    if (image.initrd === undefined) {
+      const detail = `the image ${workload.image} has no initramfs for kern or script`;
+      throw new BeelineError('BEELINE_E_WORKLOAD', { path: workload.name, detail });
+    }
+    // The kernel unpacks one archive after the other.
+    initrd = join(own, 'initrd');
+    writeFileSync(initrd, Buffer.concat([readFileSync(image.initrd), gzipSync(cpioArchive(added))]));
+  }
+  const drives: Drive[] = image.disk === undefined ? [] : [imageDrive(image.disk)];
+  if (workload.disk !== undefined) {
+    const path = join(own, 'disk');
+    writeFileSync(path, '');
+    truncateSync(path, parseMemory(workload.disk));
+    drives.push({ path, format: 'raw', readonly: false, snapshot: true, at: '', serial: '', aio: 'auto' });
+  }
+  const words = [image.append, workload.append, workload.script === undefined ? undefined : `rdinit=/${scriptPath}`];
+  return {
+    kernel: image.kernel,
+    initrd,
+    append: words.filter((word) => word !== undefined && word !== '').join(' '),
+    memory: workload.memory === undefined ? (image.memory ?? usualMemory) : parseMemory(workload.memory),
+    cpus: workload.cpus ?? image.cpus ?? 1,
+    drives,
+  };
+}

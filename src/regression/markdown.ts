@@ -1,0 +1,122 @@
+// Results and comparisons as Markdown, for terminals and pull requests.
+import { median } from 'simple-statistics';
+import { type Column, markdownTable, threeFigures } from '../bench/markdown-table.js';
+import type { Metric } from './metrics.js';
+import { doneRuns, failedRuns, type RunResult, workloadsOf } from './result.js';
+import type { Comparison } from './verdict.js';
+
+const left = (title: string): Column => ({ title, align: 'left' });
+const right = (title: string): Column => ({ title, align: 'right' });
+
+/** Ratios near 1 need more figures than times do. */
+function ratioText(value: number): string {
+  return Number.isFinite(value) ? value.toFixed(3) : '';
+}
+
+function amount(metric: string, values: readonly number[]): string {
+  const middle = median([...values]);
+  if (metric === 'memory') return `${threeFigures(middle / 1024 ** 2)} MiB`;
+  if (metric === 'instructions') return `${threeFigures(middle / 1e6)} M`;
+  return `${threeFigures(middle)} s`;
+}
+
+function share(value: number): string {
+  return `${(value * 100).toFixed(1)} %`;
+}
+
+/** The titles say what is divided by what. */
+export function comparisonTable(
+  comparisons: readonly Comparison[],
+  titles: { readonly base: string; readonly head: string },
+  withVerdict: boolean,
+): string {
+  const columns = [
+    left('workload'),
+    left('measure'),
+    right(titles.base),
+    right(titles.head),
+    right(`${titles.head} / ${titles.base}`),
+    right('95 % interval'),
+    right('runs'),
+    ...(withVerdict ? [right('p'), right('matters from'), left('verdict')] : []),
+  ];
+  const rows = comparisons.map(({ workload, metric, base, head, ratio, interval, p, threshold, verdict }) => [
+    workload,
+    metric,
+    amount(metric, base),
+    amount(metric, head),
+    ratioText(ratio),
+    `${ratioText(interval.low)} to ${ratioText(interval.high)}`,
+    String(Math.min(base.length, head.length)),
+    ...(withVerdict ? [p < 0.001 ? '<0.001' : p.toFixed(3), share(threshold), `**${verdict}**`] : []),
+  ]);
+  return markdownTable(columns, rows);
+}
+
+/** Medians of each phase. */
+export function phaseTable(result: RunResult): string {
+  const names = result.subjects.map(({ name }) => name);
+  const columns = [
+    left('workload'),
+    left('phase'),
+    ...names.flatMap((name) => [right(`${name}: wall`), right('CPU'), right('instructions')]),
+  ];
+  const rows = workloadsOf(result).flatMap((workload) => {
+    const runs = names.map((name) => doneRuns(result, workload, name));
+    const phases = runs.find((some) => some.length > 0)?.[0]?.phases.map(({ name }) => name) ?? [];
+    const cell = (metric: Metric, values: readonly (number | undefined)[]) => {
+      const known = values.filter((value) => value !== undefined);
+      return known.length === 0 ? '' : amount(metric, known);
+    };
+    return phases.map((phase, index) => [
+      workload,
+      phase,
+      ...runs.flatMap((some) => {
+        const found = some.map(({ phases }) => phases[index]);
+        return [
+          cell(
+            'wall',
+            found.map((one) => one?.wallSeconds),
+          ),
+          cell(
+            'cpu',
+            found.map((one) => one?.cpuSeconds),
+          ),
+          cell(
+            'instructions',
+            found.map((one) => one?.instructions),
+          ),
+        ];
+      }),
+    ]);
+  });
+  return rows.length === 0 ? '' : markdownTable(columns, rows);
+}
+
+/** One bullet for each run without a result. */
+export function failureList(result: RunResult): string {
+  return failedRuns(result)
+    .map(({ workload, subject, phase, kind, detail }) => {
+      return `* ${workload}, ${subject}${phase === null ? '' : `, ${phase}`}: **${kind}**, ${detail}\n`;
+    })
+    .join('');
+}
+
+export function heading({ id, environment, fingerprint, subjects, interrupted, icount }: RunResult): string {
+  return [
+    `Result ${id}, ${environment.date}, machine ${fingerprint.id}: ${fingerprint.cpu}, ${fingerprint.cores} cores, Linux ${fingerprint.kernel}.`,
+    ...subjects.map(({ name, revision, disabled }) => {
+      return `* ${name}: ${revision}${disabled.length === 0 ? '' : `, without ${disabled.join(', ')}`}`;
+    }),
+    ...(icount ? ['* virtual time follows the instructions'] : []),
+    ...(interrupted ? ['', '**Interrupted: not everything was measured.**'] : []),
+  ].join('\n');
+}
+
+/** Sections without a body are left out. */
+export function page(sections: readonly (readonly [title: string, body: string])[]): string {
+  return `${sections
+    .filter(([, body]) => body !== '')
+    .map(([title, body]) => (title === '' ? body : `## ${title}\n\n${body}`).trimEnd())
+    .join('\n\n')}\n`;
+}

@@ -1,0 +1,3 @@
+/** What can be compared; smaller is better in all of them. */
+export const metrics = ['wall', 'cpu', 'instructions', 'memory'] as const;
+export type Metric = (typeof metrics)[number];

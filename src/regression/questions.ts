@@ -1,0 +1,57 @@
+// What there is to compare in results.
+import { BeelineError } from '../errors.js';
+import type { Metric } from './metrics.js';
+import { baseName, headName, type RunResult, valuesOf, workloadsOf } from './result.js';
+import type { Question } from './verdict.js';
+
+/** How far ratios stray on this machine when nothing differs; NaN when nobody has measured it. */
+export type NoiseOf = (workload: string, metric: Metric, pairs: number) => number;
+
+export const unknownNoise: NoiseOf = () => Number.NaN;
+
+/** Two subjects that were measured in pairs; `head` is judged. */
+export function pairedQuestions(
+  result: RunResult,
+  subjects: { readonly base: string; readonly head: string },
+  metric: Metric,
+  noiseOf: NoiseOf = unknownNoise,
+): Question[] {
+  return workloadsOf(result).map((workload) => {
+    const base = valuesOf(result, workload, subjects.base, metric);
+    const head = valuesOf(result, workload, subjects.head, metric);
+    const pairs = [...head.keys()].filter((pair) => base.has(pair));
+    const take = (values: ReadonlyMap<number, number>) => pairs.map((pair) => values.get(pair) ?? Number.NaN);
+    const noise = noiseOf(workload, metric, pairs.length);
+    return { workload, metric, base: take(base), head: take(head), paired: true, noise };
+  });
+}
+
+function checkMachines(base: RunResult, head: RunResult): void {
+  if (base.fingerprint.id === head.fingerprint.id) return;
+  const words = ({ fingerprint: { id, cpu, cores, kernel } }: RunResult) =>
+    `${id} (${cpu}, ${cores} cores, Linux ${kernel})`;
+  throw new BeelineError('BEELINE_E_BENCH_MACHINES', { detail: `${words(base)} and ${words(head)}` });
+}
+
+/** Two results that were measured apart. Throws BEELINE_E_BENCH_MACHINES unless `acrossMachines`. */
+export function apartQuestions(
+  base: RunResult,
+  head: RunResult,
+  metric: Metric,
+  acrossMachines: boolean,
+  noiseOf: NoiseOf = unknownNoise,
+): Question[] {
+  if (!acrossMachines) checkMachines(base, head);
+  const known = workloadsOf(base);
+  return workloadsOf(head)
+    .filter((workload) => known.includes(workload))
+    .map((workload) => {
+      const values = (result: RunResult) => [...valuesOf(result, workload, headName, metric).values()];
+      const noise = noiseOf(workload, metric, values(head).length);
+      return { workload, metric, base: values(base), head: values(head), paired: false, noise };
+    });
+}
+
+export function hasBase({ subjects }: Pick<RunResult, 'subjects'>): boolean {
+  return subjects.some(({ name }) => name === baseName);
+}

@@ -1,0 +1,164 @@
+// What a performance regression run leaves behind: the schema first, the types derived from it.
+import { readFileSync } from 'node:fs';
+import { type Static, Type } from '@sinclair/typebox';
+import { Value } from '@sinclair/typebox/value';
+import { EnvironmentSchema } from '../bench/results.js';
+import { BeelineError, messageOf, systemCode } from '../errors.js';
+import { FingerprintSchema } from './fingerprint.js';
+import type { Metric } from './metrics.js';
+
+const closed = { additionalProperties: false };
+const seconds = Type.Number({ minimum: 0 });
+const count = Type.Number({ minimum: 0 });
+
+const Amounts = {
+  wallSeconds: Type.Optional(seconds),
+  cpuSeconds: Type.Optional(
+    Type.Number({ minimum: 0, description: "User and system time of the emulator's process, all threads." }),
+  ),
+  instructions: Type.Optional(Type.Number({ minimum: 0, description: 'Guest instructions retired by all CPUs.' })),
+  counters: Type.Optional(Type.Record(Type.String(), count, { description: 'By how much counters went up.' })),
+};
+
+const PhaseResultSchema = Type.Object({ name: Type.String(), ...Amounts }, closed);
+export type PhaseResult = Static<typeof PhaseResultSchema>;
+
+const TotalSchema = Type.Object(
+  { ...Amounts, peakMemoryBytes: Type.Optional(count) },
+  { description: 'All phases; instructions and counters up to the end of the guest.', ...closed },
+);
+export type Total = Static<typeof TotalSchema>;
+
+export const failureKinds = [
+  'landmark-missed',
+  'wrong-output',
+  'guest-panic',
+  'guest-ended',
+  'not-started',
+  'qemu-missing',
+] as const;
+export type FailureKind = (typeof failureKinds)[number];
+
+const place = {
+  workload: Type.String(),
+  subject: Type.String(),
+  pair: Type.Integer({ minimum: 0, description: 'What has the same number was measured next to each other.' }),
+};
+
+const DoneRunSchema = Type.Object(
+  { ...place, status: Type.Literal('done'), phases: Type.Array(PhaseResultSchema), total: TotalSchema },
+  closed,
+);
+export type DoneRun = Static<typeof DoneRunSchema>;
+
+const FailedRunSchema = Type.Object(
+  {
+    ...place,
+    status: Type.Literal('failed'),
+    kind: Type.Union(failureKinds.map((kind) => Type.Literal(kind))),
+    phase: Type.Union([Type.String(), Type.Null()], { description: 'Where it happened; null before the first one.' }),
+    detail: Type.String(),
+  },
+  { description: 'A run that has no times.', ...closed },
+);
+export type FailedRun = Static<typeof FailedRunSchema>;
+export type Run = DoneRun | FailedRun;
+
+const SubjectSchema = Type.Object(
+  {
+    name: Type.String(),
+    kind: Type.Union([Type.Literal('beeline'), Type.Literal('qemu')]),
+    revision: Type.String({ description: 'Version, and commit where it is known.' }),
+    disabled: Type.Array(Type.String(), { description: 'Techniques that are switched off.' }),
+  },
+  closed,
+);
+export type SubjectDescription = Static<typeof SubjectSchema>;
+
+/** Subjects: the Beeline that is judged, and the one that it is compared with. */
+export const headName = 'head';
+export const baseName = 'base';
+
+export const RunResultSchema = Type.Object(
+  {
+    schema: Type.Literal('beeline.bench-run.1'),
+    id: Type.String({ minLength: 1 }),
+    startedAt: Type.String({ description: 'ISO 8601, UTC.' }),
+    purpose: Type.Union([Type.Literal('measure'), Type.Literal('calibrate')], {
+      description: 'calibrate: the same thing measured twice, to learn how much noise there is.',
+    }),
+    environment: EnvironmentSchema,
+    fingerprint: FingerprintSchema,
+    icount: Type.Boolean({ description: 'Whether virtual time followed the instructions.' }),
+    interrupted: Type.Boolean(),
+    subjects: Type.Array(SubjectSchema),
+    runs: Type.Array(Type.Union([DoneRunSchema, FailedRunSchema])),
+  },
+  {
+    $id: 'beeline.bench-run.1',
+    title: 'Result of a performance regression run',
+    description: 'What `beeline bench run --json` writes.',
+    ...closed,
+  },
+);
+export type RunResult = Static<typeof RunResultSchema>;
+
+/** Reads a file of --json. Throws BEELINE_E_BENCH_RESULT. */
+export function readResult(path: string): RunResult {
+  const refuse = (detail: string, cause?: unknown) =>
+    new BeelineError('BEELINE_E_BENCH_RESULT', { path, detail }, cause);
+  let value: unknown;
+  try {
+    value = JSON.parse(readFileSync(path, 'utf8'));
+  } catch (error) {
+    throw refuse(systemCode(error) ?? messageOf(error), error);
+  }
+  if (!Value.Check(RunResultSchema, value)) {
+    const first = Value.Errors(RunResultSchema, value).First();
+    throw refuse(`it is no result of beeline bench run (${first?.path ?? ''}: ${first?.message ?? ''})`);
+  }
+  return value;
+}
+
+export function metricOf({ total }: Pick<DoneRun, 'total'>, metric: Metric): number | undefined {
+  switch (metric) {
+    case 'wall':
+      return total.wallSeconds;
+    case 'cpu':
+      return total.cpuSeconds;
+    case 'instructions':
+      return total.instructions;
+    case 'memory':
+      return total.peakMemoryBytes;
+  }
+}
+
+export function doneRuns({ runs }: Pick<RunResult, 'runs'>, workload: string, subject: string): DoneRun[] {
+  return runs.filter(
+    (run): run is DoneRun => run.status === 'done' && run.workload === workload && run.subject === subject,
+  );
+}
+
+export function failedRuns({ runs }: Pick<RunResult, 'runs'>): FailedRun[] {
+  return runs.filter((run): run is FailedRun => run.status === 'failed');
+}
+
+/** In the order of the first run. */
+export function workloadsOf(result: Pick<RunResult, 'runs'>): string[] {
+  return [...new Set(result.runs.map((run) => run.workload))];
+}
+
+/** Values by pair. */
+export function valuesOf(
+  result: Pick<RunResult, 'runs'>,
+  workload: string,
+  subject: string,
+  metric: Metric,
+): ReadonlyMap<number, number> {
+  const values = new Map<number, number>();
+  for (const run of doneRuns(result, workload, subject)) {
+    const value = metricOf(run, metric);
+    if (value !== undefined) values.set(run.pair, value);
+  }
+  return values;
+}

@@ -1,0 +1,38 @@
+// What workloads are run on: a Beeline of some clone, or QEMU.
+import { plainMachine, startMachine } from '../bench/beeline-guest.js';
+import { describeRevision } from '../bench/environment.js';
+import type { GuestProcess } from '../bench/guest-process.js';
+import { type Qemu, startQemu } from '../bench/qemu.js';
+import type { Machine } from './machine.js';
+import type { SubjectDescription } from './result.js';
+
+export interface Subject {
+  readonly description: SubjectDescription;
+  start(machine: Machine): GuestProcess;
+}
+
+export interface BeelineSubject {
+  readonly name: string;
+  /** The folder of the clone, which is built. */
+  readonly root: string;
+  readonly disabled: readonly string[];
+}
+
+export function beelineSubject({ name, root, disabled }: BeelineSubject): Subject {
+  return {
+    description: { name, kind: 'beeline', revision: describeRevision(root), disabled: [...disabled] },
+    start: ({ memory, ...machine }) =>
+      startMachine({ ...plainMachine, ...machine, memoryBytes: memory, disable: disabled }, root),
+  };
+}
+
+export function qemuSubject(qemu: Qemu): Subject {
+  return {
+    description: { name: 'QEMU', kind: 'qemu', revision: qemu.version, disabled: [] },
+    start: (machine) =>
+      startQemu(qemu, machine, {
+        ...machine,
+        drives: machine.drives.map(({ path, format }) => ({ path, format: format === 'raw' ? 'raw' : 'qcow2' })),
+      }),
+  };
+}
