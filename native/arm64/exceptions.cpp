@@ -61,7 +61,8 @@ uint32_t fault_status(const Fault& fault) {
     const uint32_t level = fault.level & 3;
     switch (fault.kind) {
     case Fault::Kind::None:
-    case Fault::Kind::Debugger: return 0;
+    case Fault::Kind::Debugger:
+    case Fault::Kind::Deferred: return 0;
     case Fault::Kind::AddressSize: return 0x00 | level;
     case Fault::Kind::Translation: return 0x04 | level;
     case Fault::Kind::AccessFlag: return 0x08 | level;
@@ -105,6 +106,11 @@ void enter_fault(Vcpu& cpu, uint64_t return_address) {
         cpu.state.pc = return_address;
         cpu.exit_pending = true;
         cpu.exit_reason = ExitReason::Debugger;
+        return;
+    }
+    if (fault.kind == Fault::Kind::Deferred) {
+        cpu.state.pc = return_address;
+        cpu.poll.fetch_or(Vcpu::kPollDeferred, std::memory_order_relaxed);
         return;
     }
     const bool lower = cpu.state.pstate.el == 0;

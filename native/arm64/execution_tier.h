@@ -9,6 +9,8 @@ struct Block;
 
 class ExecutionTier {
 public:
+    /// Guest instructions, at most, of a piece of code that begins only where Vcpu::instruction_limit is not in it.
+    static constexpr unsigned kLongestBlock = 96;
     virtual ~ExecutionTier() = default;
 
     /// Executes from state.pc on when this tier has code for it that it finds at once. False: it has not, and nothing

@@ -17,7 +17,8 @@ struct Fault {
         Alignment,
         UnsupportedExclusive,
         Watchpoint,
-        Debugger /* no exception: the CPU stops before the access */
+        Debugger, /* no exception: the CPU stops before the access */
+        Deferred  /* no exception: the interpreter executes the instruction, alone */
     };
     Kind kind = Kind::None;
     uint8_t level = 0; ///< Table level where it was found.

@@ -143,6 +143,11 @@ void Vcpu::set_tier(std::unique_ptr<ExecutionTier> tier) {
     blocks_->set_visits_before_offer(tier_ == nullptr ? Block::kNeverOffered : tier_->visits_before_offer());
 }
 
+void Vcpu::count_exactly() {
+    counts_exactly_ = true;
+    blocks_->decode_one_at_a_time();
+}
+
 void Vcpu::invalidate_code_line(GuestPa address) {
     blocks_->invalidate_line(address);
     if (tier_ != nullptr) tier_->invalidate_line(address);
@@ -173,13 +178,23 @@ ExitReason Vcpu::run() {
                 break;
             }
         }
+        const uint64_t limit = instruction_limit.load(std::memory_order_relaxed);
+        if (counters.instructions >= limit) [[unlikely]] {
+            reason = ExitReason::InstructionLimit;
+            break;
+        }
         if (lines() != 0 && !debugger_single_steps() && take_interrupt(*this)) continue;
         // D1.3.5.5: software step, PC alignment, instruction abort, breakpoint, illegal execution state, in this order.
-        const bool debug = (poll.load(std::memory_order_relaxed) & kPollDebug) != 0;
+        const uint32_t polled = poll.load(std::memory_order_relaxed);
+        const bool debug = (polled & kPollDebug) != 0, deferred = (polled & kPollDeferred) != 0;
+        if (deferred) [[unlikely]]
+            poll.fetch_and(~kPollDeferred, std::memory_order_relaxed);
         if (debug && debug_before_fetch(*this)) continue;
 
-        // Translated code knows nothing of what comes between two instructions of a debugged program.
-        const bool tiered = tier_ != nullptr && !debug && !state.pstate.il;
+        // Translated code knows nothing of what comes between two instructions of a debugged program, nor of a limit
+        // in the middle of a block.
+        const bool tiered = tier_ != nullptr && !debug && !state.pstate.il && !deferred &&
+                            limit - counters.instructions >= ExecutionTier::kLongestBlock;
         if (tiered && tier_->run_known()) {
             if (!exit_pending) continue;
             exit_pending = false;

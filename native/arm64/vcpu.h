@@ -32,6 +32,7 @@ enum class ExitReason : uint8_t {
     WaitForEvent,     ///< WFE with a clear event register: call run() again on an interrupt line, SEV, or soon.
     Yield,            ///< The guest spins (YIELD); the caller may give the host CPU away before the next run().
     Debugger,         ///< debugger_stop() says why.
+    InstructionLimit, ///< As many instructions as set_instruction_limit() allows have been executed.
 };
 
 /// Interrupt inputs, driven by the interrupt controller.
@@ -127,7 +128,8 @@ public:
     alignas(64) std::byte tier_area[kTierAreaBytes]{};
 
     /// Bits that make block entry leave the fast path.
-    static constexpr uint32_t kPollLines = 1, kPollStop = 2, kPollMaintenance = 4, kPollDebug = 8;
+    static constexpr uint32_t kPollLines = 1, kPollStop = 2, kPollMaintenance = 4, kPollDebug = 8,
+                              kPollDeferred = 16;
     std::atomic<uint32_t> poll{0};
 
     /// Recomputes what is derived from PSTATE and system registers: the regime and its TLBs, the execution context key,
@@ -162,6 +164,19 @@ public:
     void invalidate_all_code();
     /// Memory changed behind the guest's back: nothing decoded or translated is kept.
     void drop_code();
+
+    // ---- exact counting ----------------------------------------------------------------------------------------
+    /// Before the first run(). Between two instructions that a device, a timer, or run()'s caller can tell apart,
+    /// counters.instructions is what was executed, and interrupts are taken where they arise: a run is a function of
+    /// what the guest is told, whichever tier executes it. Costs speed.
+    void count_exactly();
+    bool counts_exactly() const { return counts_exactly_; }
+    /// Counting exactly: run() comes back once this many instructions, since the CPU was made, have been executed. From
+    /// any thread; from another one it takes effect within a block.
+    void set_instruction_limit(uint64_t limit) { instruction_limit.store(limit, std::memory_order_relaxed); }
+    std::atomic<uint64_t> instruction_limit{~uint64_t{0}};
+    /// The execution tier is at work: accesses to devices are left to the interpreter (Fault::Kind::Deferred).
+    bool defers_devices = false;
 
     // ---- an external debugger (debugger.h) ---------------------------------------------------------------------
     // The first three while the CPU is still.
@@ -215,6 +230,7 @@ private:
     std::unique_ptr<ExecutionTier> tier_;
     std::unique_ptr<DebuggerState> debugger_; ///< nullptr: there is none.
     uint64_t lookup_tags_[2]{};               ///< By VA[55].
+    bool counts_exactly_ = false;
     CpuModel model_;
     unsigned index_;
     Regime regime_ = Regime::El1;

@@ -74,7 +74,15 @@ bool fail_external(Vcpu& cpu, uint64_t va, Access access) {
     return false;
 }
 
+/// Where instructions are counted exactly, a device must find the count as it is between two of them.
+bool defer(Vcpu& cpu) {
+    if (!cpu.defers_devices) return false;
+    cpu.fault = {.kind = Fault::Kind::Deferred};
+    return true;
+}
+
 bool read_device(Vcpu& cpu, const Piece& piece, uint8_t* bytes) {
+    if (defer(cpu)) return false;
     for (unsigned done = 0; done < piece.size;) {
         const uint64_t pa = piece.translation.pa.value + done;
         const unsigned size = device_access_size(pa, piece.size - done);
@@ -89,6 +97,7 @@ bool read_device(Vcpu& cpu, const Piece& piece, uint8_t* bytes) {
 }
 
 bool write_device(Vcpu& cpu, const Piece& piece, const uint8_t* bytes) {
+    if (defer(cpu)) return false;
     for (unsigned done = 0; done < piece.size;) {
         const uint64_t pa = piece.translation.pa.value + done;
         const unsigned size = device_access_size(pa, piece.size - done);

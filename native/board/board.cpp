@@ -21,15 +21,24 @@ std::unique_ptr<devices::gic::InterruptController> make_gic(const BoardConfig& c
     return std::make_unique<devices::gic::GicV3>(config.cpus, sink, memory);
 }
 
+/// The real-time clock: the host's, or one that begins at the same moment in every run.
+devices::Pl031::WallClock wall_clock(const BoardConfig& config, const devices::VirtualClock& clock) {
+    constexpr uint64_t kNewYear2026 = 1'767'225'600'000'000'000;
+    if (!config.icount) return devices::Pl031::host_wall_clock;
+    return [&clock] { return kNewYear2026 + clock.now(); };
+}
+
 } // namespace
 
 Board::Board(const BoardConfig& config, GuestMemory& memory, SerialPort& serial, SystemControl& system)
     : config_(config), memory_(memory), serial_(serial), system_(system), timers_(clock_, lock_),
       gic_(make_gic(config, *this, memory)), generic_timers_(config.cpus, clock_, timers_, *gic_),
-      uart_({*gic_, kUartSpi}, serial, timers_, clock_), rtc_({*gic_, kRtcSpi}, timers_, clock_),
+      uart_({*gic_, kUartSpi}, serial, timers_, clock_), rtc_({*gic_, kRtcSpi}, timers_, clock_, wall_clock(config, clock_)),
       gpio_({*gic_, kGpioSpi}), fw_cfg_(memory),
       pci_(*gic_, kPcieSpi, *this, {kPcieLowMemory.base, kPcieHighMemory.base}),
-      power_button_release_(timers_.add([this] { gpio_.set_input(kPowerButtonLine, false); })) {
+      power_button_release_(timers_.add([this] { gpio_.set_input(kPowerButtonLine, false); })),
+      device_service_(timers_.add([this] { service_due_ = true; })),
+      serial_exchange_(timers_.add([this] { exchange_due_ = true; })) {
     if (config.gic_version == 3) {
         gic_v3_ = static_cast<devices::gic::GicV3*>(gic_.get());
         bus_.attach(kGicIts, its_.emplace(*gic_v3_, config.cpus, memory));
@@ -75,7 +84,8 @@ Board::Board(const BoardConfig& config, GuestMemory& memory, SerialPort& serial,
         threads_.push_back(std::make_unique<runtime::VcpuThread>(*cpus_.back()));
         threads_.back()->set_debugger_listener([this] { system_.debugger_stopped(); });
     }
-    insert(kMostDevices, std::make_unique<devices::virtio::VirtioRng>(memory_));
+    if (counts_time()) count_time();
+    insert(kMostDevices, std::make_unique<devices::virtio::VirtioRng>(memory_, counts_time()));
 }
 
 Board::~Board() { stop_threads(); }
@@ -90,6 +100,7 @@ BoardDescription Board::description() const {
 }
 
 void Board::insert(unsigned slot, std::unique_ptr<devices::virtio::VirtioDevice> device) {
+    if (counts_time()) device->serve_on_demand([this] { devices_want_ = true; });
     virtio_slots_.insert(slot, std::make_unique<devices::virtio::VirtioMmio>(
                                    *device, devices::InterruptLine(*gic_, kVirtioMmioSpi + slot), lock_));
     virtio_devices_.push_back(std::move(device));
@@ -97,6 +108,7 @@ void Board::insert(unsigned slot, std::unique_ptr<devices::virtio::VirtioDevice>
 
 void Board::insert_next(DeviceBus bus, std::unique_ptr<devices::virtio::VirtioDevice> device) {
     if (bus == DeviceBus::Mmio) return insert(free_slot_++, std::move(device));
+    if (counts_time()) device->serve_on_demand([this] { devices_want_ = true; });
     pci_.insert(free_pci_slot_++, std::make_unique<devices::virtio::PciTransport>(*device, lock_));
     virtio_devices_.push_back(std::move(device));
 }
@@ -120,6 +132,7 @@ void Board::add_console(std::vector<devices::virtio::VirtioConsole::PortConfig> 
 // ---- Threads ----------------------------------------------------------------------------------------------------
 
 bool Board::start_threads() {
+    if (counts_time()) return threads_.front()->start();
     if (!timer_thread_.start("beeline-timer", [this] { timers_.serve(); })) return false;
     for (const auto& device : virtio_devices_)
         if (!device->start()) return false;
@@ -173,6 +186,8 @@ void Board::reset() {
     bus_.reset_devices();
     gpio_.set_input(kPowerButtonLine, false);
     timers_.disarm_all();
+    service_due_ = exchange_due_ = false;
+    set_limit();
 }
 
 void Board::freeze_devices() {
@@ -212,11 +227,17 @@ void Board::press_power_button() {
     const std::lock_guard guard(lock_);
     gpio_.set_input(kPowerButtonLine, true);
     timers_.arm(power_button_release_, clock_.now() + kButtonNanoseconds);
+    set_limit();
 }
 
 void Board::serial_input_waiting() {
     const std::lock_guard guard(lock_);
+    if (counts_time() && timers_.earliest() != devices::TimerQueue::kNever) {
+        input_waiting_ = true; // Until time has come to the next deadline.
+        return;
+    }
     uart_.receive_ready();
+    set_limit();
 }
 
 void Board::serial_output_drained() {
@@ -228,6 +249,8 @@ void Board::serial_output_drained() {
 
 void Board::retry_drives() {
     for (devices::virtio::VirtioBlk* drive : drives_) drive->retry();
+    const std::lock_guard guard(lock_);
+    set_limit();
 }
 
 Board::Counts Board::counts() {
@@ -262,7 +285,9 @@ uint8_t* Board::host_page(arm64::GuestPa page, bool write) {
 
 bool Board::device_read(arm64::Vcpu& cpu, arm64::GuestPa address, unsigned size, uint64_t& value) {
     const std::lock_guard guard(lock_);
-    return bus_.read(address.value, size, cpu.index(), value);
+    const bool accepted = bus_.read(address.value, size, cpu.index(), value);
+    set_limit();
+    return accepted;
 }
 
 bool Board::device_write(arm64::Vcpu& cpu, arm64::GuestPa address, unsigned size, uint64_t value) {
@@ -273,6 +298,8 @@ bool Board::device_write(arm64::Vcpu& cpu, arm64::GuestPa address, unsigned size
         readable_before = flash != nullptr && flash->array_mode();
         accepted = bus_.write(address.value, size, cpu.index(), value);
         readable_after = flash != nullptr && flash->array_mode();
+        if (address.value == kUart.base) note_serial_output();
+        set_limit();
     }
     if (readable_before && !readable_after) {
         // Reads must come here from now on: no CPU may keep the flash's contents in its TLB.
@@ -305,6 +332,7 @@ void Board::timer_changed(arm64::Vcpu& cpu) {
     const std::lock_guard guard(lock_);
     generic_timers_.update(cpu.index(), Which::Physical, {sys.cntp_ctl_el0, sys.cntp_cval_el0});
     generic_timers_.update(cpu.index(), Which::Virtual, {sys.cntv_ctl_el0, sys.cntv_cval_el0});
+    set_limit();
 }
 
 bool Board::icc_read(arm64::Vcpu& cpu, uint32_t encoding, uint64_t& value) {

@@ -48,6 +48,9 @@ public:
     virtual void guest_reset() = 0;
     /// The host has no room for what the guest writes to this disk: the guest had better pause.
     virtual void no_space(const std::string& path) = 0;
+    /// Counted time, on the CPU's thread: returns once whoever listens to the serial port has had all output, and has
+    /// had the time to answer.
+    virtual void exchange_serial() = 0;
     /// A CPU has stopped for the debugger and holds itself (Hold::Debugger).
     virtual void debugger_stopped() = 0;
     /// Beeline itself cannot go on.
@@ -59,12 +62,15 @@ struct BoardConfig {
     unsigned cpus;
     unsigned gic_version;
     const translate::DirectOptions* direct; ///< nullptr: the interpreter alone.
+    /// Counted time: log2 of the nanoseconds that an instruction takes. One CPU. Empty: time is the host's.
+    std::optional<unsigned> icount = std::nullopt;
 };
 
 class Board final : public arm64::Environment,
                     private devices::CpuInterruptSink,
                     private devices::pci::MessageSink,
-                    private PowerControl {
+                    private PowerControl,
+                    private runtime::TimeKeeper {
 public:
     static constexpr unsigned max_cpus(unsigned gic_version) { return gic_version == 2 ? 8 : 64; }
 
@@ -171,6 +177,17 @@ private:
     void system_off() override;
     void system_reset() override;
 
+    // runtime::TimeKeeper (counted_time.cpp)
+    void reach_limit() override;
+    bool sleep(uint64_t at_most) override;
+    bool counts_time() const { return config_.icount.has_value(); }
+    /// Before the threads start.
+    void count_time();
+    /// With the board lock, whenever a deadline or a wish of a device's may have come up.
+    void set_limit();
+    /// With the board lock: output is on its way.
+    void note_serial_output();
+
     devices::CfiFlash* flash_at(uint64_t address);
     bool has_high_pcie_window() const { return memory_.end() <= kPcieHighMemory.base; }
     void insert(unsigned slot, std::unique_ptr<devices::virtio::VirtioDevice> device);
@@ -181,6 +198,11 @@ private:
         uint8_t* span(uint64_t address, uint64_t length) override;
         Board& board;
     };
+
+    /// What a device is asked for happens this long after, in counted time.
+    static constexpr uint64_t kDeviceNanoseconds = 50'000;
+    /// Output is handed over, and input taken, this long after the first byte.
+    static constexpr uint64_t kSerialNanoseconds = 1'000'000;
 
     const BoardConfig config_;
     GuestMemory& memory_;
@@ -205,6 +227,10 @@ private:
     devices::virtio::VirtioMmioSlots virtio_slots_;
     devices::pci::HostBridge pci_;
     devices::TimerQueue::Id power_button_release_;
+    // Counted time.
+    devices::TimerQueue::Id device_service_, serial_exchange_;
+    bool service_due_ = false, exchange_due_ = false;
+    std::atomic<bool> devices_want_{false}, input_waiting_{false};
     Bus bus_;
 
     std::vector<std::unique_ptr<arm64::Vcpu>> cpus_;

@@ -135,7 +135,12 @@ std::optional<uint64_t> place_device_tree(const GuestMemory& memory, const Layou
     return std::nullopt;
 }
 
-void fill_random(uint8_t* bytes, size_t count) {
+/// Counted time: the same in every run.
+void fill_seed(const MachineConfig& config, uint8_t* bytes, size_t count) {
+    if (config.icount) {
+        for (size_t i = 0; i < count; i++) bytes[i] = static_cast<uint8_t>(i + 1);
+        return;
+    }
     // Without the host's entropy the guest does without a seed's worth: zeros are what it gets then.
     if (getrandom(bytes, count, 0) != static_cast<ssize_t>(count)) std::memset(bytes, 0, count);
 }
@@ -174,8 +179,8 @@ Result<Boot> load_images(const MachineConfig& config, GuestMemory& memory, devic
     BootDescription description;
     description.memory_bytes = memory.size();
     description.command_line = config.append;
-    fill_random(description.rng_seed.data(), description.rng_seed.size());
-    fill_random(reinterpret_cast<uint8_t*>(&description.kaslr_seed), sizeof description.kaslr_seed);
+    fill_seed(config, description.rng_seed.data(), description.rng_seed.size());
+    fill_seed(config, reinterpret_cast<uint8_t*>(&description.kaslr_seed), sizeof description.kaslr_seed);
     uint64_t behind = std::max(kRamBase + std::min(memory.size() / 2, kInitrdOffset), kernel.end());
     if (!config.initrd_path.empty() && !firmware) {
         Result<BootDescription::Range> initrd = load_initrd(config.initrd_path, memory, layout, kernel.end());

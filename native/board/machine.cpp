@@ -57,7 +57,7 @@ public:
                                               kSerialQueueBytes, [this] { note_output(); },
                                               [this](unsigned cpu) { board_->hold_cpu(cpu, Hold::Serial); }),
           board_(std::make_unique<Board>(BoardConfig{config.cpu_model, config.cpus, config.gic_version,
-                                                     config.direct ? &config_.direct_options : nullptr},
+                                                     config.direct ? &config_.direct_options : nullptr, config.icount},
                                          *memory_, serial_, *this)) {}
 
     ~Implementation() override { stop(); }
@@ -174,6 +174,7 @@ public:
         const std::lock_guard lifecycle(lifecycle_);
         if (exited() || std::exchange(paused_, true)) return false;
         board_->hold(Hold::Pause);
+        set_exchanging(false); // Whoever pauses may be the listener.
         if (!running()) return true;
         bring_to_halt();
         return true;
@@ -190,6 +191,7 @@ public:
         }
         debugger_reported_.reset();
         paused_ = false;
+        set_exchanging(true);
         board_->release(Hold::Pause);
         board_->retry_drives();
     }
@@ -216,6 +218,19 @@ public:
         const size_t accepted = serial_.offer_input(bytes);
         if (accepted != 0) board_->serial_input_waiting();
         return accepted;
+    }
+
+    void serial_exchanged() {
+        const std::lock_guard lock(mutex_);
+        exchanges_done_ = exchanges_wanted_;
+        changed_.notify_all();
+    }
+
+    /// Whether a CPU waits for the serial port's listener; not while it is to be brought to a halt.
+    void set_exchanging(bool exchanging) {
+        const std::lock_guard lock(mutex_);
+        exchanging_ = exchanging;
+        changed_.notify_all();
     }
 
     std::optional<arm64::CpuState> cpu_state(unsigned cpu) const {
@@ -271,7 +286,11 @@ public:
         const std::lock_guard lifecycle(lifecycle_);
         if (exited()) return;
         board_->hold(Hold::Change);
-        if (running()) board_->wait_until_still();
+        if (running()) {
+            set_exchanging(false);
+            board_->wait_until_still();
+            set_exchanging(!paused_);
+        }
         for (const auto& cpu : board_->cpus()) cpu->set_debugger_points(points);
         if (points == nullptr) debugger_reported_.reset();
         board_->release(Hold::Change);
@@ -342,6 +361,13 @@ public:
         supervisor_wake_.notify_one();
     }
 
+    void exchange_serial() override {
+        std::unique_lock lock(mutex_);
+        const uint64_t ticket = ++exchanges_wanted_;
+        supervisor_wake_.notify_one();
+        changed_.wait(lock, [this, ticket] { return exit_cause_ || !exchanging_ || exchanges_done_ >= ticket; });
+    }
+
     void debugger_stopped() override {
         const std::lock_guard lock(mutex_);
         debugger_stop_waiting_ = true;
@@ -396,6 +422,7 @@ private:
             if (exited() || paused_) return;
             paused_ = true;
             board_->hold(Hold::Pause);
+            set_exchanging(false);
             bring_to_halt();
             for (unsigned index = 0; index < board_->cpus().size() && !report; index++) {
                 const arm64::Vcpu& cpu = *board_->cpus()[index];
@@ -451,6 +478,7 @@ private:
             exit_detail_ = std::move(detail);
         }
         supervisor_wake_.notify_one();
+        changed_.notify_all();
     }
 
     void deliver_output() {
@@ -464,6 +492,7 @@ private:
         for (;;) {
             bool exiting = false, resetting = false, debugger_stop = false;
             uint64_t ticket = 0;
+            bool exchanging = false;
             std::string pause_reason;
             {
                 std::unique_lock lock(mutex_);
@@ -471,11 +500,13 @@ private:
                     return guest_reset_requested_ || resets_done_ != resets_requested_;
                 };
                 const auto urgent = [&] {
-                    return exit_cause_ || !pause_reason_.empty() || debugger_stop_waiting_ || resetting_wanted();
+                    return exit_cause_ || !pause_reason_.empty() || debugger_stop_waiting_ || resetting_wanted() ||
+                           exchanges_told_ != exchanges_wanted_;
                 };
                 supervisor_wake_.wait(lock, [&] { return output_waiting_ || urgent(); });
                 if (!urgent()) supervisor_wake_.wait_for(lock, kGatherOutput, urgent);
                 output_waiting_ = false;
+                exchanging = std::exchange(exchanges_told_, exchanges_wanted_) != exchanges_wanted_;
                 exiting = exit_cause_.has_value();
                 resetting = resetting_wanted() && !exiting;
                 ticket = resets_requested_;
@@ -484,6 +515,7 @@ private:
             }
             deliver_output();
             if (exiting) break;
+            if (exchanging && events_.on_serial_exchange()) serial_exchanged();
             if (!pause_reason.empty() && pause()) events_.on_pause(std::move(pause_reason));
             if (debugger_stop) pause_for_debugger();
             if (resetting) {
@@ -500,7 +532,9 @@ private:
     bool perform_reset() {
         const std::lock_guard lifecycle(lifecycle_);
         board_->hold(Hold::Reset);
+        set_exchanging(false);
         board_->wait_until_still();
+        set_exchanging(!paused_);
         bool by_guest = false;
         {
             const std::lock_guard lock(mutex_);
@@ -564,6 +598,8 @@ private:
     bool started_ = false, exited_ = false;
     bool output_waiting_ = false, guest_reset_requested_ = false;
     uint64_t resets_requested_ = 0, resets_done_ = 0, guest_resets_ = 0;
+    bool exchanging_ = true;
+    uint64_t exchanges_wanted_ = 0, exchanges_told_ = 0, exchanges_done_ = 0;
     std::optional<ExitCause> exit_cause_;
     std::string exit_detail_;
     std::string pause_reason_; ///< Empty: none.
@@ -596,6 +632,21 @@ Result<std::unique_ptr<Machine>> Machine::create(const MachineConfig& config, Ma
     if (config.direct_options.verify && config.cpus != 1)
         return value_error("--verify", fmt::format("it is for one CPU, and there are {}", config.cpus),
                            "give --cpus 1");
+    if (config.icount) {
+        constexpr const char* kOption = "--icount";
+        if (*config.icount > MachineConfig::kMostIcount)
+            return value_error(kOption, fmt::format("2^{} nanoseconds an instruction are too many", *config.icount),
+                               fmt::format("give 0 to {}", MachineConfig::kMostIcount));
+        if (config.cpus != 1)
+            return value_error(kOption, fmt::format("it is for one CPU, and there are {}", config.cpus),
+                               "give --cpus 1");
+        if (!config.networks.empty())
+            return value_error(kOption, "a network answers when it likes, so that no two runs are the same",
+                               "leave --net away");
+        if (config.direct_options.verify)
+            return value_error(kOption, "--verify has the machine answer each question twice",
+                               "leave one of the two away");
+    }
     std::unique_ptr<translate::PerfMap> perf_map;
     if (config.perf_map) {
         const std::string path = translate::PerfMap::path_of_this_process();
@@ -631,6 +682,7 @@ void Machine::set_no_reboot(bool no_reboot) { implementation_->set_no_reboot(no_
 void Machine::powerdown() { implementation_->powerdown(); }
 void Machine::stop() { implementation_->stop(); }
 size_t Machine::serial_write(std::span<const uint8_t> bytes) { return implementation_->serial_write(bytes); }
+void Machine::serial_exchanged() { implementation_->serial_exchanged(); }
 std::vector<uint8_t> Machine::dtb() const { return implementation_->dtb(); }
 const std::vector<const translate::DirectTier*>& Machine::direct_tiers() const {
     return implementation_->board().direct_tiers();

@@ -64,6 +64,10 @@ struct MachineConfig {
     bool direct = false;               ///< Hot code runs in the direct tier; else everything in the interpreter.
     translate::DirectOptions direct_options;
     bool perf_map = false;  ///< Name translated code for Linux perf.
+    /// Counted time: an instruction takes 2^icount nanoseconds of guest time, and a run with the same inputs is the same
+    /// to the instruction. Empty: guest time is the host's. One CPU, no networks, no verify.
+    std::optional<unsigned> icount;
+    static constexpr unsigned kMostIcount = 10;
     bool no_reboot = false; ///< A guest's reset ends the run with ExitCause::Reset.
 };
 
@@ -80,6 +84,9 @@ class MachineEvents {
 public:
     virtual ~MachineEvents() = default;
     virtual void on_serial(const uint8_t* bytes, size_t count) = 0;
+    /// Counted time: the guest stands still, all of its output having been handed over, until its listener has answered.
+    /// True: that has happened; false: Machine::serial_exchanged() will tell.
+    virtual bool on_serial_exchange() { return true; }
     /// The machine has paused by itself, `reason` says why: until resume().
     virtual void on_pause(std::string reason) = 0;
     /// The same, because of a debugger's breakpoint, watchpoint or step on `cpu`: for those who set such.
@@ -146,6 +153,8 @@ public:
     /// the queue accepted (all of them, up to kSerialQueueBytes waiting).
     size_t serial_write(std::span<const uint8_t> bytes);
     static constexpr size_t kSerialQueueBytes = size_t{1} << 20;
+    /// The answer to MachineEvents::on_serial_exchange().
+    void serial_exchanged();
 
     /// What a CPU's registers hold while the machine is paused; nothing while it is not, there is no such CPU, or that
     /// is off.

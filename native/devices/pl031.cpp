@@ -20,7 +20,7 @@ uint64_t Pl031::host_wall_clock() {
 }
 
 Pl031::Pl031(InterruptLine line, TimerQueue& queue, VirtualClock& clock, WallClock wall_clock)
-    : line_(std::move(line)), queue_(queue), clock_(clock), wall_clock_(wall_clock),
+    : line_(std::move(line)), queue_(queue), clock_(clock), wall_clock_(std::move(wall_clock)),
       alarm_(queue.add([this] { check_alarm(); })) {}
 
 void Pl031::reset() {

@@ -5,13 +5,14 @@
 #include "devices/timer_queue.h"
 
 #include <cstdint>
+#include <functional>
 
 namespace beeline::devices {
 
 class Pl031 final : public Device {
 public:
     /// Host wall-clock time in nanoseconds since 1970; replaceable for tests.
-    using WallClock = uint64_t (*)();
+    using WallClock = std::function<uint64_t()>;
     static uint64_t host_wall_clock();
 
     Pl031(InterruptLine line, TimerQueue& queue, VirtualClock& clock, WallClock wall_clock = host_wall_clock);

@@ -36,6 +36,8 @@ public:
 
     /// Calls what is due at the clock's time.
     void run_due();
+    /// The next deadline; kNever: none.
+    uint64_t earliest() const;
 
     /// The thread's body: serves deadlines until stop().
     void serve();
@@ -46,7 +48,6 @@ private:
         uint64_t deadline = kNever;
         std::function<void()> expired;
     };
-    uint64_t earliest() const;
 
     VirtualClock& clock_;
     std::mutex& lock_;

@@ -1,4 +1,5 @@
-// Guest time: the host's monotonic clock since the machine started, standing still while the machine is paused.
+// Guest time. Either the host's monotonic clock since the machine started, standing still while the machine is paused;
+// or, where instructions are counted exactly, what was executed and what was slept.
 #pragma once
 
 #include "snapshot/archive.h"
@@ -16,10 +17,31 @@ public:
 
     /// Nanoseconds since the first thaw().
     uint64_t now() const {
+        if (instructions_ != nullptr)
+            return slept_.load(std::memory_order_relaxed) +
+                   (__atomic_load_n(instructions_, __ATOMIC_RELAXED) << nanoseconds_log2_);
         const int64_t frozen = frozen_at_.load(std::memory_order_acquire);
         if (frozen >= 0) return static_cast<uint64_t>(frozen);
         return static_cast<uint64_t>(host_now() - offset_.load(std::memory_order_acquire));
     }
+    // ---- counted time: before the machine starts, and from the CPU's thread --------------------------------------
+    /// Every one of `instructions` takes 2^nanoseconds_log2 nanoseconds.
+    void count(const uint64_t& instructions, unsigned nanoseconds_log2) {
+        instructions_ = &instructions;
+        nanoseconds_log2_ = nanoseconds_log2;
+    }
+    bool counts() const { return instructions_ != nullptr; }
+    /// Nothing is executed up to this time.
+    void sleep_until(uint64_t nanoseconds) {
+        if (const uint64_t from = now(); nanoseconds > from) slept_.fetch_add(nanoseconds - from);
+    }
+    /// How many instructions will have been executed at this time, if nothing is slept.
+    uint64_t instructions_at(uint64_t nanoseconds) const {
+        const uint64_t from = now(), left = nanoseconds > from ? nanoseconds - from : 0;
+        const uint64_t rounded = (left >> nanoseconds_log2_) + ((left & ((uint64_t{1} << nanoseconds_log2_) - 1)) != 0);
+        return __atomic_load_n(instructions_, __ATOMIC_RELAXED) + rounded;
+    }
+
     /// CNTPCT_EL0.
     uint64_t ticks() const { return now() / kNanosecondsPerTick; }
 
@@ -52,6 +74,10 @@ private:
 
     static int64_t host_now() { return std::chrono::steady_clock::now().time_since_epoch().count(); }
     static_assert(std::chrono::steady_clock::period::den == 1'000'000'000);
+
+    const uint64_t* instructions_ = nullptr;
+    unsigned nanoseconds_log2_ = 0;
+    std::atomic<uint64_t> slept_{0}; ///< Nanoseconds.
 
     std::atomic<int64_t> offset_{0};
     std::atomic<int64_t> frozen_at_{0}; ///< Negative: running. A new clock stands at 0.

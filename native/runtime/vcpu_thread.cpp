@@ -100,7 +100,34 @@ bool VcpuThread::unmasked_interrupt() const {
            ((lines & static_cast<uint32_t>(arm64::Line::Fiq)) != 0 && (masks & arm64::spsr::kF) == 0);
 }
 
+/// What ends the sleep is never a matter of the host's time: a CPU that is held meanwhile goes on sleeping.
+void VcpuThread::sleep_counted(Wait wait) {
+    sleeps_.fetch_add(1, std::memory_order_relaxed);
+    asleep_ = wait;
+    const auto roused = [this, wait] {
+        return wait == Wait::Interrupt ? cpu_.interrupt_pending() : cpu_.event_pending() || unmasked_interrupt();
+    };
+    const auto stopped = [this] { return finishing_ || !may_run(); };
+    while (!roused()) {
+        {
+            const std::lock_guard lock(mutex_);
+            if (stopped()) return;
+        }
+        const bool slept = keeper_->sleep(wait == Wait::Interrupt ? ~uint64_t{0} : kLongestEventWait);
+        if (wait == Wait::Event) break;
+        if (slept) continue;
+        // Nothing will happen but from outside.
+        std::unique_lock lock(mutex_);
+        sleeping_.store(true, std::memory_order_seq_cst);
+        wake_.wait(lock, [&] { return stopped() || roused(); });
+        sleeping_.store(false, std::memory_order_seq_cst);
+    }
+    if (wait == Wait::Event) cpu_.consume_event();
+    asleep_.reset();
+}
+
 void VcpuThread::sleep(Wait wait) {
+    if (keeper_ != nullptr) return sleep_counted(wait);
     using std::chrono::nanoseconds;
     std::unique_lock lock(mutex_);
     sleeping_.store(true, std::memory_order_seq_cst);
@@ -162,7 +189,12 @@ void VcpuThread::main() {
         }
         if (switched_on) {
             suspend_ = false;
+            asleep_.reset();
             cpu_.reset(pc, x0);
+            continue;
+        }
+        if (asleep_) {
+            sleep(*asleep_);
             continue;
         }
         const arm64::ExitReason reason = cpu_.run();
@@ -176,6 +208,7 @@ void VcpuThread::main() {
         case arm64::ExitReason::WaitForInterrupt: sleep(Wait::Interrupt); break;
         case arm64::ExitReason::WaitForEvent: sleep(Wait::Event); break;
         case arm64::ExitReason::Yield: sched_yield(); break;
+        case arm64::ExitReason::InstructionLimit: keeper_->reach_limit(); break;
         case arm64::ExitReason::Debugger:
             hold(Hold::Debugger);
             debugger_listener_();

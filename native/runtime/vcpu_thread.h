@@ -9,9 +9,21 @@
 #include <cstdint>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <utility>
 
 namespace beeline::runtime {
+
+/// Where instructions are counted exactly, guest time is the CPU's own business. Called on its thread.
+class TimeKeeper {
+public:
+    virtual ~TimeKeeper() = default;
+    /// The CPU's instruction limit is reached: what is due happens, and the next limit is set.
+    virtual void reach_limit() = 0;
+    /// The CPU sleeps until the next deadline, which is reached when this returns; `at_most` nanoseconds, though.
+    /// False: there is no deadline, and nothing has happened.
+    virtual bool sleep(uint64_t at_most) = 0;
+};
 
 class VcpuThread {
 public:
@@ -24,6 +36,8 @@ public:
     explicit VcpuThread(arm64::Vcpu& cpu) : cpu_(cpu) {}
     /// Before start(). Called on the CPU's thread when a debugger's stop has made it hold itself (Hold::Debugger).
     void set_debugger_listener(std::function<void()> listener) { debugger_listener_ = std::move(listener); }
+    /// Before start(). The only CPU, which counts exactly.
+    void set_time_keeper(TimeKeeper& keeper) { keeper_ = &keeper; }
     ~VcpuThread() { finish(); }
 
     [[nodiscard]] bool start();
@@ -62,11 +76,13 @@ private:
     enum class Wait : uint8_t { Interrupt, Event };
     void main();
     void sleep(Wait wait);
+    void sleep_counted(Wait wait);
     bool unmasked_interrupt() const;
     bool may_run() const { return holds_ == 0 && power() != Power::Off; }
 
     arm64::Vcpu& cpu_;
     std::function<void()> debugger_listener_;
+    TimeKeeper* keeper_ = nullptr; ///< nullptr: time is the host's.
     Thread thread_;
     std::mutex mutex_;
     std::condition_variable wake_;    ///< Signalled to the CPU's thread.
@@ -81,6 +97,7 @@ private:
     bool finishing_ = false;
     // The CPU's thread's own.
     bool suspend_ = false;
+    std::optional<Wait> asleep_; ///< Was held while it slept, in counted time.
     uint64_t event_wait_ns_ = 0;
     uint64_t instructions_at_event_ = 0;
 };

@@ -5,7 +5,7 @@
 //                  [--load FILE@ADDRESS]... [--tier interpreter|direct] [--visits N] [--disable TECHNIQUE]...
 //                  [--drive FILE[,qcow2|raw|ro|snapshot|threads|pci]...]... [--net user[,HOST-GUEST]|tap,NAME]...
 //                  [--verify
-//                  [--checks N]] [--no-reboot]
+//                  [--checks N]] [--no-reboot] [--icount LOG2]
 //                  [--timeout SECONDS] [--until TEXT] [--dump-dtb FILE]
 //
 // The guest's serial port is on standard input and output; counters go to standard error at the end.
@@ -216,6 +216,9 @@ int main(int argc, char** argv) {
             config.cpu_model = value == "a57" ? arm64::CpuModel::A57 : arm64::CpuModel::N1;
         } else if (option == "--tier") {
             config.direct = value == "direct";
+        } else if (option == "--icount") {
+            if (!number(value, parsed)) return usage("a number is malformed");
+            config.icount = static_cast<unsigned>(parsed);
         } else if (option == "--visits") {
             if (!number(value, parsed)) return usage("a number is malformed");
             config.direct_options.visits_before_translation = static_cast<uint32_t>(parsed);

@@ -203,6 +203,7 @@ std::unique_ptr<Translation> BlockTranslator::translate(arm64::GuestPa pa, uint8
         e_.move_immediate(rax, reinterpret_cast<uint64_t>(&translation_->executions));
         a_.inc(qword[rax]);
     }
+    if (cpu_.counts_exactly()) emit_limit_check();
     emit_instructions(static_cast<unsigned>(block_.size()) - 1, false);
     const Instruction& last = block_.back();
     if (last.facts.flow == Flow::Next || last.facts.flow == Flow::Conditional) {
@@ -228,6 +229,19 @@ std::unique_ptr<Translation> BlockTranslator::translate(arm64::GuestPa pa, uint8
         std::abort();
     }
     return translation;
+}
+
+/// A block that the limit is in is not begun: run() goes on one by one.
+void BlockTranslator::emit_limit_check() {
+    host::Label* const out = new_label();
+    a_.movq(rax, xmm15);
+    a_.add(rax, static_cast<uint32_t>(block_.size()));
+    a_.cmp(rax, e_.state(&cpu_.instruction_limit));
+    a_.ja(*out, Xbyak::CodeGenerator::T_NEAR);
+    cold_.add([this, out] {
+        a_.L(*out);
+        leave_at(static_cast<int64_t>(first_offset_), kPolled);
+    });
 }
 
 /// Instructions from the block's first one to `last`.
@@ -400,7 +414,8 @@ unsigned BlockTranslator::emit_helper_run(unsigned index) {
             return false;
         return arm64::uses_vector_registers(feature) && (next.facts.helper == Helper::Light) == light;
     };
-    if (block_[index].facts.flow == Flow::Next)
+    const bool alone = !light && cpu_.counts_exactly();
+    if (block_[index].facts.flow == Flow::Next && !alone)
         while (last + 1 < block_.size() && joins(block_[last + 1])) last++;
 
     v_.write_back();
@@ -422,7 +437,7 @@ unsigned BlockTranslator::emit_helper_run(unsigned index) {
     e_.set_place(FlagPlace::Memory);
     stack_aligned_ = false;
     v_.forget();
-    if (block_[last].facts.flow == Flow::Leaves) leave_at(block_[last].insn.page_offset + 4, kContinue);
+    if (block_[last].facts.flow == Flow::Leaves || alone) leave_at(block_[last].insn.page_offset + 4, kContinue);
     return last;
 }
 

@@ -194,6 +194,7 @@ private:
     void decode(arm64::GuestPa pa, uint8_t context, const uint8_t* host_page);
     void find_live_flags();
     bool flags_live_at(int64_t offset, unsigned depth) const;
+    void emit_limit_check();
     void emit_instructions(unsigned last, bool cold);
     void emit_instruction(unsigned index);
     void note_layout(unsigned index, bool cold);

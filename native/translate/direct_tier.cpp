@@ -103,7 +103,9 @@ void DirectTier::execute(const Translation& translation) {
     state.synchronized_tag = cpu_.lookup_tag;
     set_gs_base(cpu_.data_tlb, host::cpu_flags().fsgsbase);
     const uint64_t before = cpu_.counters.instructions;
+    cpu_.defers_devices = cpu_.counts_exactly();
     const uint64_t result = translator_.runtime().enter(translation.code);
+    cpu_.defers_devices = false;
     counters_.executed += cpu_.counters.instructions - before;
     switch (result) {
     case kContinue: return;

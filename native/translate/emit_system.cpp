@@ -192,6 +192,7 @@ bool BlockTranslator::emit_mrs(const Insn& insn) {
         if (!stored && !identifies(reg->key)) return false;
     }
 
+    if (cpu_.counts_exactly() && (reg->key == kCntpct || reg->key == kCntvct)) flush_count(index_);
     host::Label* const after = new_label();
     if (trappable) {
         host::Label* const trapped = new_label();
@@ -330,6 +331,7 @@ bool BlockTranslator::emit_msr(const Insn& insn) {
         return true;
     }
     if (el0 || !written_by_call(*reg)) return false;
+    if (cpu_.counts_exactly()) flush_count(index_);
     e_.clobber_flags();
     e_.load(rt, rdx);
     e_.move_immediate(rcx, static_cast<uint64_t>(reg - &arm64::system_registers()[0]));

@@ -1,6 +1,7 @@
 // What translated code keeps beside the guest's state, in the area of the vCPU that is set aside for its tier.
 #pragma once
 
+#include "arm64/execution_tier.h"
 #include "arm64/vcpu.h"
 #include "translate/counters.h"
 #include "translate/vector_constants.h"
@@ -45,7 +46,7 @@ constexpr uint32_t mxcsr_of(uint32_t rmode) {
 }
 
 /// Most guest instructions of one block.
-inline constexpr unsigned kMaxInstructions = 96;
+inline constexpr unsigned kMaxInstructions = arm64::ExecutionTier::kLongestBlock;
 
 struct Translation;
 

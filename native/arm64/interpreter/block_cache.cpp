@@ -84,8 +84,8 @@ Block* BlockCache::decode_block(GuestPa pa, uint8_t context, const uint8_t* host
     block->visits_left = block->cut ? 0 : visits_;
     const ExecutionContext execution = unpack_context(context);
     // A debug step must come back after each instruction.
-    const unsigned limit = execution.debug ? 1 : Block::kMaxInstructions;
-    block->insns[0] = Insn{.handler = block_entry, .page_offset = static_cast<uint16_t>(offset)};
+    const unsigned limit = execution.debug || one_at_a_time_ ? 1 : Block::kMaxInstructions;
+    block->insns[0] = Insn{.handler = one_at_a_time_ ? block_entry_of_run : block_entry, .page_offset = static_cast<uint16_t>(offset)};
     unsigned count = 0;
     bool ended = false;
     while (!ended && count < limit && offset < kPageSize) {

@@ -36,6 +36,8 @@ public:
     void set_visits_before_offer(uint32_t visits) { visits_ = visits; }
     /// Where blocks decoded from now on end, and others begin; nullptr: nowhere.
     void set_cuts(const PageOffsets* cuts) { cuts_ = cuts; }
+    /// From now on blocks have one instruction, and are entered by run() alone.
+    void decode_one_at_a_time() { one_at_a_time_ = true; }
 
     /// Counts how often all memory was recycled.
     uint64_t epoch() const { return epoch_; }
@@ -70,6 +72,7 @@ private:
     uint64_t epoch_ = 1;
     uint64_t generation_ = 1;
     uint32_t visits_ = Block::kNeverOffered;
+    bool one_at_a_time_ = false;
     const PageOffsets* cuts_ = nullptr;
     std::unordered_map<uint64_t, CodePage> pages_;
     std::array<JumpEntry, 4096> jump_cache_{};

@@ -78,6 +78,8 @@ Insn* block_entry(Vcpu& cpu, Insn* insn) {
     return next(cpu, insn);
 }
 
+Insn* block_entry_of_run(Vcpu& cpu, Insn* insn) { return leave_to_run(cpu, pc_of(cpu, insn)); }
+
 Insn* block_end(Vcpu& cpu, Insn* insn) { return branch_direct(cpu, insn, pc_of(cpu, insn), 0); }
 
 Insn* branch_to(Vcpu& cpu, Insn*, uint64_t pc) {

@@ -14,6 +14,8 @@ void bind(Insn& insn, uint32_t word, const ExecutionContext& context, const CpuF
 
 /// First entry of a block: counts it, and leaves to Vcpu::run() when a request is pending or the block is stale.
 Insn* block_entry(Vcpu& cpu, Insn* insn);
+/// The same of blocks that only run() enters, which does not begin there: goes back to it.
+Insn* block_entry_of_run(Vcpu& cpu, Insn* insn);
 /// Behind the last instruction of a block that does not end by itself.
 Insn* block_end(Vcpu& cpu, Insn* insn);
 

@@ -37,6 +37,7 @@ void ThreadedDevice::notify(unsigned queue) {
 }
 
 void ThreadedDevice::wake() {
+    if (on_demand()) return want();
     const uint64_t one = 1;
     // Fails only where the counter is full, and then the thread is awake.
     [[maybe_unused]] const ssize_t written = write(event_, &one, sizeof one);
@@ -115,28 +116,41 @@ void ThreadedDevice::main() {
         if ((polled_[0].revents & POLLIN) != 0) {
             [[maybe_unused]] const ssize_t taken = read(event_, &count, sizeof count);
         }
-        uint64_t signals = 0;
-        bool broken = false;
-        {
-            std::unique_lock lock(mutex_);
-            thawed_.wait(lock, [this] { return !frozen_ || stopping_.load(std::memory_order_seq_cst); });
-            if (frozen_) return;
-            resting_ = false;
-            const uint64_t notified = notified_.exchange(0, std::memory_order_seq_cst);
-            work(std::span(polled_).subspan(1), active_ ? notified : 0);
-            for (uint64_t left = active_ ? used_ : 0; left != 0; left &= left - 1) {
-                const auto queue = static_cast<unsigned>(std::countr_zero(left));
-                if (queues_[queue].interrupt_wanted()) signals |= uint64_t{1} << queue;
-            }
-            used_ = 0;
-            broken = std::exchange(broken_, false) && active_;
-            if (broken) active_ = false;
-        }
-        if (signals != 0) interrupts().queues_used(signals);
-        if (broken) interrupts().needs_reset();
+        if (!turn(std::span(polled_).subspan(1))) return;
     }
     const std::lock_guard lock(mutex_);
     ending();
+}
+
+/// False: the device was stopped while it was frozen.
+bool ThreadedDevice::turn(std::span<const pollfd> polled) {
+    uint64_t signals = 0;
+    bool broken = false;
+    {
+        std::unique_lock lock(mutex_);
+        thawed_.wait(lock, [this] { return !frozen_ || stopping_.load(std::memory_order_seq_cst); });
+        if (frozen_) return false;
+        resting_ = false;
+        const uint64_t notified = notified_.exchange(0, std::memory_order_seq_cst);
+        work(polled, active_ ? notified : 0);
+        for (uint64_t left = active_ ? used_ : 0; left != 0; left &= left - 1) {
+            const auto queue = static_cast<unsigned>(std::countr_zero(left));
+            if (queues_[queue].interrupt_wanted()) signals |= uint64_t{1} << queue;
+        }
+        used_ = 0;
+        broken = std::exchange(broken_, false) && active_;
+        if (broken) active_ = false;
+    }
+    if (signals != 0) interrupts().queues_used(signals);
+    if (broken) interrupts().needs_reset();
+    return true;
+}
+
+void ThreadedDevice::serve_all() {
+    do turn({});
+    while (notified_.load(std::memory_order_seq_cst) != 0);
+    const std::lock_guard lock(mutex_);
+    resting_ = true;
 }
 
 } // namespace beeline::devices::virtio

@@ -26,6 +26,7 @@ public:
     void freeze() final;
     void thaw() final;
     void exchange(snapshot::Archive& archive, const Driving& driving) final;
+    void serve_all() final;
     bool start() final;
     void stop() final;
 
@@ -65,6 +66,7 @@ protected:
 
 private:
     void main();
+    bool turn(std::span<const pollfd> polled);
 
     const char* const name_;
     runtime::Thread thread_;

@@ -98,8 +98,10 @@ bool VirtioBlk::activate(uint64_t features, std::span<const QueueLayout> layouts
 
 void VirtioBlk::notify(unsigned queue) {
     notified_.fetch_or(uint64_t{1} << queue, std::memory_order_seq_cst);
-    disk_->wake();
+    wake();
 }
+
+void VirtioBlk::wake() { on_demand() ? want() : disk_->wake(); }
 
 void VirtioBlk::reset() {
     std::unique_lock lock(mutex_);
@@ -122,7 +124,7 @@ void VirtioBlk::freeze() {
 void VirtioBlk::thaw() {
     const std::lock_guard lock(mutex_);
     frozen_ = false;
-    disk_->wake();
+    wake();
 }
 
 std::string VirtioBlk::obstacle() {
@@ -158,7 +160,7 @@ void VirtioBlk::stop() {
 
 void VirtioBlk::retry() {
     retry_.store(true, std::memory_order_seq_cst);
-    disk_->wake();
+    wake();
 }
 
 void VirtioBlk::main() {
@@ -170,28 +172,60 @@ void VirtioBlk::main() {
             if (submitted_ == 0) idle_.notify_all();
         }
         disk_->wait(finished_);
-        uint64_t signals = 0;
-        bool broken = false, no_space = false;
         {
             const std::lock_guard lock(mutex_);
             resting_ = false;
             finish_jobs();
             if (!frozen_) retry_waiting();
             if (active_ && !frozen_) serve_queues();
-            for (uint64_t left = used_; left != 0; left &= left - 1) {
-                const auto queue = static_cast<unsigned>(std::countr_zero(left));
-                if (queues_[queue].interrupt_wanted()) signals |= uint64_t{1} << queue;
-            }
-            used_ = 0;
-            broken = active_ && std::exchange(broken_, false);
-            if (broken) active_ = false;
-            no_space = std::exchange(no_space_seen_, false);
-            if (submitted_ == 0) idle_.notify_all();
         }
-        if (signals != 0) interrupts().queues_used(signals);
-        if (broken) interrupts().needs_reset();
-        if (no_space) no_space_();
+        tell_driver();
     }
+}
+
+void VirtioBlk::tell_driver() {
+    uint64_t signals = 0;
+    bool broken = false, no_space = false;
+    {
+        const std::lock_guard lock(mutex_);
+        for (uint64_t left = used_; left != 0; left &= left - 1) {
+            const auto queue = static_cast<unsigned>(std::countr_zero(left));
+            if (queues_[queue].interrupt_wanted()) signals |= uint64_t{1} << queue;
+        }
+        used_ = 0;
+        broken = active_ && std::exchange(broken_, false);
+        if (broken) active_ = false;
+        no_space = std::exchange(no_space_seen_, false);
+        if (submitted_ == 0) idle_.notify_all();
+    }
+    if (signals != 0) interrupts().queues_used(signals);
+    if (broken) interrupts().needs_reset();
+    if (no_space) no_space_();
+}
+
+/// Requests are answered in the order in which the driver made them, whichever the host was done with first.
+void VirtioBlk::serve_all() {
+    std::vector<block::Request*> done;
+    do {
+        {
+            const std::lock_guard lock(mutex_);
+            retry_waiting();
+            if (active_) serve_queues();
+        }
+        done.clear();
+        while (disk_->in_flight() != 0) {
+            finished_.clear();
+            disk_->wait(finished_);
+            done.insert(done.end(), finished_.begin(), finished_.end());
+        }
+        std::sort(done.begin(), done.end(), [](const block::Request* one, const block::Request* other) {
+            return static_cast<const Job*>(one)->number < static_cast<const Job*>(other)->number;
+        });
+        finished_ = done;
+        const std::lock_guard lock(mutex_);
+        finish_jobs();
+    } while (notified_.load(std::memory_order_seq_cst) != 0);
+    tell_driver();
 }
 
 VirtioBlk::Job* VirtioBlk::take_job() {
@@ -211,6 +245,7 @@ void VirtioBlk::release(Job* job) {
 
 void VirtioBlk::submit(Job* job) {
     submitted_++;
+    job->number = submissions_++;
     disk_->submit(*job);
 }
 

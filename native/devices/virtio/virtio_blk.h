@@ -38,6 +38,7 @@ public:
     void thaw() override;
     std::string obstacle() override;
     void exchange(snapshot::Archive& archive, const Driving& driving) override;
+    void serve_all() override;
     bool start() override;
     void stop() override;
 
@@ -49,6 +50,7 @@ public:
 private:
     /// A chain on its way through the disk.
     struct Job : block::Request {
+        uint64_t number = 0; ///< In the order of submission.
         Chain chain;
         unsigned queue = 0;
         uint8_t* status = nullptr; ///< In guest memory.
@@ -57,6 +59,8 @@ private:
     enum class Verdict : uint8_t { Submit, Answered, Broken };
 
     void main();
+    void wake();
+    void tell_driver();
     void finish_jobs();
     void serve_queues();
     void serve(unsigned queue);
@@ -87,6 +91,7 @@ private:
     std::vector<Job*> free_jobs_;
     std::vector<Job*> waiting_; ///< For room on the host.
     unsigned submitted_ = 0;    ///< Jobs that the disk has.
+    uint64_t submissions_ = 0;  ///< Ever.
     bool active_ = false, broken_ = false, no_space_seen_ = false;
     bool frozen_ = false, resting_ = true; ///< Frozen, nothing is taken from the queues; resting, nothing is under way.
     uint64_t used_ = 0;                    ///< Queues that something was returned to.

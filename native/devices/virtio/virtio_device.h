@@ -5,8 +5,10 @@
 #include "snapshot/archive.h"
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace beeline::devices::virtio {
@@ -71,6 +73,11 @@ public:
     /// Frozen, or before start(). What is neither in guest memory nor in Driving. Loading, the device is then as after
     /// activate() or reset(), but for what it has been through since.
     virtual void exchange(snapshot::Archive& archive, const Driving& driving) = 0;
+    /// Where instructions are counted exactly, devices have no threads of their own: instead of start(), and before
+    /// anything else. `wanted` is called when there may be something to do for serve_all().
+    void serve_on_demand(std::function<void()> wanted) { wanted_ = std::move(wanted); }
+    /// Does all that the driver has asked for. On the caller's thread and without the lock.
+    virtual void serve_all() = 0;
 
     /// Starts the device's thread, once and without the lock. False: errno says why.
     [[nodiscard]] virtual bool start() = 0;
@@ -79,8 +86,11 @@ public:
 
 protected:
     DriverInterrupts& interrupts() { return *interrupts_; }
+    bool on_demand() const { return wanted_ != nullptr; }
+    void want() { wanted_(); }
 
 private:
+    std::function<void()> wanted_;
     DriverInterrupts* interrupts_ = nullptr;
 };
 

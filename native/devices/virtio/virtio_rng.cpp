@@ -11,24 +11,33 @@ namespace {
 constexpr size_t kMostBytes = 64 * 1024;
 constexpr unsigned kChainsATurn = 16;
 
+} // namespace
+
+/// False: the host has none left.
+bool VirtioRng::random(uint8_t* bytes, size_t count) {
+    if (repeatable_) {
+        for (size_t i = 0; i < count; i++) bytes[i] = static_cast<uint8_t>(numbers_() >> 56);
+        return true;
+    }
+    for (size_t done = 0; done < count;) {
+        const ssize_t got = getrandom(bytes + done, count - done, 0);
+        if (got <= 0) return false;
+        done += static_cast<size_t>(got);
+    }
+    return true;
+}
+
 /// How many bytes of `buffers` were filled.
-size_t fill(std::span<const iovec> buffers) {
+size_t VirtioRng::fill(std::span<const iovec> buffers) {
     size_t done = 0;
     for (const iovec& buffer : buffers) {
         const size_t wanted = std::min(buffer.iov_len, kMostBytes - done);
-        size_t here = 0;
-        while (here < wanted) {
-            const ssize_t got = getrandom(static_cast<uint8_t*>(buffer.iov_base) + here, wanted - here, 0);
-            if (got <= 0) return done + here;
-            here += static_cast<size_t>(got);
-        }
+        if (!random(static_cast<uint8_t*>(buffer.iov_base), wanted)) break;
         done += wanted;
         if (done == kMostBytes) break;
     }
     return done;
 }
-
-} // namespace
 
 void VirtioRng::work(std::span<const pollfd>, uint64_t notified) {
     Virtqueue& requests = queue(0);

@@ -1,13 +1,16 @@
-// The entropy device (Virtio 1.2, 5.4): the host's random bytes.
+// The entropy device (Virtio 1.2, 5.4): the host's random bytes, or numbers that are the same in every run.
 #pragma once
 
 #include "devices/virtio/threaded_device.h"
+
+#include <random>
 
 namespace beeline::devices::virtio {
 
 class VirtioRng final : public ThreadedDevice {
 public:
-    explicit VirtioRng(GuestMemoryAccess& memory) : ThreadedDevice("beeline-rng", 1, memory) {}
+    explicit VirtioRng(GuestMemoryAccess& memory, bool repeatable = false)
+        : ThreadedDevice("beeline-rng", 1, memory), repeatable_(repeatable) {}
     ~VirtioRng() override { stop(); }
 
     DeviceId id() const override { return DeviceId::Entropy; }
@@ -17,6 +20,11 @@ public:
 private:
     void exchange_own(snapshot::Archive&) override {}
     void work(std::span<const pollfd> polled, uint64_t notified) override;
+    size_t fill(std::span<const iovec> buffers);
+    bool random(uint8_t* bytes, size_t count);
+
+    const bool repeatable_;
+    std::mt19937_64 numbers_;
     Chain chain_;
 };
 
