@@ -38,6 +38,10 @@ async function additions({ kern, script }: Workload, signal: AbortSignal): Promi
 /** `folder` has to last as long as the machine. Throws BeelineError. */
 export async function prepareMachine(workload: Workload, folder: string, signal: AbortSignal): Promise<Machine> {
   const image = await ensureImage(workload.image, { quiet: true });
+  if (image.kernel === undefined) {
+    const detail = `the image ${workload.image} is booted by firmware, which workloads cannot be`;
+    throw new BeelineError('BEELINE_E_WORKLOAD', { path: workload.name, detail });
+  }
   const own = join(folder, workload.name);
   mkdirSync(own, { recursive: true });
   const added = await additions(workload, signal);
