@@ -64,6 +64,13 @@ void EventBridge::on_serial(const uint8_t* bytes, size_t count) {
     }
 }
 
+bool EventBridge::on_serial_exchange() {
+    std::lock_guard lock(mutex_);
+    exchange_ = true;
+    schedule();
+    return false;
+}
+
 void EventBridge::on_pause(std::string reason) {
     std::lock_guard lock(mutex_);
     pause_ = std::move(reason);
@@ -93,12 +100,14 @@ void EventBridge::deliver(Napi::Env env) {
     std::optional<std::string> pause;
     std::optional<DebuggerReport> debugger_stop;
     unsigned guest_resets = 0;
+    bool exchange = false;
     std::optional<Exit> exit;
     {
         std::lock_guard lock(mutex_);
         scheduled_ = false;
         if (!open_) return;
         output.swap(output_);
+        exchange = std::exchange(exchange_, false);
         pause.swap(pause_);
         debugger_stop.swap(debugger_stop_);
         guest_resets = std::exchange(guest_resets_, 0);
@@ -111,6 +120,8 @@ void EventBridge::deliver(Napi::Env env) {
         Napi::Value data = Napi::Buffer<uint8_t>::Copy(env, output.data(), output.size());
         events.Get("onSerial").As<Napi::Function>().Call(events, {data});
     }
+    if (exchange && !env.IsExceptionPending())
+        events.Get("onSerialExchange").As<Napi::Function>().Call(events, {});
     // An exception of a callback stays pending for Node to report; no further call may be made then.
     if (guest_resets != 0 && !env.IsExceptionPending())
         events.Get("onGuestReset").As<Napi::Function>().Call(events, {Napi::Number::New(env, guest_resets)});

@@ -25,6 +25,7 @@ public:
     void close();
 
     void on_serial(const uint8_t* bytes, size_t count) override;
+    bool on_serial_exchange() override;
     void on_pause(std::string reason) override;
     void on_debugger_stop(unsigned cpu, arm64::DebuggerStop stop) override;
     void on_guest_reset() override;
@@ -49,6 +50,7 @@ private:
     std::mutex mutex_;
     std::condition_variable drained_;
     std::vector<uint8_t> output_;
+    bool exchange_ = false;
     std::optional<std::string> pause_; ///< The reason.
     std::optional<DebuggerReport> debugger_stop_;
     unsigned guest_resets_ = 0; ///< Not told of yet.

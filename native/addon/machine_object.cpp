@@ -87,6 +87,8 @@ board::MachineConfig config_from(const Napi::Object& object) {
     config.firmware_vars_path = text_of(object, "firmwareVars");
     if (object.Has("acpi")) config.acpi = object.Get("acpi").ToBoolean();
     config.no_reboot = object.Get("noReboot").ToBoolean();
+    if (const Napi::Value icount = object.Get("icount"); icount.IsNumber())
+        config.icount = icount.ToNumber().Uint32Value();
     config.direct = text_of(object, "tier") == "direct";
     config.perf_map = object.Get("perfMap").ToBoolean();
     config.direct_options.keep_details = object.Get("keepDetails").ToBoolean();
@@ -196,6 +198,7 @@ Napi::Function MachineObject::define(Napi::Env env) {
                            InstanceMethod("powerdown", &MachineObject::powerdown),
                            InstanceMethod("stop", &MachineObject::stop),
                            InstanceMethod("serialWrite", &MachineObject::serial_write),
+                           InstanceMethod("serialExchanged", &MachineObject::serial_exchanged),
                            InstanceMethod("stats", &MachineObject::stats),
                            InstanceMethod("translations", &MachineObject::translations),
                            InstanceMethod("dtb", &MachineObject::dtb),
@@ -247,6 +250,8 @@ Napi::Value MachineObject::serial_write(const Napi::CallbackInfo& info) {
     Napi::Uint8Array bytes = info[0].As<Napi::Uint8Array>();
     return number(info.Env(), machine_->serial_write({bytes.Data(), bytes.ByteLength()}));
 }
+
+void MachineObject::serial_exchanged(const Napi::CallbackInfo&) { machine_->serial_exchanged(); }
 
 Napi::Value MachineObject::stats(const Napi::CallbackInfo& info) {
     Napi::Env env = info.Env();

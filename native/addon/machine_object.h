@@ -28,6 +28,7 @@ private:
     void powerdown(const Napi::CallbackInfo& info);
     void stop(const Napi::CallbackInfo& info);
     Napi::Value serial_write(const Napi::CallbackInfo& info);
+    void serial_exchanged(const Napi::CallbackInfo& info);
     Napi::Value stats(const Napi::CallbackInfo& info);
     Napi::Value translations(const Napi::CallbackInfo& info);
     Napi::Value dtb(const Napi::CallbackInfo& info);

@@ -120,6 +120,16 @@ export function parseTranslateAfter(text: string): number {
   });
 }
 
+/** log2 of nanoseconds; the core knows the bounds. */
+export function parseIcountShift(text: string): number {
+  if (/^\d{1,9}$/.test(text)) return Number(text);
+  throw new BeelineError('BEELINE_E_OPTION_VALUE', {
+    option: '--icount-shift',
+    detail: `${text === '' ? 'an empty value' : text} is not a whole number`,
+    remedy: 'give the power of two of the nanoseconds that an instruction takes',
+  });
+}
+
 /** How many lines to print. */
 export function parseTop(text: string): number {
   const lines = /^\d+$/.test(text) ? Number(text) : 0;

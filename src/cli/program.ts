@@ -21,6 +21,7 @@ import {
   parseDrive,
   parseEnv,
   parseGdb,
+  parseIcountShift,
   parseLoad,
   parseQmp,
   parseRegex,
@@ -92,6 +93,7 @@ interface RawRunOptions
       | 'qmp'
       | 'disable'
       | 'verify'
+      | 'icount'
       | 'perfMap'
       | 'paused'
       | 'quiet'
@@ -109,6 +111,8 @@ interface RawRunOptions
   readonly qmp?: readonly QmpAddress[];
   readonly disable?: readonly string[];
   readonly verify?: boolean;
+  readonly icount?: boolean;
+  readonly icountShift?: number;
   readonly perfMap?: boolean;
   readonly paused?: boolean;
   readonly quiet?: boolean;
@@ -176,6 +180,8 @@ function addRun(program: Command, done: (status: number) => void): void {
       'interpret a block N times before it is translated (default: as measured best)',
       parseTranslateAfter,
     )
+    .option('--icount', 'count guest time in instructions, 1 ns each, so that every run is the same; one CPU')
+    .option('--icount-shift <N>', 'the same, 2^N ns each', parseIcountShift)
     .option('--perf-map', 'name translated code for Linux perf in /tmp/perf-PID.map')
     .option('--perf-dump <FILE>', 'write translated code and count its executions, for beeline inspect')
     .addOption(
@@ -222,13 +228,16 @@ function addRun(program: Command, done: (status: number) => void): void {
         copyOut = [],
         disable = [],
         verify = false,
+        icount = false,
+        icountShift = icount ? 0 : undefined,
         perfMap = false,
         paused = false,
         quiet = false,
+        ...others
       } = options;
       done(
         await run(image, {
-          ...options,
+          ...others,
           load,
           drive,
           net,
@@ -242,6 +251,7 @@ function addRun(program: Command, done: (status: number) => void): void {
           copyOut,
           disable,
           verify,
+          ...(icountShift !== undefined && { icount: icountShift }),
           perfMap,
           paused,
           quiet,

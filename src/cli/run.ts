@@ -46,6 +46,8 @@ export interface RunOptions extends JobRunOptions {
   readonly verify: boolean;
   /** Entries of a block by the interpreter before it is translated. */
   readonly translateAfter?: number;
+  /** Guest time is counted: log2 of the nanoseconds that an instruction takes. */
+  readonly icount?: number;
   readonly perfMap: boolean;
   readonly perfDump?: string;
   /** Standard input and output otherwise, or nothing when there is a job. */
@@ -183,6 +185,7 @@ function machineConfig(
     disable: options.disable,
     verify: options.verify,
     ...(options.translateAfter !== undefined && { translateAfter: options.translateAfter }),
+    ...(options.icount !== undefined && { icount: options.icount }),
     perfMap: options.perfMap,
     keepDetails: options.perfDump !== undefined,
   };

@@ -97,6 +97,8 @@ export interface NativeMachineConfig {
   readonly networks: readonly Network[];
   readonly ports: readonly Port[];
   readonly noReboot: boolean;
+  /** Guest time is counted: an instruction takes 2^icount nanoseconds of it. Absent: guest time is the host's. */
+  readonly icount?: number;
   readonly tier: Tier;
   /** Techniques of the direct tier that are switched off, by the names that techniques() gives. */
   readonly disable: readonly string[];
@@ -133,6 +135,11 @@ export type NativeDebuggerAction = 'run' | 'step' | 'hold';
 export interface NativeMachineEvents {
   /** Bytes the guest wrote to its serial port, in order, none lost. */
   onSerial(data: Buffer): void;
+  /**
+   * Counted time: the guest stands still, all of its output having been handed over, until serialExchanged(). What is
+   * written to the serial port before that reaches the guest at the same instruction in every run.
+   */
+  onSerialExchange(): void;
   /** The machine has paused by itself, until resume(). */
   onPause(reason: string): void;
   /**
@@ -245,6 +252,8 @@ export interface NativeMachine {
   stop(): void;
   /** Returns how many bytes were taken; the rest has to be offered again later. */
   serialWrite(data: Uint8Array): number;
+  /** The answer to onSerialExchange(). */
+  serialExchanged(): void;
   stats(): NativeStats;
   /** By CPU; empty with the interpreter alone. Only when the machine has stopped. */
   translations(): NativeCode[];

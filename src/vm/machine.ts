@@ -16,9 +16,16 @@ export function fromNative(error: unknown): BeelineError {
   return new BeelineError(code, Object.fromEntries(names.map((name) => [name, property(error, name)])), error);
 }
 
-export function createMachine(addon: Addon, config: NativeMachineConfig, events: NativeMachineEvents): NativeMachine {
+export function createMachine(
+  addon: Addon,
+  config: NativeMachineConfig,
+  events: Omit<NativeMachineEvents, 'onSerialExchange'>,
+): NativeMachine {
   try {
-    return new addon.Machine(config, events);
+    // Whoever answers to output does so before the next turn of the event loop.
+    const onSerialExchange = () => setImmediate(() => machine.serialExchanged());
+    const machine = new addon.Machine(config, { ...events, onSerialExchange });
+    return machine;
   } catch (error) {
     throw fromNative(error);
   }
