@@ -128,8 +128,7 @@ public:
     alignas(64) std::byte tier_area[kTierAreaBytes]{};
 
     /// Bits that make block entry leave the fast path.
-    static constexpr uint32_t kPollLines = 1, kPollStop = 2, kPollMaintenance = 4, kPollDebug = 8,
-                              kPollDeferred = 16;
+    static constexpr uint32_t kPollLines = 1, kPollStop = 2, kPollMaintenance = 4, kPollDebug = 8, kPollDeferred = 16;
     std::atomic<uint32_t> poll{0};
 
     /// Recomputes what is derived from PSTATE and system registers: the regime and its TLBs, the execution context key,

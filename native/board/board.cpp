@@ -33,8 +33,8 @@ devices::Pl031::WallClock wall_clock(const BoardConfig& config, const devices::V
 Board::Board(const BoardConfig& config, GuestMemory& memory, SerialPort& serial, SystemControl& system)
     : config_(config), memory_(memory), serial_(serial), system_(system), timers_(clock_, lock_),
       gic_(make_gic(config, *this, memory)), generic_timers_(config.cpus, clock_, timers_, *gic_),
-      uart_({*gic_, kUartSpi}, serial, timers_, clock_), rtc_({*gic_, kRtcSpi}, timers_, clock_, wall_clock(config, clock_)),
-      gpio_({*gic_, kGpioSpi}), fw_cfg_(memory),
+      uart_({*gic_, kUartSpi}, serial, timers_, clock_),
+      rtc_({*gic_, kRtcSpi}, timers_, clock_, wall_clock(config, clock_)), gpio_({*gic_, kGpioSpi}), fw_cfg_(memory),
       pci_(*gic_, kPcieSpi, *this, {kPcieLowMemory.base, kPcieHighMemory.base}),
       power_button_release_(timers_.add([this] { gpio_.set_input(kPowerButtonLine, false); })),
       device_service_(timers_.add([this] { service_due_ = true; })),

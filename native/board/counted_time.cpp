@@ -1,9 +1,10 @@
 // Time that is counted in instructions: nothing happens to the guest but by what it executes, and when it was executed.
 //
-// There is one CPU. Its thread does what other machines have threads for: it serves deadlines (reach_limit), between the
-// two instructions where they fall due; and devices, whose requests are done, and answered, at a fixed time after they
-// were made. A CPU that sleeps is at the next deadline at once. What comes from outside, which is the serial port's
-// input, is taken where output is handed over: the CPU then stands still until who listens has had time to answer.
+// There is one CPU. Its thread does what other machines have threads for: it serves deadlines (reach_limit), between
+// the two instructions where they fall due; and devices, whose requests are done, and answered, at a fixed time after
+// they were made. A CPU that sleeps is at the next deadline at once. What comes from outside, which is the serial
+// port's input, is taken where output is handed over: the CPU then stands still until who listens has had time to
+// answer.
 #include "board/board.h"
 
 #include <algorithm>
@@ -25,7 +26,7 @@ void Board::set_limit() {
         timers_.arm(device_service_, clock_.now() + kDeviceNanoseconds);
     const uint64_t deadline = timers_.earliest();
     cpus_.front()->set_instruction_limit(deadline == TimerQueue::kNever ? ~uint64_t{0}
-                                                                       : clock_.instructions_at(deadline));
+                                                                        : clock_.instructions_at(deadline));
 }
 
 void Board::note_serial_output() {

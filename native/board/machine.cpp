@@ -131,7 +131,8 @@ public:
             return stream;
         }
         if (console_line_ != nullptr)
-            return value_error(option, "standard input and output have one console or port", "give one of them another");
+            return value_error(option, "standard input and output have one console or port",
+                               "give one of them another");
         console_line_ = std::make_unique<ConsoleLine>(kSerialQueueBytes, [this] { note_output(); });
         if (!console_line_->usable())
             return machine_error(fmt::format("the host refuses a descriptor ({})", std::strerror(errno)));
@@ -643,6 +644,9 @@ Result<std::unique_ptr<Machine>> Machine::create(const MachineConfig& config, Ma
         if (!config.networks.empty())
             return value_error(kOption, "a network answers when it likes, so that no two runs are the same",
                                "leave --net away");
+        if (!config.ports.empty())
+            return value_error(kOption, "what is behind a port answers when it likes, so that no two runs are the same",
+                               "leave consoles and ports away");
         if (config.direct_options.verify)
             return value_error(kOption, "--verify has the machine answer each question twice",
                                "leave one of the two away");

@@ -63,9 +63,9 @@ struct MachineConfig {
     bool acpi = true;                  ///< Offer firmware ACPI tables.
     bool direct = false;               ///< Hot code runs in the direct tier; else everything in the interpreter.
     translate::DirectOptions direct_options;
-    bool perf_map = false;  ///< Name translated code for Linux perf.
-    /// Counted time: an instruction takes 2^icount nanoseconds of guest time, and a run with the same inputs is the same
-    /// to the instruction. Empty: guest time is the host's. One CPU, no networks, no verify.
+    bool perf_map = false; ///< Name translated code for Linux perf.
+    /// Counted time: an instruction takes 2^icount nanoseconds of guest time, and a run with the same inputs is the
+    /// same to the instruction. Empty: guest time is the host's. One CPU, no networks, no verify.
     std::optional<unsigned> icount;
     static constexpr unsigned kMostIcount = 10;
     bool no_reboot = false; ///< A guest's reset ends the run with ExitCause::Reset.
@@ -84,8 +84,8 @@ class MachineEvents {
 public:
     virtual ~MachineEvents() = default;
     virtual void on_serial(const uint8_t* bytes, size_t count) = 0;
-    /// Counted time: the guest stands still, all of its output having been handed over, until its listener has answered.
-    /// True: that has happened; false: Machine::serial_exchanged() will tell.
+    /// Counted time: the guest stands still, all of its output having been handed over, until its listener has
+    /// answered. True: that has happened; false: Machine::serial_exchanged() will tell.
     virtual bool on_serial_exchange() { return true; }
     /// The machine has paused by itself, `reason` says why: until resume().
     virtual void on_pause(std::string reason) = 0;

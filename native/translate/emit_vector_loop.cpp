@@ -35,8 +35,8 @@ bool BlockTranslator::emit_vector_loop_branch(uint8_t condition) {
         return true;
     }
     const auto& held = v_.contents().guest;
-    if (index_ >= kLongest || counting_executions_ || in_twin_ || cpu_.counts_exactly() || !e_.techniques.has(Technique::VectorWriteBack) ||
-        !e_.techniques.has(Technique::BlockLinking) ||
+    if (index_ >= kLongest || counting_executions_ || in_twin_ || cpu_.counts_exactly() ||
+        !e_.techniques.has(Technique::VectorWriteBack) || !e_.techniques.has(Technique::BlockLinking) ||
         std::all_of(held.begin(), held.end(), [](int8_t guest) { return guest < 0; }))
         return false;
     VectorLoop& loop = vector_loops_.take();

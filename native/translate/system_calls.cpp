@@ -14,8 +14,7 @@ namespace {
 
 /// Instructions must be looked up again, somebody wants the CPU, or may want it earlier than the block allowed for.
 bool must_leave(const Vcpu& cpu) {
-    return cpu.counts_exactly() ||
-           cpu.lookup_tag != translated_state(const_cast<Vcpu&>(cpu)).synchronized_tag ||
+    return cpu.counts_exactly() || cpu.lookup_tag != translated_state(const_cast<Vcpu&>(cpu)).synchronized_tag ||
            cpu.poll.load(std::memory_order_relaxed) != 0 || cpu.lines() != 0;
 }
 

@@ -73,6 +73,7 @@ export function makeStats(
       cpu: options.cpu,
       gic: options.gic,
       tier: options.tier,
+      icount: options.icount ?? null,
       disabled: [...options.disable],
     },
     outcome: result.outcome,

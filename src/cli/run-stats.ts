@@ -56,6 +56,9 @@ export const RunStatsSchema = Type.Object(
         cpu: Type.Union([Type.Literal('n1'), Type.Literal('a57')]),
         gic: Type.Union([Type.Literal(2), Type.Literal(3)]),
         tier: Type.Union([Type.Literal('interpreter'), Type.Literal('direct')]),
+        icount: Type.Union([Type.Integer({ minimum: 0 }), Type.Null()], {
+          description: "Counted guest time: log2 of the nanoseconds that an instruction takes. null: the host's time.",
+        }),
         disabled: Type.Array(Type.String(), { description: 'Techniques of the direct tier that were switched off.' }),
       },
       closed,

@@ -18,6 +18,7 @@ const stats: RunStats = {
     cpu: 'n1',
     gic: 3,
     tier: 'direct',
+    icount: null,
     disabled: [],
   },
   outcome: { reason: 'poweroff', detail: '', status: 0 },
