@@ -183,7 +183,7 @@ const goals = {
     await buildNative(true);
     await compileTypeScript();
     linkCommand();
-    buildImages(['debian-busybox', 'bare']);
+    buildImages(['debian-busybox', 'debian-generic', 'bare']);
   },
 };
 

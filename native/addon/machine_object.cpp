@@ -73,6 +73,15 @@ board::ConsolePort port_from(const Napi::Object& object) {
     return port;
 }
 
+board::Share share_from(const Napi::Object& object) {
+    board::Share share;
+    share.bus = bus_from(object);
+    share.path = text_of(object, "path");
+    share.tag = text_of(object, "tag");
+    share.read_only = object.Get("readonly").ToBoolean();
+    return share;
+}
+
 board::MachineConfig config_from(const Napi::Object& object) {
     board::MachineConfig config;
     config.memory_bytes = static_cast<uint64_t>(number_of(object, "memoryBytes"));
@@ -112,6 +121,9 @@ board::MachineConfig config_from(const Napi::Object& object) {
     Napi::Array networks = object.Get("networks").As<Napi::Array>();
     for (uint32_t i = 0; i < networks.Length(); i++)
         config.networks.push_back(network_from(networks.Get(i).As<Napi::Object>()));
+    Napi::Array shares = object.Get("shares").As<Napi::Array>();
+    for (uint32_t i = 0; i < shares.Length(); i++)
+        config.shares.push_back(share_from(shares.Get(i).As<Napi::Object>()));
     Napi::Array ports = object.Get("ports").As<Napi::Array>();
     for (uint32_t i = 0; i < ports.Length(); i++) config.ports.push_back(port_from(ports.Get(i).As<Napi::Object>()));
     return config;

@@ -125,6 +125,10 @@ void Board::add_network(std::unique_ptr<net::Network> network, const net::MacAdd
     insert_next(bus, std::make_unique<devices::virtio::VirtioNet>(std::move(network), mac, memory_));
 }
 
+void Board::add_share(std::unique_ptr<share::Directory> directory, const std::string& tag, DeviceBus bus) {
+    insert_next(bus, std::make_unique<devices::virtio::Virtio9p>(std::move(directory), tag, memory_));
+}
+
 void Board::add_console(std::vector<devices::virtio::VirtioConsole::PortConfig> ports, DeviceBus bus) {
     insert_next(bus, std::make_unique<devices::virtio::VirtioConsole>(std::move(ports), memory_));
 }

@@ -21,6 +21,7 @@
 #include "devices/pl031.h"
 #include "devices/pl061.h"
 #include "devices/timer_queue.h"
+#include "devices/virtio/virtio_9p.h"
 #include "devices/virtio/virtio_blk.h"
 #include "devices/virtio/virtio_console.h"
 #include "devices/virtio/virtio_mmio.h"
@@ -88,6 +89,8 @@ public:
     /// These put a device into the next free slot of the bus. Before the threads start.
     void add_drive(std::unique_ptr<block::Disk> disk, std::string serial, DeviceBus bus);
     void add_network(std::unique_ptr<net::Network> network, const net::MacAddress& mac, DeviceBus bus);
+    /// `tag` is what the guest mounts it by.
+    void add_share(std::unique_ptr<share::Directory> directory, const std::string& tag, DeviceBus bus);
     /// One device with these ports, consoles first.
     void add_console(std::vector<devices::virtio::VirtioConsole::PortConfig> ports, DeviceBus bus);
 

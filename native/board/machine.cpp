@@ -77,6 +77,13 @@ public:
             board_->add_drive(std::move(disk), drive.serial, drive.bus);
         }
         if (Status networks = add_networks(); !networks) return networks;
+        for (const Share& share : config_.shares) {
+            share::ShareFailure failure;
+            std::unique_ptr<share::Directory> directory = share::Directory::open(share.path, share.read_only, failure);
+            if (directory == nullptr)
+                return value_error("--share", std::move(failure.detail), std::move(failure.remedy));
+            board_->add_share(std::move(directory), share.tag, share.bus);
+        }
         for (const DeviceBus bus : {DeviceBus::Mmio, DeviceBus::Pci})
             if (Status consoles = add_ports(bus); !consoles) return consoles;
         if (const char* missing = board_->missing_device(); missing != nullptr)
@@ -664,7 +671,8 @@ Result<std::unique_ptr<Machine>> Machine::create(const MachineConfig& config, Ma
     if (!memory) return std::move(memory.error());
     auto implementation = std::make_unique<Implementation>(config, events, std::move(*memory), std::move(perf_map));
     // Ports take two devices at most.
-    if (const size_t devices = config.drives.size() + config.networks.size() + (config.ports.empty() ? 0 : 2);
+    if (const size_t devices =
+            config.drives.size() + config.networks.size() + config.shares.size() + (config.ports.empty() ? 0 : 2);
         devices > Board::kMostDevices)
         return value_error(
             config.networks.empty() ? "--drive" : "--net",

@@ -44,6 +44,14 @@ struct ConsolePort : stream::StreamConfig {
     DeviceBus bus = DeviceBus::Mmio;
 };
 
+/// A folder of the host's that the guest may mount.
+struct Share {
+    std::string path;
+    std::string tag; ///< By which the guest knows it.
+    bool read_only = false;
+    DeviceBus bus = DeviceBus::Mmio;
+};
+
 /// Empty paths mean "none".
 struct MachineConfig {
     uint64_t memory_bytes = uint64_t{1} << 30; ///< A multiple of 2 MiB.
@@ -59,6 +67,7 @@ struct MachineConfig {
     std::vector<RawLoad> raw_loads;
     std::vector<Drive> drives;         ///< The guest's first disk first.
     std::vector<NetworkCard> networks; ///< Its first card first.
+    std::vector<Share> shares;
     std::vector<ConsolePort> ports;    ///< One console device on each bus that some of them name.
     bool acpi = true;                  ///< Offer firmware ACPI tables.
     bool direct = false;               ///< Hot code runs in the direct tier; else everything in the interpreter.

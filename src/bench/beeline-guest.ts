@@ -82,6 +82,7 @@ export const plainMachine: NativeMachineConfig = {
   loads: [],
   drives: [],
   networks: [],
+  shares: [],
   ports: [],
   noReboot: true,
   tier: 'direct',

@@ -1,7 +1,7 @@
 // The commands about guests of a daemon, as the command line declares them.
 import { type Command, Option } from 'commander';
 import { parseMemory } from '../memory-size.js';
-import type { Drive, Network, Port, RawLoad } from '../native/addon.js';
+import type { Drive, Network, Port, RawLoad, Share } from '../native/addon.js';
 import type { AttachOptions } from './attach.js';
 import { addClientOptions, type ClientOptions } from './client.js';
 import type { ExecOptions } from './exec.js';
@@ -9,6 +9,7 @@ import type { CreateOptions, EventsOptions, LogsOptions } from './guests.js';
 import { parseNet } from './network-option.js';
 import { parseChoice, parseCount, parseCpus, parseDrive, parseLoad, parseTimeout } from './parse.js';
 import { parseConsole, parsePort } from './port-option.js';
+import { parseShare } from './share-option.js';
 
 /** Loaded when needed, as they take the monitor's client. */
 const guests = () => import('./guests.js');
@@ -63,6 +64,11 @@ function addLife(program: Command, done: Done): void {
       '--port <NAME,TARGET[,OPTION...]>',
       'a port, as for beeline run; repeatable',
       (text: string, before: readonly Port[] | undefined) => [...(before ?? []), parsePort(text)],
+    )
+    .option(
+      '--share <PATH,tag=TAG[,OPTION...]>',
+      'a folder for the guest, as for beeline run; repeatable',
+      (text: string, before: readonly Share[] | undefined) => [...(before ?? []), parseShare(text)],
     )
     .option('--memory <SIZE>', 'guest memory, such as 512M or 1G (default: 1G)', parseMemory)
     .option('--cpus <N>', 'number of CPUs (default: 1)', parseCpus)

@@ -7,10 +7,11 @@ import { connect } from '../monitor/connect.js';
 import type { VmConfig, VmStatus } from '../monitor/domains/vm.js';
 import { type EventNotice, followEvents } from '../monitor/follow.js';
 import { isMethodName, type MethodName, type Params, type Result } from '../monitor/protocol.js';
-import type { Drive, Network, Port, RawLoad, Tier } from '../native/addon.js';
+import type { Drive, Network, Port, RawLoad, Share, Tier } from '../native/addon.js';
 import { onEndingSignal, signalStatus } from '../signals.js';
 import { type ClientOptions, endpointOf, withDaemon } from './client.js';
 import { joinPorts } from './port-option.js';
+import { checkShares } from './share-option.js';
 
 function print(line: string): void {
   process.stdout.write(`${line}\n`);
@@ -81,6 +82,7 @@ export interface CreateOptions extends ClientOptions {
   readonly net?: readonly Network[];
   readonly console?: readonly Port[];
   readonly port?: readonly Port[];
+  readonly share?: readonly Share[];
   readonly memory?: number;
   readonly cpus?: number;
   readonly cpu?: 'n1' | 'a57';
@@ -146,6 +148,10 @@ export function create(name: string, image: string | undefined, options: CreateO
       loads: options.load?.map((load) => ({ ...load, path: resolve(load.path) })),
       drives: options.drive?.map(askedDrive),
       networks: options.net?.map(askedNetwork),
+      shares:
+        options.share === undefined
+          ? undefined
+          : checkShares(options.share).map((share) => ({ ...share, path: resolve(share.path) })),
       ports:
         options.console === undefined && options.port === undefined
           ? undefined

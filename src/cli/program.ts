@@ -1,7 +1,7 @@
 // The command line: what there is to say, and what each thing calls.
 import { Argument, Command, Option } from 'commander';
 import { parseMemory } from '../memory-size.js';
-import type { Drive, Network, Port, RawLoad } from '../native/addon.js';
+import type { Drive, Network, Port, RawLoad, Share } from '../native/addon.js';
 import type { QmpAddress } from '../qmp/server.js';
 import { version } from '../version.js';
 import type { Reply } from '../vm/matcher.js';
@@ -33,6 +33,7 @@ import {
 } from './parse.js';
 import { parseConsole, parsePort } from './port-option.js';
 import { defaultImage, type RunOptions, run } from './run.js';
+import { parseShare } from './share-option.js';
 import { techniqueNames } from './techniques.js';
 
 /** An option that takes one of a few values; the refusal is a row of our table, not commander's. */
@@ -60,6 +61,11 @@ uses a tap interface that exists and is yours. mac= gives the card an address ot
 end of file=PATH (truncate empties it first). stdio is where --serial goes, and what is typed then goes there. A console
 never makes the guest wait: its latest 64 KiB are kept for a client that does not read, or is yet to come. What is written to
 a port waits in the guest for a client to read it.
+
+--share PATH,tag=TAG gives the guest the folder PATH and what is in it, and nothing else: it mounts it with
+mount -t 9p -o trans=virtio,version=9p2000.L TAG /mnt. Symbolic links are the guest's to follow; special files, extended
+attributes, set-user-ID and other file systems below PATH are refused. Files that the guest makes are yours. Debian's
+cloud kernels have no 9p; its generic ones do, as in the image debian-generic.
 
 REGEX is a JavaScript regular expression in multi-line mode: ^ and $ match at line ends, and $ also at the end of what has
 arrived. Terminal escape sequences are left out before matching. Each --send fires once, in the order given, on text after
@@ -89,6 +95,7 @@ interface RawRunOptions
       | 'net'
       | 'console'
       | 'port'
+      | 'share'
       | 'send'
       | 'qmp'
       | 'disable'
@@ -107,6 +114,7 @@ interface RawRunOptions
   readonly net?: readonly Network[];
   readonly console?: readonly Port[];
   readonly port?: readonly Port[];
+  readonly share?: readonly Share[];
   readonly send?: readonly Reply[];
   readonly qmp?: readonly QmpAddress[];
   readonly disable?: readonly string[];
@@ -157,6 +165,11 @@ function addRun(program: Command, done: (status: number) => void): void {
       '--port <NAME,TARGET[,OPTION...]>',
       'port, as /dev/virtio-ports/NAME: socket=PATH or file=PATH; repeatable',
       append<Port>(parsePort),
+    )
+    .option(
+      '--share <PATH,tag=TAG[,OPTION...]>',
+      'a folder for the guest to mount by TAG with 9p: readonly; repeatable',
+      append<Share>(parseShare),
     )
     .option('--disk <FILE>', "keep the changes to the image's disk in this file, made when missing")
     .option('--memory <SIZE>', 'guest memory, such as 512M or 1G; without a unit MiB (default: 1G)', parseMemory)
@@ -220,6 +233,7 @@ function addRun(program: Command, done: (status: number) => void): void {
         net = [],
         console = [],
         port = [],
+        share = [],
         send = [],
         qmp = [],
         exec = [],
@@ -243,6 +257,7 @@ function addRun(program: Command, done: (status: number) => void): void {
           net,
           console,
           port,
+          share,
           send,
           qmp,
           exec,

@@ -98,6 +98,7 @@ class Translation {
   readonly #networks = new Map<string, Backend>();
   /** As --serial and --qmp take them. */
   readonly #chardevs = new Map<string, string>();
+  readonly #folders = new Map<string, Backend>();
   /** Where ports go that come next. */
   #serialBus: Bus | undefined;
   #snapshot = false;
@@ -195,7 +196,7 @@ class Translation {
       return;
     }
     const [, plain, suffix, port] =
-      /^(?:virtio-(blk|net|rng|serial)(-device|-pci)?|virt(console|serialport))$/.exec(driver) ?? [];
+      /^(?:virtio-(blk|net|rng|serial|9p)(-device|-pci)?|virt(console|serialport))$/.exec(driver) ?? [];
     const kind = plain ?? port;
     if (kind === undefined) throw refused(option, `${driver} has no counterpart here`);
     const bus: Bus = suffix === '-device' ? 'mmio' : 'pci';
@@ -207,6 +208,7 @@ class Translation {
       this.#serialBus = bus;
       properties.ignore('max_ports');
     }
+    if (kind === '9p') this.#attachShare(option, properties, bus);
     if (kind === 'console' || kind === 'serialport') this.#attachPort(option, properties, kind === 'console');
     properties.end();
   }
@@ -223,6 +225,48 @@ class Translation {
     const mac = properties.take('mac');
     const words = [...backend.words, ...(mac === undefined ? [] : [`mac=${mac}`]), ...onBus(bus)];
     this.words.push('--net', words.join(','));
+  }
+
+  #attachShare(option: string, properties: Properties, bus: Bus): void {
+    const backend = this.#backend(option, this.#folders, properties.take('fsdev') ?? '', 'fsdev');
+    const tag = properties.take('mount_tag');
+    if (tag === undefined) throw refused(option, 'there is no mount_tag');
+    const [path = '', ...words] = backend.words;
+    this.words.push('--share', [path, `tag=${tag}`, ...words, ...onBus(bus)].join(','));
+  }
+
+  /** What -fsdev and -virtfs have in common: a folder as --share takes it, but for its tag. */
+  #folder(option: string, properties: Properties): string[] {
+    const driver = properties.take('driver') ?? '';
+    if (driver !== 'local') throw refused(option, `${driver} has no counterpart here`, 'choose local');
+    const path = properties.take('path');
+    if (path === undefined) throw refused(option, 'there is no path');
+    const model = properties.take('security_model') ?? '';
+    if (model !== 'none') {
+      const remedy = 'choose security_model=none: files are those of who runs the guest';
+      throw refused(option, `security_model=${model} has no counterpart here`, remedy);
+    }
+    properties.ignore('multidevs', 'remap', 'warn');
+    return [path.replaceAll(',', ',,'), ...(properties.flag('readonly') ? ['readonly'] : [])];
+  }
+
+  fsdev(option: string, text: string): void {
+    const properties = new Properties(option, text, 'driver');
+    const identifier = properties.take('id') ?? '';
+    const words = this.#folder(option, properties);
+    properties.end();
+    this.#folders.set(identifier, { words, used: false });
+  }
+
+  virtfs(option: string, text: string): void {
+    const properties = new Properties(option, text, 'driver');
+    properties.ignore('id');
+    const tag = properties.take('mount_tag');
+    if (tag === undefined) throw refused(option, 'there is no mount_tag');
+    const [path = '', ...words] = this.#folder(option, properties);
+    properties.end();
+    // As QEMU's virt has it.
+    this.words.push('--share', [path, `tag=${tag}`, ...words, 'bus=pci'].join(','));
   }
 
   /** As --console and --port take it. */
@@ -325,6 +369,7 @@ class Translation {
     for (const [what, known] of [
       ['-drive', this.#drives],
       ['-netdev', this.#networks],
+      ['-fsdev', this.#folders],
     ] as const) {
       for (const [identifier, { used }] of known) {
         if (!used) throw refused(what, `no -device uses id=${identifier}`);
@@ -362,6 +407,8 @@ const withValue: Readonly<Record<string, Handler>> = {
   '-drive': (translation, ...rest) => translation.drive(...rest),
   '-hda': (translation, option, value) => translation.drive(option, `file=${value}`),
   '-netdev': (translation, ...rest) => translation.netdev(...rest),
+  '-fsdev': (translation, ...rest) => translation.fsdev(...rest),
+  '-virtfs': (translation, ...rest) => translation.virtfs(...rest),
   '-nic': (translation, ...rest) => translation.nic(...rest),
   '-device': (translation, ...rest) => translation.device(...rest),
   '-chardev': (translation, ...rest) => translation.chardev(...rest),

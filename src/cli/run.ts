@@ -8,7 +8,7 @@ import { imageDrive } from '../images/drive.js';
 import type { BuiltImage } from '../images/ensure.js';
 import { getLog } from '../log.js';
 import { checkHostMemory } from '../memory-size.js';
-import type { Addon, Drive, NativeMachineConfig, Network, Port, RawLoad, Tier } from '../native/addon.js';
+import type { Addon, Drive, NativeMachineConfig, Network, Port, RawLoad, Share, Tier } from '../native/addon.js';
 import { loadAddon } from '../native/loader.js';
 import type { QmpAddress } from '../qmp/server.js';
 import { onEndingSignal, signalStatus } from '../signals.js';
@@ -24,6 +24,7 @@ import { writePerfDump } from './perf-dump.js';
 import { joinPorts } from './port-option.js';
 import { RunQmp } from './run-qmp.js';
 import { openSerial, type SerialOutput } from './serial.js';
+import { checkShares } from './share-option.js';
 import { statsTable } from './stats-table.js';
 import { summaryLine } from './summary.js';
 import { Terminal } from './terminal.js';
@@ -60,6 +61,7 @@ export interface RunOptions extends JobRunOptions {
   readonly net: readonly Network[];
   readonly console: readonly Port[];
   readonly port: readonly Port[];
+  readonly share: readonly Share[];
   readonly send: readonly Reply[];
   /** Seconds. */
   readonly timeout?: number;
@@ -143,6 +145,7 @@ function checkOptions(options: RunOptions): void {
   if (options.perfDump !== undefined) checkWritable('--perf-dump', options.perfDump);
   if (options.serial?.kind === 'file') checkWritable('--serial', options.serial.path);
   joinPorts(options.console, options.port);
+  checkShares(options.share);
   checkJob(options, { until: options.until !== undefined, send: options.send.length > 0 });
 }
 
@@ -179,6 +182,7 @@ function machineConfig(
     loads: options.load,
     drives,
     networks: options.net,
+    shares: checkShares(options.share),
     ports: joinPorts(options.console, options.port),
     noReboot: !options.reboot,
     tier: options.tier,

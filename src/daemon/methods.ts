@@ -51,7 +51,7 @@ function vmMethods({ supervisor }: MethodContext) {
     'vm.create': async ({ name, config, start }, session) => {
       if (usesHost(config) && !includesRole(session.role, 'admin')) {
         throw new BeelineError('BEELINE_E_FORBIDDEN', {
-          action: 'making a guest of files, drives, networks or ports',
+          action: 'making a guest of files, drives, networks, shares or ports',
           role: 'admin',
         });
       }

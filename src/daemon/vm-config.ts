@@ -3,6 +3,7 @@
 
 import { checkDrive, checkDtb, checkInitrd, checkReadable, checkWritable } from '../cli/files.js';
 import { checkCpus } from '../cli/parse.js';
+import { checkShares } from '../cli/share-option.js';
 import { BeelineError } from '../errors.js';
 import { describeHost } from '../host.js';
 import { inspectCache } from '../images/cache.js';
@@ -25,11 +26,13 @@ export function usesHost({
   loads,
   drives,
   networks,
+  shares,
   ports,
 }: VmConfig): boolean {
   const paths = [kernel, initrd, dtb, firmware, firmwareVars];
   return (
-    paths.some((path) => path !== undefined) || [loads, drives, networks, ports].some((list) => (list ?? []).length > 0)
+    paths.some((path) => path !== undefined) ||
+    [loads, drives, networks, shares, ports].some((list) => (list ?? []).length > 0)
   );
 }
 
@@ -116,6 +119,9 @@ export function nativeConfig(config: VmConfig): StartFile['config'] {
   const drives = (config.drives ?? []).map(nativeDrive);
   const networks = (config.networks ?? []).map(nativeNetwork);
   const ports = (config.ports ?? []).map(nativePort);
+  const shares = checkShares(
+    (config.shares ?? []).map((share) => ({ ...share, readonly: share.readonly ?? false, bus: share.bus ?? 'mmio' })),
+  );
   for (const drive of drives) checkDrive('drives', drive);
   const image = name === undefined ? undefined : builtImage(name);
   const memoryBytes = config.memoryBytes ?? image?.memory ?? defaultMemory;
@@ -138,6 +144,7 @@ export function nativeConfig(config: VmConfig): StartFile['config'] {
     loads,
     drives: image?.disk === undefined ? drives : [imageDrive(image.disk), ...drives],
     networks,
+    shares: [...shares],
     ports,
     noReboot: config.reboot === false,
     tier: config.tier ?? 'direct',

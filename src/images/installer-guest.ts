@@ -81,6 +81,7 @@ export async function runInstaller(installation: Installation): Promise<void> {
     loads: [],
     drives: disks.map(drive),
     networks: [],
+    shares: [],
     ports: [],
     noReboot: true,
     tier: 'direct',

@@ -60,6 +60,16 @@ export interface Network {
   readonly bus?: DeviceBus;
 }
 
+/** A folder of the host's that the guest may mount. */
+export interface Share {
+  readonly path: string;
+  /** By which the guest knows it. */
+  readonly tag: string;
+  readonly readonly: boolean;
+  /** Left out: mmio. */
+  readonly bus?: DeviceBus;
+}
+
 /** A port of the guest's console device, and where its bytes go. */
 export interface Port {
   /** Whether it is a terminal: /dev/hvc0 and so on. */
@@ -95,6 +105,7 @@ export interface NativeMachineConfig {
   readonly drives: readonly Drive[];
   /** Its first card first. */
   readonly networks: readonly Network[];
+  readonly shares: readonly Share[];
   readonly ports: readonly Port[];
   readonly noReboot: boolean;
   /** Guest time is counted: an instruction takes 2^icount nanoseconds of it. Absent: guest time is the host's. */

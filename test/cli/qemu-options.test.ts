@@ -100,6 +100,22 @@ describe("QEMU's spellings", () => {
     assert.match(refused('-device virtserialport,chardev=a,name=a'), /no -device virtio-serial-pci/);
   });
 
+  it('of shared folders keep their tags', () => {
+    assert.equal(
+      translate(
+        '-virtfs local,path=/a,mount_tag=a,security_model=none,readonly=on -fsdev local,id=f,path=/b,security_model=none ' +
+          '-device virtio-9p-device,fsdev=f,mount_tag=b',
+      ),
+      '--share /a,tag=a,readonly,bus=pci --share /b,tag=b',
+    );
+    assert.match(
+      refused('-virtfs local,path=/a,mount_tag=a,security_model=mapped-xattr'),
+      /choose security_model=none/,
+    );
+    assert.match(refused('-virtfs proxy,path=/a,mount_tag=a'), /choose local/);
+    assert.match(refused('-fsdev local,id=f,path=/b,security_model=none'), /no -device uses id=f/);
+  });
+
   it('that mean something else here are refused, with what is wrong', () => {
     assert.match(refused('-M raspi3b'), /raspi3b is no machine of ours; choose virt/);
     assert.match(refused('-M virt,secure=on'), /secure=on has no counterpart/);

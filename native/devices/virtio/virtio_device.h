@@ -13,7 +13,7 @@
 
 namespace beeline::devices::virtio {
 
-enum class DeviceId : uint32_t { None = 0, Net = 1, Block = 2, Console = 3, Entropy = 4 };
+enum class DeviceId : uint32_t { None = 0, Net = 1, Block = 2, Console = 3, Entropy = 4, NineP = 9 };
 
 /// Feature bits of all devices (6).
 inline constexpr uint64_t kRingIndirectDescriptors = uint64_t{1} << 28, kRingEventIndex = uint64_t{1} << 29,

@@ -94,6 +94,7 @@ export class Guest {
         ...start.config,
         drives: start.config.drives ?? [],
         networks: start.config.networks ?? [],
+        shares: start.config.shares ?? [],
         ports: start.config.ports ?? [],
       },
       {

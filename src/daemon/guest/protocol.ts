@@ -65,6 +65,16 @@ export const StartFile = Type.Object({
         }),
       ),
     ),
+    shares: Type.Optional(
+      Type.Array(
+        Type.Object({
+          path: Type.String(),
+          tag: Type.String(),
+          readonly: Type.Boolean(),
+          bus: Type.Optional(deviceBus),
+        }),
+      ),
+    ),
     ports: Type.Optional(
       Type.Array(
         Type.Object({

@@ -79,6 +79,17 @@ export const VmNetwork = Type.Object(
 );
 export type VmNetwork = Static<typeof VmNetwork>;
 
+export const VmShare = Type.Object(
+  {
+    path,
+    tag: Type.String({ pattern: '^[!-~]{1,31}$', description: 'By which the guest knows it.' }),
+    readonly: Type.Optional(Type.Boolean({ description: 'Default: false.' })),
+    bus: Type.Optional(deviceBus),
+  },
+  { ...closed, description: 'A folder that the guest may mount with 9p.' },
+);
+export type VmShare = Static<typeof VmShare>;
+
 export const VmPort = Type.Object(
   {
     console: Type.Optional(
@@ -121,6 +132,7 @@ export const VmConfig = Type.Object(
     ),
     drives: Type.Optional(Type.Array(VmDrive, { maxItems: 16, description: "The guest's first disk first." })),
     networks: Type.Optional(Type.Array(VmNetwork, { maxItems: 8, description: 'Its first card first.' })),
+    shares: Type.Optional(Type.Array(VmShare, { maxItems: 8, description: 'Each with a tag of its own.' })),
     ports: Type.Optional(Type.Array(VmPort, { maxItems: 29, description: 'Its first console first.' })),
     memoryBytes: Type.Optional(
       Type.Integer({ minimum: 1, multipleOf: 2 * 1024 * 1024, maximum: Number.MAX_SAFE_INTEGER }),
@@ -135,7 +147,8 @@ export const VmConfig = Type.Object(
   },
   {
     ...closed,
-    description: 'What a guest is made of. Files, drives, networks and ports need the role admin; an image does not.',
+    description:
+      'What a guest is made of. Files, drives, networks, shares and ports need the role admin; an image does not.',
   },
 );
 export type VmConfig = Static<typeof VmConfig>;

@@ -1,0 +1,65 @@
+#include "devices/virtio/virtio_9p.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+namespace beeline::devices::virtio {
+
+namespace {
+
+constexpr uint64_t kMountTag = 1 << 0;
+constexpr unsigned kRequestsATurn = 16;
+/// An error is the shortest answer that always has to be possible.
+constexpr uint64_t kLeastRoom = share::kMessageHeader + 4;
+
+} // namespace
+
+Virtio9p::Virtio9p(std::unique_ptr<share::Directory> directory, const std::string& tag, GuestMemoryAccess& memory)
+    : ThreadedDevice("beeline-9p", 1, memory), server_(std::move(directory)) {
+    const auto length = static_cast<uint16_t>(tag.size());
+    configuration_.resize(sizeof length + tag.size());
+    std::memcpy(configuration_.data(), &length, sizeof length);
+    std::memcpy(configuration_.data() + sizeof length, tag.data(), tag.size());
+}
+
+uint64_t Virtio9p::features() const { return kMountTag; }
+
+void Virtio9p::work(std::span<const pollfd>, uint64_t notified) {
+    Virtqueue& requests = queue(0);
+    if (notified == 0 || !requests.enabled()) return;
+    unsigned taken = 0;
+    do {
+        requests.suppress_notifications();
+        for (;;) {
+            if (taken++ == kRequestsATurn) return notify(0);
+            const Virtqueue::Pop popped = requests.pop(chain_);
+            if (popped == Virtqueue::Pop::Empty) break;
+            if (popped == Virtqueue::Pop::Broken || !answer()) return fail();
+        }
+    } while (requests.enable_notifications());
+}
+
+/// What the guest holds are descriptors of this process, which no other can have.
+void Virtio9p::exchange_own(snapshot::Archive& archive) {
+    archive.require(!server_.mounted(), "a shared folder is mounted");
+}
+
+/// False: there is no message, or no room for an answer.
+bool Virtio9p::answer() {
+    uint32_t size = 0;
+    const uint64_t room = total_length(chain_.writable), sent = total_length(chain_.readable);
+    if (room < kLeastRoom || copy_from(chain_.readable, 0, &size, sizeof size) != sizeof size) return false;
+    if (size < share::kMessageHeader || size > sent || size > share::P9Server::kLargestMessage) return false;
+    request_.resize(size);
+    copy_from(chain_.readable, 0, request_.data(), size);
+    // The guest may have changed it meanwhile: what was checked counts.
+    std::memcpy(request_.data(), &size, sizeof size);
+    const std::span<const uint8_t> reply = server_.answer(request_, room);
+    copy_to(chain_.writable, 0, reply.data(), reply.size());
+    queue(0).push(chain_.head, static_cast<uint32_t>(reply.size()));
+    used(0);
+    return true;
+}
+
+} // namespace beeline::devices::virtio
