@@ -31,6 +31,10 @@ bool ThreadedDevice::activate(uint64_t features, std::span<const QueueLayout> la
 
 void ThreadedDevice::notify(unsigned queue) {
     if (const std::unique_lock lock(mutex_, std::try_to_lock); lock && active_) notified_at_once(queue);
+    notify_thread(queue);
+}
+
+void ThreadedDevice::notify_thread(unsigned queue) {
     const uint64_t bit = uint64_t{1} << queue;
     // Who set it before has woken the thread, which has not taken it yet.
     if ((notified_.fetch_or(bit, std::memory_order_seq_cst) & bit) == 0) wake();

@@ -63,6 +63,8 @@ protected:
 
     /// From any thread: makes it work() soon.
     void wake();
+    /// The same, and tells it of this queue.
+    void notify_thread(unsigned queue);
 
 private:
     void main();

@@ -32,7 +32,7 @@ void Virtio9p::work(std::span<const pollfd>, uint64_t notified) {
     do {
         requests.suppress_notifications();
         for (;;) {
-            if (taken++ == kRequestsATurn) return notify(0);
+            if (taken++ == kRequestsATurn) return notify_thread(0);
             const Virtqueue::Pop popped = requests.pop(chain_);
             if (popped == Virtqueue::Pop::Empty) break;
             if (popped == Virtqueue::Pop::Broken || !answer()) return fail();

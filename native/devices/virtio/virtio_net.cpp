@@ -71,7 +71,7 @@ void VirtioNet::transmit() {
     do {
         frames.suppress_notifications();
         for (;;) {
-            if (taken++ == kChainsATurn) return notify(kTransmit);
+            if (taken++ == kChainsATurn) return notify_thread(kTransmit);
             const Virtqueue::Pop popped = frames.pop(sent_);
             if (popped == Virtqueue::Pop::Empty) break;
             if (popped == Virtqueue::Pop::Broken || !transmit_chain()) return fail();

@@ -47,7 +47,7 @@ void VirtioRng::work(std::span<const pollfd>, uint64_t notified) {
         requests.suppress_notifications();
         for (;;) {
             if (taken++ == kChainsATurn) {
-                notify(0);
+                notify_thread(0);
                 return;
             }
             const Virtqueue::Pop popped = requests.pop(chain_);
