@@ -99,8 +99,13 @@ export const errorTable = {
   },
   BEELINE_E_BENCH_RESULT: {
     cause: 'RESULT: {path} cannot be read: {detail}',
-    remedy: 'give what beeline bench run --json wrote',
+    remedy: 'give what beeline bench run --json wrote, or an id that beeline bench history lists',
     status: ExitStatus.usage,
+  },
+  BEELINE_E_BENCH_HISTORY: {
+    cause: 'the history {path} cannot be used: {detail}',
+    remedy: 'name another file with BEELINE_BENCH_HISTORY',
+    status: ExitStatus.failure,
   },
   BEELINE_E_BENCH_REVISION: {
     cause: '{option}: {what} cannot be run: {detail}',

@@ -1,6 +1,7 @@
 // The commands about performance regression runs, as the command line declares them.
 import { type Command, Option } from 'commander';
 import { BeelineError } from '../errors.js';
+import { type ExportFormat, exportFormats } from '../regression/export-formats.js';
 import { type Metric, metrics } from '../regression/metrics.js';
 import type { ListOptions } from './bench.js';
 import type { BenchRunOptions, JudgeOptions } from './bench-run.js';
@@ -76,14 +77,42 @@ function addRuns(bench: Command, done: (status: number) => void): void {
   ).action(async (selection: string[], options: BenchRunOptions) => {
     done(await (await runs()).runBench(selection, options));
   });
+  measuring('calibrate')
+    .description('Measures this Beeline against itself, to learn how much noise there is on this machine.')
+    .action(async (selection: string[], options: BenchRunOptions) => {
+      done(await (await runs()).calibrate(selection, options));
+    });
+  bench
+    .command('history')
+    .description('Lists what was measured on this machine.')
+    .option('--all-machines', 'on others, too')
+    .action(async (options: { allMachines?: boolean }) => done((await runs()).listHistory(options)));
+  bench
+    .command('show')
+    .description('Prints a result.')
+    .argument('<RESULT>', 'a file of --json, or an id of the history')
+    .action(async (what: string) => done((await runs()).showResult(what)));
+  bench
+    .command('export')
+    .description('Writes a result to standard output for other programs.')
+    .argument('<RESULT>', 'a file of --json, or an id of the history')
+    .addOption(
+      new Option('--format <FORMAT>', 'github: customSmallerIsBetter of github-action-benchmark')
+        .choices(exportFormats)
+        .default('json' satisfies ExportFormat)
+        .argParser((text: string) => parseChoice('--format', exportFormats, text)),
+    )
+    .action(async (what: string, { format }: { format: ExportFormat }) => {
+      done((await runs()).printExport(what, format));
+    });
   addJudging(
     bench
       .command('compare')
       .description('Compares two results that were measured apart.')
-      .argument('<BASE>', 'a result')
+      .argument('<BASE>', 'a file of --json, or an id of the history')
       .argument('<HEAD>', 'the result that is judged'),
   ).action(async (base: string, head: string, options: JudgeOptions) => {
-    done((await runs()).compareFiles(base, head, options));
+    done((await runs()).compareResults(base, head, options));
   });
 }
 

@@ -8,11 +8,14 @@ import { describeEnvironment } from '../bench/environment.js';
 import { findQemu, type Qemu } from '../bench/qemu.js';
 import { BeelineError, ExitStatus } from '../errors.js';
 import { projectRoot } from '../paths.js';
+import { exportResult } from '../regression/export.js';
+import type { ExportFormat } from '../regression/export-formats.js';
 import { machineFingerprint } from '../regression/fingerprint.js';
+import { type History, withHistory } from '../regression/history.js';
 import { prepareMachine } from '../regression/machine.js';
 import { comparisonTable, failureList, heading, page, phaseTable } from '../regression/markdown.js';
 import { type Metric, metrics } from '../regression/metrics.js';
-import { apartQuestions, type NoiseOf, pairedQuestions, unknownNoise } from '../regression/questions.js';
+import { apartQuestions, type NoiseOf, pairedQuestions } from '../regression/questions.js';
 import { baseName, failedRuns, headName, type Run, type RunResult, readResult } from '../regression/result.js';
 import { builtRevision } from '../regression/revisions.js';
 import { carryOut } from '../regression/schedule.js';
@@ -123,13 +126,15 @@ async function take(
 
 /** Every metric is shown; those of `metric` are judged together. */
 export function judge(
-  questionsOf: (metric: Metric) => Question[],
+  questionsOf: (metric: Metric, noise: NoiseOf) => Question[],
   { metric, minimumEffect = usualLimits.minimumEffect }: JudgeOptions,
+  fingerprint: string,
 ): { readonly judged: Comparison[]; readonly shown: Comparison[] } {
   const limits = { ...usualLimits, minimumEffect };
-  const judged = compare(questionsOf(metric), limits);
-  const others = metrics.filter((other) => other !== metric).flatMap((other) => compare(questionsOf(other), limits));
-  return { judged, shown: others };
+  return withHistory((history) => {
+    const answer = (one: Metric) => compare(questionsOf(one, noiseFrom(history, fingerprint)), limits);
+    return { judged: answer(metric), shown: metrics.filter((other) => other !== metric).flatMap(answer) };
+  });
 }
 
 function statusOf(result: RunResult, judged: readonly Comparison[] | undefined, signal: AbortSignal): number {
@@ -145,9 +150,39 @@ interface Versus {
   readonly result?: RunResult;
 }
 
+/** A file, or the id of one in the history; undefined when it is neither. */
+function knownResult(what: string): RunResult | undefined {
+  if (existsSync(what)) return statSync(what).isFile() ? readResult(what) : undefined;
+  return withHistory((history) => history.find(what));
+}
+
+/** Throws BEELINE_E_BENCH_RESULT. */
+function resultOf(what: string): RunResult {
+  const result = knownResult(what);
+  if (result !== undefined) return result;
+  throw new BeelineError('BEELINE_E_BENCH_RESULT', { path: what, detail: 'there is no such file and no such id' });
+}
+
+function noiseFrom(history: History, fingerprint: string): NoiseOf {
+  return (workload, metric, pairs) => history.noise(fingerprint, workload, metric, pairs);
+}
+
+/** Keeps it in the history. What cannot be kept has been printed all the same, and is told. */
+function keep(result: RunResult): boolean {
+  try {
+    withHistory((history) => history.add(result));
+    return true;
+  } catch (error) {
+    if (!(error instanceof BeelineError)) throw error;
+    say(`beeline: ${error.message}`);
+    return false;
+  }
+}
+
 async function resolveAgainst(against: string | undefined, signal: AbortSignal): Promise<Versus> {
   if (against === undefined) return {};
-  if (existsSync(against) && statSync(against).isFile()) return { result: readResult(against) };
+  const result = knownResult(against);
+  if (result !== undefined) return { result };
   return { root: await builtRevision('--against', against, say, signal) };
 }
 
@@ -172,16 +207,16 @@ export async function runBench(selection: readonly string[], options: BenchRunOp
     ];
     const result = await take({ workloads, subjects, purpose: 'measure', qemu, failed }, options, folder, signal);
     if (options.json !== undefined) writeFileAtomically(options.json, `${JSON.stringify(result, null, 2)}\n`);
-    const noiseOf: NoiseOf = unknownNoise;
     const { result: before } = versus;
     const across = options.acrossMachines ?? false;
     const questionsOf =
       before !== undefined
-        ? (metric: Metric) => apartQuestions(before, result, metric, across, noiseOf)
+        ? (metric: Metric, noise: NoiseOf) => apartQuestions(before, result, metric, across, noise)
         : versus.root !== undefined
-          ? (metric: Metric) => pairedQuestions(result, { base: baseName, head: headName }, metric, noiseOf)
+          ? (metric: Metric, noise: NoiseOf) =>
+              pairedQuestions(result, { base: baseName, head: headName }, metric, noise)
           : undefined;
-    const found = questionsOf === undefined ? undefined : judge(questionsOf, options);
+    const found = questionsOf === undefined ? undefined : judge(questionsOf, options, result.fingerprint.id);
     const withQemu = (['wall', 'cpu'] as const).flatMap((metric) =>
       compare(pairedQuestions(result, { base: headName, head: 'QEMU' }, metric)),
     );
@@ -199,15 +234,19 @@ export async function runBench(selection: readonly string[], options: BenchRunOp
         ['Failures', failureList(result)],
       ]),
     );
-    return statusOf(result, found?.judged, signal);
+    return keep(result) ? statusOf(result, found?.judged, signal) : ExitStatus.failure;
   });
 }
 
-export function compareFiles(basePath: string, headPath: string, options: JudgeOptions): number {
-  const base = readResult(basePath);
-  const head = readResult(headPath);
+export function compareResults(basePath: string, headPath: string, options: JudgeOptions): number {
+  const base = resultOf(basePath);
+  const head = resultOf(headPath);
   const across = options.acrossMachines ?? false;
-  const { judged, shown } = judge((metric) => apartQuestions(base, head, metric, across), options);
+  const { judged, shown } = judge(
+    (metric, noise) => apartQuestions(base, head, metric, across, noise),
+    options,
+    head.fingerprint.id,
+  );
   const titles = { base: baseName, head: headName };
   process.stdout.write(
     page([
@@ -219,4 +258,66 @@ export function compareFiles(basePath: string, headPath: string, options: JudgeO
   );
   if (failedRuns(head).length > 0) return ExitStatus.failure;
   return verdictStatus[overall(judged.map(({ verdict }) => verdict))];
+}
+
+/** The same Beeline in pairs with itself: whatever differs then is noise. */
+export async function calibrate(
+  selection: readonly string[],
+  options: Pick<BenchRunOptions, 'runs' | 'warmUp' | 'json'>,
+): Promise<number> {
+  const workloads = selectWorkloads(selection);
+  return interruptibly(async (signal, folder) => {
+    const subjects = [baseName, headName].map((name) => beelineSubject({ name, root: projectRoot, disabled: [] }));
+    const measurement = { workloads, subjects, purpose: 'calibrate', qemu: undefined, failed: [] } as const;
+    const result = await take(measurement, options, folder, signal);
+    if (options.json !== undefined) writeFileAtomically(options.json, `${JSON.stringify(result, null, 2)}\n`);
+    const comparisons = metrics.flatMap((metric) =>
+      compare(pairedQuestions(result, { base: baseName, head: headName }, metric)),
+    );
+    process.stdout.write(
+      page([
+        ['', heading(result)],
+        [
+          'The same twice',
+          comparisons.length === 0 ? '' : comparisonTable(comparisons, { base: baseName, head: headName }, false),
+        ],
+        ['Failures', failureList(result)],
+      ]),
+    );
+    return keep(result) ? statusOf(result, undefined, signal) : ExitStatus.failure;
+  });
+}
+
+/** Of this machine, unless all are asked for; oldest first. */
+export function listHistory({ allMachines = false }: { readonly allMachines?: boolean }): number {
+  const results = withHistory((history) =>
+    history.results(allMachines ? {} : { fingerprint: machineFingerprint().id }),
+  );
+  for (const result of results) {
+    const { id, startedAt, fingerprint, purpose, subjects } = result;
+    const failed = failedRuns(result).length;
+    const names = subjects.map(({ name, revision }) => `${name} ${revision}`).join(', ');
+    const outcome = failed === 0 ? '' : `, ${failed} failed`;
+    process.stdout.write(
+      `${id}  ${startedAt}  ${fingerprint.id}  ${purpose}  ${result.runs.length} runs${outcome}; ${names}\n`,
+    );
+  }
+  return ExitStatus.ok;
+}
+
+export function showResult(what: string): number {
+  const result = resultOf(what);
+  process.stdout.write(
+    page([
+      ['', heading(result)],
+      ['Phases', phaseTable(result)],
+      ['Failures', failureList(result)],
+    ]),
+  );
+  return ExitStatus.ok;
+}
+
+export function printExport(what: string, format: ExportFormat): number {
+  process.stdout.write(exportResult(resultOf(what), format));
+  return ExitStatus.ok;
 }

@@ -16,7 +16,10 @@ describe('beeline bench run', function () {
     writeFileSync(folder.at('workloads', name, 'workload.yaml'), text);
   };
   const bench = (...args: string[]) =>
-    beeline(['bench', ...args], { env: { BEELINE_WORKLOADS: folder.at('workloads') }, limit: 110 });
+    beeline(['bench', ...args], {
+      env: { BEELINE_WORKLOADS: folder.at('workloads'), BEELINE_BENCH_HISTORY: folder.at('history.sqlite') },
+      limit: 110,
+    });
   const result = (file: string): RunResult => {
     const value: unknown = JSON.parse(readFileSync(folder.at(file), 'utf8'));
     assert.ok(Value.Check(RunResultSchema, value), JSON.stringify([...Value.Errors(RunResultSchema, value)][0]));
