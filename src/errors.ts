@@ -50,6 +50,12 @@ export const errorTable = {
     status: ExitStatus.usage,
   },
   BEELINE_E_DISK: { cause: '--drive: {path}: {detail}', remedy: '{remedy}', status: ExitStatus.usage },
+  BEELINE_E_SNAPSHOT: { cause: 'the snapshot {path}: {detail}', remedy: '{remedy}', status: ExitStatus.failure },
+  BEELINE_E_SNAPSHOT_UNKNOWN: {
+    cause: '{vm} has no snapshot called {name}',
+    remedy: 'beeline snapshot list {vm} lists them',
+    status: ExitStatus.usage,
+  },
   BEELINE_E_DUMP: {
     cause: 'FILE: {path} cannot be inspected: {detail}',
     remedy: 'write one with: beeline run --perf-dump FILE',

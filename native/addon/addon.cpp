@@ -1,6 +1,7 @@
 // The surface that the control plane sees: one class, Machine, and a few free functions.
 #include "addon/code_views.h"
 #include "addon/machine_object.h"
+#include "addon/snapshot_work.h"
 #include "host/features.h"
 #include "host/service.h"
 #include "host/terminal_guard.h"
@@ -59,6 +60,8 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
     exports.Set("guardTerminal", Napi::Function::New(env, guard_terminal, "guardTerminal"));
     exports.Set("lockFile", Napi::Function::New(env, lock_file, "lockFile"));
     exports.Set("notifyServiceManager", Napi::Function::New(env, notify_service_manager, "notifyServiceManager"));
+    exports.Set("snapshotDescription",
+                Napi::Function::New(env, beeline::addon::snapshot_description, "snapshotDescription"));
     exports.Set("Machine", beeline::addon::MachineObject::define(env));
     return exports;
 }

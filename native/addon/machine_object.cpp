@@ -2,6 +2,7 @@
 
 #include "addon/code_views.h"
 #include "addon/cpu_view.h"
+#include "addon/snapshot_work.h"
 #include "arm64/counters.h"
 
 #include <algorithm>
@@ -95,6 +96,7 @@ board::MachineConfig config_from(const Napi::Object& object) {
     config.firmware_path = text_of(object, "firmware");
     config.firmware_vars_path = text_of(object, "firmwareVars");
     if (object.Has("acpi")) config.acpi = object.Get("acpi").ToBoolean();
+    if (object.Get("snapshot").IsString()) config.snapshot_path = text_of(object, "snapshot");
     config.no_reboot = object.Get("noReboot").ToBoolean();
     if (const Napi::Value icount = object.Get("icount"); icount.IsNumber())
         config.icount = icount.ToNumber().Uint32Value();
@@ -127,16 +129,6 @@ board::MachineConfig config_from(const Napi::Object& object) {
     Napi::Array ports = object.Get("ports").As<Napi::Array>();
     for (uint32_t i = 0; i < ports.Length(); i++) config.ports.push_back(port_from(ports.Get(i).As<Napi::Object>()));
     return config;
-}
-
-Napi::Error error_from(Napi::Env env, const board::Error& error) {
-    Napi::Error thrown = Napi::Error::New(env, error.message);
-    const std::pair<const char*, const std::string&> fields[] = {
-        {"code", error.code}, {"option", error.option}, {"path", error.path},     {"expected", error.expected},
-        {"size", error.size}, {"memory", error.memory}, {"detail", error.detail}, {"remedy", error.remedy},
-    };
-    for (const auto& [name, value] : fields) thrown.Value().Set(name, Napi::String::New(env, value));
-    return thrown;
 }
 
 struct CounterName {
@@ -211,6 +203,8 @@ Napi::Function MachineObject::define(Napi::Env env) {
                            InstanceMethod("stop", &MachineObject::stop),
                            InstanceMethod("serialWrite", &MachineObject::serial_write),
                            InstanceMethod("serialExchanged", &MachineObject::serial_exchanged),
+                           InstanceMethod("saveSnapshot", &MachineObject::save_snapshot),
+                           InstanceMethod("loadSnapshot", &MachineObject::load_snapshot),
                            InstanceMethod("stats", &MachineObject::stats),
                            InstanceMethod("translations", &MachineObject::translations),
                            InstanceMethod("dtb", &MachineObject::dtb),
@@ -257,6 +251,18 @@ void MachineObject::reset(const Napi::CallbackInfo&) { machine_->reset(); }
 void MachineObject::set_no_reboot(const Napi::CallbackInfo& info) { machine_->set_no_reboot(info[0].ToBoolean()); }
 void MachineObject::powerdown(const Napi::CallbackInfo&) { machine_->powerdown(); }
 void MachineObject::stop(const Napi::CallbackInfo&) { machine_->stop(); }
+
+Napi::Value MachineObject::save_snapshot(const Napi::CallbackInfo& info) {
+    return promise_of(info.This().As<Napi::Object>(),
+                      [this, path = info[0].ToString().Utf8Value(), description = info[1].ToString().Utf8Value()] {
+                          return machine_->save_snapshot(path, description);
+                      });
+}
+
+Napi::Value MachineObject::load_snapshot(const Napi::CallbackInfo& info) {
+    return promise_of(info.This().As<Napi::Object>(),
+                      [this, path = info[0].ToString().Utf8Value()] { return machine_->load_snapshot(path); });
+}
 
 Napi::Value MachineObject::serial_write(const Napi::CallbackInfo& info) {
     Napi::Uint8Array bytes = info[0].As<Napi::Uint8Array>();

@@ -27,6 +27,8 @@ private:
     void set_no_reboot(const Napi::CallbackInfo& info);
     void powerdown(const Napi::CallbackInfo& info);
     void stop(const Napi::CallbackInfo& info);
+    Napi::Value save_snapshot(const Napi::CallbackInfo& info);
+    Napi::Value load_snapshot(const Napi::CallbackInfo& info);
     Napi::Value serial_write(const Napi::CallbackInfo& info);
     void serial_exchanged(const Napi::CallbackInfo& info);
     Napi::Value stats(const Napi::CallbackInfo& info);

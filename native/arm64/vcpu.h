@@ -9,13 +9,16 @@
 #include "arm64/state.h"
 #include "arm64/tlb.h"
 #include "arm64/translation_cache.h"
-#include "snapshot/archive.h"
 
 #include <atomic>
 #include <cstddef>
 #include <memory>
 #include <mutex>
 #include <vector>
+
+namespace beeline::snapshot {
+class Archive;
+}
 
 namespace beeline::arm64 {
 

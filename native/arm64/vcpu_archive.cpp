@@ -1,6 +1,7 @@
 #include "arm64/features.h"
 #include "arm64/system_registers.h"
 #include "arm64/vcpu.h"
+#include "snapshot/archive.h"
 
 #include <cstddef>
 #include <span>
@@ -58,6 +59,7 @@ void Vcpu::exchange(snapshot::Archive& archive) {
     archive.same(state.mpidr_el1, "it is of another CPU");
     static_assert(sizeof state.sys % sizeof(uint64_t) == 0);
     archive.values(std::span(reinterpret_cast<uint64_t*>(&state.sys), sizeof state.sys / sizeof(uint64_t)));
+    for (bool* value : {&debug.step_active, &debug.stepped, &debug.stepped_exclusive}) archive.value(*value);
     bool event = event_pending();
     archive.value(event);
     if (!archive.loading()) return;

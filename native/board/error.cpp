@@ -109,6 +109,15 @@ Error disk_error(std::string path, std::string detail, std::string remedy) {
     return error;
 }
 
+Error snapshot_error(std::string path, std::string detail, std::string remedy) {
+    Error error{.code = "BEELINE_E_SNAPSHOT",
+                .path = std::move(path),
+                .detail = std::move(detail),
+                .remedy = std::move(remedy)};
+    compose(error, fmt::format("the snapshot {}: {}", error.path, error.detail));
+    return error;
+}
+
 Error machine_error(std::string detail) {
     Error error{.code = "BEELINE_E_MACHINE", .detail = std::move(detail)};
     compose(error, fmt::format("the machine failed: {}", error.detail));

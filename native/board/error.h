@@ -76,6 +76,7 @@ Error too_big(std::string option, std::string path, uint64_t size, uint64_t memo
 /// Why an image's file could not be opened. Refusals are those of a disk.
 Error open_error(std::string option, const block::OpenFailure& failure);
 Error disk_error(std::string path, std::string detail, std::string remedy);
+Error snapshot_error(std::string path, std::string detail, std::string remedy);
 Error machine_error(std::string detail);
 
 /// "48 bytes", "1.5 MiB", "2 GiB"

@@ -1,14 +1,10 @@
 #include "board/guest_memory.h"
 
-#include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <iterator>
 #include <sys/mman.h>
 #include <sys/sysinfo.h>
-#include <unistd.h>
 
 namespace beeline::board {
 
@@ -43,24 +39,6 @@ Result<std::unique_ptr<GuestMemory>> GuestMemory::create(uint64_t bytes, unsigne
     // A core dump of the emulator is about the emulator.
     madvise(aligned, bytes, MADV_DONTDUMP);
     return std::unique_ptr<GuestMemory>(new GuestMemory(aligned, bytes));
-}
-
-bool GuestMemory::touched(uint64_t offset, uint64_t length) const {
-    // Documentation/admin-guide/mm/pagemap.rst: an entry a page; in memory, or swapped out.
-    constexpr uint64_t kPresent = uint64_t{1} << 63, kSwapped = uint64_t{1} << 62;
-    static const int pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-    static const auto page = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
-    const uint64_t first = reinterpret_cast<uintptr_t>(bytes_ + offset) / page;
-    for (uint64_t done = 0, pages = length / page; done < pages;) {
-        uint64_t entries[512];
-        const size_t wanted = std::min<uint64_t>(std::size(entries), pages - done) * sizeof entries[0];
-        const auto at = static_cast<off_t>((first + done) * sizeof entries[0]);
-        if (pread(pagemap, entries, wanted, at) != static_cast<ssize_t>(wanted)) return true;
-        for (size_t i = 0; i < wanted / sizeof entries[0]; i++)
-            if ((entries[i] & (kPresent | kSwapped)) != 0) return true;
-        done += wanted / sizeof entries[0];
-    }
-    return false;
 }
 
 bool GuestMemory::take_over(GuestMemory& other) {

@@ -30,8 +30,6 @@ public:
     uint8_t* span(uint64_t address, uint64_t length) override {
         return contains(address, length) ? bytes_ + (address - kRamBase) : nullptr;
     }
-    /// Whether any page of a range was ever touched; true where the host does not tell.
-    bool touched(uint64_t offset, uint64_t length) const;
     /// Takes over the contents of another memory of the same size, which is empty afterwards. It stays where it is.
     /// False: the host refuses, and nothing has changed.
     [[nodiscard]] bool take_over(GuestMemory& other);

@@ -12,6 +12,7 @@
 #include "board/memory_map.h"
 #include "board/register_access.h"
 #include "board/serial_port.h"
+#include "board/snapshot.h"
 #include "host/cpu.h"
 #include "runtime/thread.h"
 
@@ -91,11 +92,15 @@ public:
         Result<std::vector<uint8_t>> tree = build_device_tree(board_->description());
         if (!tree) return std::move(tree.error());
         board_tree_ = std::move(*tree);
-        if (Status loaded = load(); !loaded) return loaded;
+        const bool restoring = !config_.snapshot_path.empty();
+        if (Status loaded = restoring ? success() : load(); !loaded) return loaded;
         if (config_.acpi) offer_acpi_tables(board_->description(), board_->fw_cfg());
-        if (config_.firmware_path.empty()) return success();
-        if (Status offered = offer_kernel(config_, board_->fw_cfg()); !offered) return offered;
-        return config_.firmware_vars_path.empty() ? success() : open_firmware_vars();
+        if (!config_.firmware_path.empty()) {
+            if (Status offered = offer_kernel(config_, board_->fw_cfg()); !offered) return offered;
+            if (Status opened = config_.firmware_vars_path.empty() ? success() : open_firmware_vars(); !opened)
+                return opened;
+        }
+        return restoring ? restore(config_.snapshot_path, true) : success();
     }
 
     Status add_networks() {
@@ -163,9 +168,12 @@ public:
             started_ = true;
             start_time_ = Clock::now();
         }
+        // Of a snapshot's CPUs, some are on already.
+        board_->hold(Hold::Change);
         if (board_->start_threads()) {
             if (!paused_) board_->thaw_clock();
-            board_->power_on_first_cpu(boot_.entry, boot_.device_tree_address);
+            if (config_.snapshot_path.empty()) board_->power_on_first_cpu(boot_.entry, boot_.device_tree_address);
+            board_->release(Hold::Change);
         } else {
             request_exit(ExitCause::InternalError,
                          fmt::format("the host refuses another thread ({})", std::strerror(errno)));
@@ -219,6 +227,17 @@ public:
         request_exit(ExitCause::Stopped, {});
         const std::lock_guard stopping(stop_mutex_);
         supervisor_.join();
+    }
+
+    Status save_snapshot(const std::string& path, const std::string& description) {
+        return while_frozen(path, [&] {
+            Boot boot = current_boot();
+            return board::save_snapshot(path, description, subject(boot));
+        });
+    }
+
+    Status load_snapshot(const std::string& path) {
+        return while_frozen(path, [&] { return restore(path, false); });
     }
 
     size_t serial_write(std::span<const uint8_t> bytes) {
@@ -394,6 +413,51 @@ private:
         const std::lock_guard lock(mutex_);
         boot_ = std::move(*boot);
         return success();
+    }
+
+    Boot current_boot() const {
+        const std::lock_guard lock(mutex_);
+        return boot_;
+    }
+
+    SnapshotSubject subject(Boot& boot) { return {config_, *board_, *memory_, firmware_vars_.get(), boot}; }
+
+    /// `fresh`: nothing has run yet.
+    Status restore(const std::string& path, bool fresh) {
+        Boot boot = current_boot();
+        if (Status loaded = board::load_snapshot(path, subject(boot), fresh); !loaded) return loaded;
+        const std::lock_guard lock(mutex_);
+        boot_ = std::move(boot);
+        return success();
+    }
+
+    /// Calls `body` while neither CPUs nor clock nor devices move.
+    Status while_frozen(const std::string& path, const auto& body) {
+        const std::lock_guard lifecycle(lifecycle_);
+        if (!running()) return snapshot_error(path, "the machine does not run", "start it first");
+        if (config_.icount) return snapshot_error(path, "its time is counted in instructions", "leave --icount out");
+        const bool pausing = !paused_;
+        if (pausing) board_->hold(Hold::Pause);
+        board_->wait_until_still();
+        if (pausing) board_->freeze_clock();
+        Status result = success();
+        if (changing_state()) {
+            result = snapshot_error(path, "the guest is just being reset or switched off", "try again, if it goes on");
+        } else {
+            board_->freeze_devices();
+            result = body();
+            board_->thaw_devices();
+        }
+        if (pausing) {
+            board_->thaw_clock();
+            board_->release(Hold::Pause);
+        }
+        return result;
+    }
+
+    bool changing_state() const {
+        const std::lock_guard lock(mutex_);
+        return exit_cause_ || guest_reset_requested_ || resets_done_ != resets_requested_;
     }
 
     /// Whether no guest code executes until resume(). With lifecycle_ held.
@@ -693,6 +757,10 @@ void Machine::reset() { implementation_->reset(); }
 void Machine::set_no_reboot(bool no_reboot) { implementation_->set_no_reboot(no_reboot); }
 void Machine::powerdown() { implementation_->powerdown(); }
 void Machine::stop() { implementation_->stop(); }
+Status Machine::save_snapshot(const std::string& path, const std::string& description) {
+    return implementation_->save_snapshot(path, description);
+}
+Status Machine::load_snapshot(const std::string& path) { return implementation_->load_snapshot(path); }
 size_t Machine::serial_write(std::span<const uint8_t> bytes) { return implementation_->serial_write(bytes); }
 void Machine::serial_exchanged() { implementation_->serial_exchanged(); }
 std::vector<uint8_t> Machine::dtb() const { return implementation_->dtb(); }

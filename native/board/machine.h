@@ -70,6 +70,7 @@ struct MachineConfig {
     std::vector<Share> shares;
     std::vector<ConsolePort> ports;    ///< One console device on each bus that some of them name.
     bool acpi = true;                  ///< Offer firmware ACPI tables.
+    std::string snapshot_path;         ///< Go on with this machine instead of switching one on.
     bool direct = false;               ///< Hot code runs in the direct tier; else everything in the interpreter.
     translate::DirectOptions direct_options;
     bool perf_map = false; ///< Name translated code for Linux perf.
@@ -133,7 +134,8 @@ struct MachineStats {
 class Machine {
 public:
     /// Builds the machine and loads its images. `events` must outlive it. Errors: BEELINE_E_MEMORY, _CPUS,
-    /// _OPTION_VALUE, _FILE_MISSING, _FILE_UNREADABLE, _FILE_UNWRITABLE, _FILE_KIND, _FILE_TOO_BIG, _DISK, _MACHINE.
+    /// _OPTION_VALUE, _FILE_MISSING, _FILE_UNREADABLE, _FILE_UNWRITABLE, _FILE_KIND, _FILE_TOO_BIG, _DISK, _SNAPSHOT,
+    /// _MACHINE.
     static Result<std::unique_ptr<Machine>> create(const MachineConfig& config, MachineEvents& events);
 
     /// Stops first when need be.
@@ -157,6 +159,15 @@ public:
     void powerdown();
     /// Ends the run and blocks until every thread has been joined and on_exit has been delivered.
     void stop();
+
+    /// Writes the whole machine into a file, which it replaces once all of it is there; guest code stands still
+    /// meanwhile. `description` is for whoever makes a machine for it, and asks for it with snapshot_description().
+    /// Errors: BEELINE_E_SNAPSHOT, _FILE_UNWRITABLE.
+    Status save_snapshot(const std::string& path, const std::string& description);
+    /// Goes on as the machine in the file, which has to be like this one; paused, if this one is. With an error this
+    /// one goes on as if nothing had been. Errors: BEELINE_E_SNAPSHOT, _FILE_MISSING, _FILE_UNREADABLE, _MEMORY, _CPUS,
+    /// _OPTION_VALUE, _MACHINE.
+    Status load_snapshot(const std::string& path);
 
     /// Feeds bytes to the serial port; they wait in a queue of the host's until the guest takes them. Returns how many
     /// the queue accepted (all of them, up to kSerialQueueBytes waiting).

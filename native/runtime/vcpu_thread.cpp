@@ -1,5 +1,7 @@
 #include "runtime/vcpu_thread.h"
 
+#include "snapshot/archive.h"
+
 #include <algorithm>
 #include <chrono>
 #include <cstdio>

@@ -29,16 +29,6 @@ void Archive::raw(void* bytes, size_t count) {
     at_ += count;
 }
 
-void Archive::text(std::string& text, size_t longest) {
-    auto length = static_cast<uint32_t>(text.size());
-    at_most(length, static_cast<uint32_t>(longest));
-    if (failed_) return;
-    if (loading_ && length > end_ - at_) return fail("it ends too early");
-    std::string read = loading_ ? std::string(length, '\0') : text;
-    raw(read.data(), length);
-    text = std::move(read);
-}
-
 Archive::Frame Archive::enter(std::string_view name, uint32_t version) {
     const Frame outer{end_, path_.size(), 0};
     if (failed_) return outer;

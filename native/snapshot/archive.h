@@ -78,7 +78,8 @@ public:
         raw(&read, sizeof read);
         require(read == value, why);
     }
-    void text(std::string& text, size_t longest);
+    void text(std::string& text, size_t longest) { list(text, longest); }
+    void bytes(std::vector<uint8_t>& bytes, size_t most) { list(bytes, most); }
 
     /// What `body` exchanges, under a name and a version of its own; `body` has to use all of it.
     template <class Body> void section(std::string_view name, uint32_t version, Body body) {
@@ -94,6 +95,15 @@ private:
     Frame enter(std::string_view name, uint32_t version);
     void leave(const Frame& outer);
     void raw(void* bytes, size_t count);
+    /// A number of bytes, then these.
+    template <class Bytes> void list(Bytes& bytes, size_t most) {
+        auto length = static_cast<uint32_t>(bytes.size());
+        at_most(length, static_cast<uint32_t>(most));
+        if (loading_ && length > end_ - at_) fail("it ends too early");
+        if (failed_) return;
+        bytes.resize(length);
+        raw(bytes.data(), length);
+    }
 
     std::vector<uint8_t> saved_;
     std::span<const uint8_t> from_;

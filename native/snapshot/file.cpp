@@ -368,7 +368,10 @@ bool FileReader::read(Part part, std::vector<uint8_t>& bytes, Failure& failure) 
     }
     std::vector<uint8_t> stored;
     if (!unpack(*found, found->length, stored, bytes, failure)) return false;
-    if (bytes.size() == found->length) return true;
+    if (bytes.size() == found->length) {
+        parts_read_++;
+        return true;
+    }
     failure = damaged("a part of it is too short");
     return false;
 }
@@ -397,6 +400,10 @@ bool FileReader::read_pages(std::span<const Pages> parts, Failure& failure) {
             failure = damaged("a part of it is there twice");
             return false;
         }
+    }
+    if (pieces.size() + parts_read_ != chunks_.size()) {
+        failure = damaged("it has more than is known");
+        return false;
     }
     std::atomic<size_t> next{0};
     std::atomic<bool> failing{false};

@@ -101,7 +101,7 @@ public:
         Part part;
         PageSink sink;
     };
-    /// All of these parts at once.
+    /// All of these parts at once; with those that read() has returned they have to be all there are.
     [[nodiscard]] bool read_pages(std::span<const Pages> parts, Failure& failure);
 
 private:
@@ -111,6 +111,7 @@ private:
 
     const int descriptor_;
     std::vector<Chunk> chunks_;
+    size_t parts_read_ = 0; ///< By read(): a chunk each.
 };
 
 } // namespace beeline::snapshot

@@ -6,7 +6,7 @@
 //                  [--drive FILE[,qcow2|raw|ro|snapshot|threads|pci]...]... [--net user[,HOST-GUEST]|tap,NAME]...
 //                  [--verify
 //                  [--checks N]] [--no-reboot] [--icount LOG2]
-//                  [--timeout SECONDS] [--until TEXT] [--dump-dtb FILE]
+//                  [--timeout SECONDS] [--until TEXT] [--dump-dtb FILE] [--snapshot-save F] [--snapshot-load F]
 //
 // The guest's serial port is on standard input and output; counters go to standard error at the end.
 #include "board/machine.h"
@@ -182,7 +182,7 @@ int main(int argc, char** argv) {
     board::MachineConfig config;
     Console console;
     double timeout = 0;
-    std::string dump;
+    std::string dump, snapshot;
     for (int i = 1; i < argc; i++) {
         const std::string_view option = argv[i];
         if (option == "--no-reboot") {
@@ -229,6 +229,10 @@ int main(int argc, char** argv) {
             const auto technique = translate::find_technique(value);
             if (!technique) return usage("--disable takes the name of a technique");
             config.direct_options.techniques.disable(*technique);
+        } else if (option == "--snapshot-save") {
+            snapshot = value;
+        } else if (option == "--snapshot-load") {
+            config.snapshot_path = value;
         } else if (option == "--until") {
             console.wait_for(value);
         } else if (option == "--drive") {
@@ -289,6 +293,15 @@ int main(int argc, char** argv) {
         }
     }
     const bool seen = console.seen();
+    if (!snapshot.empty()) {
+        const auto start = std::chrono::steady_clock::now();
+        if (board::Status saved = (*machine)->save_snapshot(snapshot, {}); !saved) {
+            fmt::print(stderr, "beeline_boot: {}: {}\n", saved.error().code, saved.error().message);
+            return 2;
+        }
+        fmt::print(stderr, "snapshot saved in {:.3f} s\n",
+                   std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+    }
     (*machine)->stop();
     print_stats((*machine)->stats());
     fmt::print(stderr, "{}{}{}\n",

@@ -1,8 +1,8 @@
-// The escape key of the serial console: Ctrl-A, then x, c, ? or Ctrl-A.
+// The escape key of the serial console: Ctrl-A, then x, c, s, ? or Ctrl-A.
 
 const ctrlA = 0x01;
 
-export type EscapeAction = 'quit' | 'resume' | 'help';
+export type EscapeAction = 'quit' | 'resume' | 'save' | 'help';
 
 export interface EscapeKeysEvents {
   onData(data: Uint8Array): void;
@@ -12,11 +12,12 @@ export interface EscapeKeysEvents {
 export const escapeHelp = [
   'Ctrl-A x       quit Beeline',
   'Ctrl-A c       continue a guest that has paused',
+  'Ctrl-A s       save the guest to the file of --snapshot-save and go on',
   'Ctrl-A ?       show this help',
   'Ctrl-A Ctrl-A  send Ctrl-A to the guest',
 ];
 
-const actions: Readonly<Record<string, EscapeAction>> = { x: 'quit', c: 'resume', '?': 'help', h: 'help' };
+const actions: Readonly<Record<string, EscapeAction>> = { x: 'quit', c: 'resume', s: 'save', '?': 'help', h: 'help' };
 
 /** Separates what is meant for the guest from what is meant for us. An unknown key after Ctrl-A is dropped. */
 export class EscapeKeys {

@@ -202,8 +202,40 @@ function addMonitor(program: Command, done: Done): void {
     });
 }
 
+const snapshotNotes = `
+A snapshot is the whole guest: memory, CPUs, devices, and what drives with snapshot have been written. It is kept in the
+guest's folder until it or the guest is deleted. Other disks must not have changed when it is loaded.`;
+
+function addSnapshots(program: Command, done: Done): void {
+  const snapshot = program
+    .command('snapshot')
+    .summary('save guests, and go on from what was saved')
+    .description('Saves guests of the daemon, and lets them go on from what was saved.')
+    .addHelpText('after', snapshotNotes);
+  for (const [verb, description] of [
+    ['save', 'Saves a guest, which goes on afterwards; a snapshot of that name is replaced.'],
+    ['load', 'Lets a guest go on from a snapshot; one that does not run is started.'],
+    ['delete', 'Deletes a snapshot.'],
+  ] as const) {
+    addClientOptions(snapshot.command(verb))
+      .description(description)
+      .argument('<GUEST>', 'guest')
+      .argument('<NAME>', 'snapshot: small letters, digits and _ . - inside')
+      .action(async (guest: string, name: string, options: ClientOptions) => {
+        done(await (await guests()).actOnSnapshot(verb, guest, name, options));
+      });
+  }
+  addClientOptions(snapshot.command('list'))
+    .description("Lists a guest's snapshots, the latest first.")
+    .argument('<GUEST>', 'guest')
+    .action(async (guest: string, options: ClientOptions) => {
+      done(await (await guests()).listSnapshots(guest, options));
+    });
+}
+
 export function addGuestCommands(program: Command, done: Done): void {
   addLife(program, done);
   addConsole(program, done);
+  addSnapshots(program, done);
   addMonitor(program, done);
 }

@@ -200,6 +200,34 @@ export function forGuests(
   });
 }
 
+export function actOnSnapshot(
+  verb: 'save' | 'load' | 'delete',
+  vm: string,
+  name: string,
+  options: ClientOptions,
+): Promise<number> {
+  return withDaemon(options, async (client) => {
+    const result = await client.call(`snapshot.${verb}`, { vm, name });
+    if (options.json) printJson(result);
+    else if ('bytes' in result) print(`${vm} is saved as ${name}, ${formatBytes(Number(result.bytes))}`);
+    else print('state' in result ? `${vm} is ${describeState(result as VmStatus)}` : `${name} is deleted`);
+    return ExitStatus.ok;
+  });
+}
+
+export function listSnapshots(vm: string, options: ClientOptions): Promise<number> {
+  return withDaemon(options, async (client) => {
+    const { snapshots } = await client.call('snapshot.list', { vm });
+    if (options.json) {
+      printJson(snapshots);
+      return ExitStatus.ok;
+    }
+    const rows = snapshots.map(({ name, savedAt, bytes }) => [name, age(savedAt), formatBytes(bytes)]);
+    for (const line of columns([['SNAPSHOT', 'SINCE', 'SIZE'], ...rows])) print(line);
+    return ExitStatus.ok;
+  });
+}
+
 export interface LogsOptions extends ClientOptions {
   readonly follow?: boolean;
   readonly process?: boolean;

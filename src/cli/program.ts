@@ -1,7 +1,7 @@
 // The command line: what there is to say, and what each thing calls.
 import { Argument, Command, Option } from 'commander';
 import { parseMemory } from '../memory-size.js';
-import type { Drive, Network, Port, RawLoad, Share } from '../native/addon.js';
+import type { Drive, Network, Port, RawLoad, Share, Tier } from '../native/addon.js';
 import type { QmpAddress } from '../qmp/server.js';
 import { version } from '../version.js';
 import type { Reply } from '../vm/matcher.js';
@@ -39,7 +39,7 @@ import { techniqueNames } from './techniques.js';
 /** An option that takes one of a few values; the refusal is a row of our table, not commander's. */
 function choiceOption(flags: string, description: string, choices: readonly string[], initial: string): Option {
   const long = flags.split(' ')[0] ?? flags;
-  const option = new Option(flags, description).choices(choices).default(initial);
+  const option = new Option(flags, description).choices(choices).default(undefined, initial);
   return option.argParser((text: string) => parseChoice(long, choices, text));
 }
 
@@ -79,7 +79,12 @@ guest power off first. The console goes nowhere, unless --serial says so.
 
 An image's disk is /dev/vda, before those of --drive, and what is written to it is thrown away unless --disk keeps it.
 
-Keys: Ctrl-A x quits, Ctrl-A c continues a paused guest, Ctrl-A ? shows help, Ctrl-A Ctrl-A sends Ctrl-A.
+A snapshot is the whole machine: memory, CPUs, devices, and what drives with snapshot have been written. --snapshot-load
+makes the machine that was saved, without IMAGE; --memory, --cpus and the rest are left out, or as they were. --drive and
+--net may be given anew where files or ports have moved. Other disks must not have changed since. Connections of --net
+user are not kept.
+
+Keys: Ctrl-A x quits, Ctrl-A c continues a paused guest, Ctrl-A s saves, Ctrl-A ? shows help, Ctrl-A Ctrl-A sends Ctrl-A.
 
 Exit status: that of the last --exec; else 0 guest powered off or --until matched, 1 failure of Beeline, 2 bad usage or input, 3 guest reset with
 --no-reboot, 4 timeout, 5 guest kernel panicked, 130 quit by Ctrl-A x or Ctrl-C, 128 + N ended by signal N.`;
@@ -90,6 +95,7 @@ interface RawRunOptions
       RunOptions,
       | 'gic'
       | 'acpi'
+      | 'tier'
       | 'load'
       | 'drive'
       | 'net'
@@ -107,8 +113,9 @@ interface RawRunOptions
       | keyof JobRunOptions
     >,
     Partial<JobRunOptions> {
-  readonly gic: '2' | '3';
-  readonly acpi: 'on' | 'off';
+  readonly gic?: '2' | '3';
+  readonly acpi?: 'on' | 'off';
+  readonly tier?: Tier;
   readonly load?: readonly RawLoad[];
   readonly drive?: readonly Drive[];
   readonly net?: readonly Network[];
@@ -214,6 +221,11 @@ function addRun(program: Command, done: (status: number) => void): void {
       parseRegex('--until', text),
     )
     .option('--send <REGEX=TEXT>', 'send TEXT when the console matches; repeatable', append<Reply>(parseSend))
+    .option(
+      '--snapshot-save <FILE>',
+      'save the machine when --until, --timeout, Ctrl-A x or a signal ends it; Ctrl-A s at once',
+    )
+    .option('--snapshot-load <FILE>', 'go on with the machine that was saved there')
     .option('--gdb <ADDRESS>', 'where gdb may connect: tcp:127.0.0.1:PORT or unix:PATH', parseGdb)
     .option(
       '--qmp <ADDRESS>',
@@ -247,6 +259,8 @@ function addRun(program: Command, done: (status: number) => void): void {
         perfMap = false,
         paused = false,
         quiet = false,
+        tier = 'direct',
+        gic,
         ...others
       } = options;
       done(
@@ -270,8 +284,9 @@ function addRun(program: Command, done: (status: number) => void): void {
           perfMap,
           paused,
           quiet,
-          gic: options.gic === '2' ? 2 : 3,
-          acpi: options.acpi === 'on',
+          tier,
+          ...(gic !== undefined && { gic: gic === '2' ? 2 : 3 }),
+          acpi: options.acpi !== 'off',
         }),
       );
     });

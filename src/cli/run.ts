@@ -1,7 +1,8 @@
 // beeline run: one guest in the foreground.
 import { constants, copyFileSync, existsSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { writeFileAtomically } from '../atomic-file.js';
-import { BeelineError, systemCode } from '../errors.js';
+import { BeelineError, ExitStatus, messageOf, systemCode } from '../errors.js';
 import { describeGdbAddress, type GdbAddress, GdbServer } from '../gdb/server.js';
 import { describeHost } from '../host.js';
 import { imageDrive } from '../images/drive.js';
@@ -15,6 +16,7 @@ import { onEndingSignal, signalStatus } from '../signals.js';
 import type { Reply } from '../vm/matcher.js';
 import { describeOutcome, outcome } from '../vm/outcome.js';
 import { Session, type SessionResult } from '../vm/session.js';
+import { savedMachine } from '../vm/snapshot.js';
 import { EscapeKeys, escapeHelp } from './escape-keys.js';
 import { checkDrive, checkDtb, checkInitrd, checkReadable, checkWritable } from './files.js';
 import { checkJob, hasJob, JobRun, type JobRunOptions } from './job-run.js';
@@ -39,8 +41,8 @@ export interface RunOptions extends JobRunOptions {
   /** Bytes. */
   readonly memory?: number;
   readonly cpus?: number;
-  readonly cpu: 'n1' | 'a57';
-  readonly gic: 2 | 3;
+  readonly cpu?: 'n1' | 'a57';
+  readonly gic?: 2 | 3;
   readonly acpi: boolean;
   readonly tier: Tier;
   readonly disable: readonly string[];
@@ -66,6 +68,8 @@ export interface RunOptions extends JobRunOptions {
   /** Seconds. */
   readonly timeout?: number;
   readonly stats?: string;
+  readonly snapshotSave?: string;
+  readonly snapshotLoad?: string;
   readonly gdb?: GdbAddress;
   readonly qmp: readonly QmpAddress[];
   readonly paused: boolean;
@@ -77,6 +81,7 @@ export interface RunOptions extends JobRunOptions {
 export const defaultImage = 'debian-busybox';
 /** How often to look whether the guest has taken its input, in milliseconds. */
 const backlogInterval = 50;
+const defaultGic = 3;
 const defaultMemory = 1024 * 1024 * 1024;
 
 /** What is about translated code needs some. */
@@ -126,12 +131,31 @@ function checkQmp({ qmp, serial, stats }: RunOptions): void {
   });
 }
 
+/** A job needs the machine from its first boot to its end. */
+function checkSnapshot(options: RunOptions, image: string | undefined): void {
+  const refuse = (option: string, detail: string) => {
+    throw new BeelineError('BEELINE_E_OPTION_VALUE', { option, detail, remedy: 'leave one of the two out' });
+  };
+  const { snapshotSave, snapshotLoad } = options;
+  if (snapshotSave !== undefined) {
+    if (hasJob(options)) refuse('--snapshot-save', '--exec ends the guest, and leaves nothing to go on with');
+    checkWritable('--snapshot-save', snapshotSave);
+  }
+  if (snapshotLoad === undefined) return;
+  if (hasJob(options)) refuse('--exec', 'it logs in at a console that --snapshot-load finds as it was left');
+  if (image !== undefined) refuse('IMAGE', '--snapshot-load goes on with the machine that was saved');
+  if (options.disk !== undefined) refuse('--disk', '--snapshot-load goes on with the disks that the machine had');
+  if (options.icount !== undefined) refuse('--icount', '--snapshot-load goes on in the time that the machine had');
+  checkReadable('--snapshot-load', snapshotLoad);
+}
+
 /** Checks everything that can be checked before anything is built or started. */
-function checkOptions(options: RunOptions): void {
+function checkOptions(options: RunOptions, image: string | undefined): void {
   checkTier(options);
   checkGdb(options);
   checkQmp(options);
-  if (options.cpus !== undefined) checkCpus(options.cpus, options.gic);
+  checkSnapshot(options, image);
+  if (options.cpus !== undefined) checkCpus(options.cpus, options.gic ?? defaultGic);
   if (options.memory !== undefined) checkHostMemory(options.memory, describeHost().memory);
   if (options.kernel !== undefined) checkReadable('--kernel', options.kernel);
   if (options.initrd !== undefined) checkInitrd('--initrd', options.initrd);
@@ -170,8 +194,8 @@ function machineConfig(
   return {
     memoryBytes: options.memory ?? image?.memory ?? defaultMemory,
     cpus: options.cpus ?? image?.cpus ?? 1,
-    cpuModel: options.cpu,
-    gicVersion: options.gic,
+    cpuModel: options.cpu ?? 'n1',
+    gicVersion: options.gic ?? defaultGic,
     kernel: options.kernel ?? image?.kernel ?? '',
     initrd: options.initrd ?? image?.initrd ?? '',
     dtb: options.dtb ?? '',
@@ -184,6 +208,13 @@ function machineConfig(
     networks: options.net,
     shares: checkShares(options.share),
     ports: joinPorts(options.console, options.port),
+    ...executionConfig(options),
+  };
+}
+
+/** What is no part of the machine, but of how it is run. */
+function executionConfig(options: RunOptions) {
+  return {
     noReboot: !options.reboot,
     tier: options.tier,
     disable: options.disable,
@@ -195,17 +226,68 @@ function machineConfig(
   };
 }
 
+/** What a snapshot leaves open may be given; the rest has to be as it was. */
+function restoredConfig(options: RunOptions, saved: NativeMachineConfig): NativeMachineConfig {
+  const files = [
+    ['--kernel', options.kernel, saved.kernel],
+    ['--initrd', options.initrd, saved.initrd],
+    ['--dtb', options.dtb, saved.dtb],
+    ['--firmware', options.firmware, saved.firmware],
+    ['--firmware-vars', options.firmwareVars, saved.firmwareVars],
+  ] as const;
+  const different =
+    files.find(([, given, was]) => given !== undefined && resolve(given) !== was)?.[0] ??
+    (options.append !== undefined && options.append !== saved.append ? '--append' : undefined) ??
+    (options.load.length > 0 ? '--load' : undefined);
+  if (different !== undefined) {
+    const detail = 'the snapshot is of a machine with another one';
+    throw new BeelineError('BEELINE_E_OPTION_VALUE', {
+      option: different,
+      detail,
+      remedy: 'leave it out: the snapshot says it',
+    });
+  }
+  const ports = joinPorts(options.console, options.port);
+  return {
+    ...saved,
+    memoryBytes: options.memory ?? saved.memoryBytes,
+    cpus: options.cpus ?? saved.cpus,
+    cpuModel: options.cpu ?? saved.cpuModel,
+    gicVersion: options.gic ?? saved.gicVersion,
+    drives: options.drive.length > 0 ? options.drive : saved.drives,
+    networks: options.net.length > 0 ? options.net : saved.networks,
+    ports: ports.length > 0 ? ports : saved.ports.map((port) => ({ ...port, truncate: false })),
+    ...executionConfig(options),
+  };
+}
+
 function say(line: string): void {
   process.stderr.write(`beeline: ${line}\n`);
 }
 
 /** Joins standard input to the guest; returns what parts them. */
-function connectInput(addon: Addon, session: Session, terminal: Terminal, quiet: boolean): () => void {
+function connectInput(
+  addon: Addon,
+  session: Session,
+  terminal: Terminal,
+  { quiet, snapshotSave }: RunOptions,
+): () => void {
+  const save = () => {
+    if (snapshotSave === undefined) {
+      say('there is no file to save to; --snapshot-save FILE gives one');
+      return;
+    }
+    session.save(snapshotSave).then(
+      () => say(`saved to ${snapshotSave}`),
+      (error: unknown) => say(messageOf(error)),
+    );
+  };
   const keys = new EscapeKeys({
     onData: (data) => session.write(data),
     onAction: (action) => {
       if (action === 'quit') session.finish(outcome('quit', 'the escape key'));
       else if (action === 'resume') session.resume();
+      else if (action === 'save') save();
       else process.stderr.write(`\n${escapeHelp.join('\n')}\n`);
     },
   });
@@ -251,7 +333,12 @@ function connectInput(addon: Addon, session: Session, terminal: Terminal, quiet:
 
 /** Runs a guest to its end and returns the exit status. Throws BeelineError before the guest has started. */
 export async function run(imageName: string | undefined, options: RunOptions): Promise<number> {
-  checkOptions(options);
+  checkOptions(options, imageName);
+  if (options.snapshotLoad !== undefined) {
+    const addon = loadAddon();
+    const config = restoredConfig(options, savedMachine(addon, options.snapshotLoad));
+    return await runMachine(undefined, options, config, addon, undefined);
+  }
   const hasOwn = options.kernel !== undefined || options.firmware !== undefined || options.load.length > 0;
   const name = imageName ?? (hasOwn ? undefined : defaultImage);
   // Loaded when needed: what checks image.json takes longer to load than all the rest.
@@ -284,7 +371,7 @@ async function runMachine(
   const isTaken = job !== undefined || options.qmp.some(({ kind }) => kind === 'stdio');
   const target: SerialTarget = options.serial ?? { kind: isTaken ? 'none' : 'stdio' };
   checkHostMemory(config.memoryBytes, describeHost().memory);
-  checkCpus(config.cpus, options.gic);
+  checkCpus(config.cpus, config.gicVersion);
 
   (await getLog())?.debug({ config }, 'making the machine');
   let session: Session | undefined;
@@ -315,6 +402,7 @@ async function runMachine(
     output,
     startsPaused: options.paused,
     happened: (event) => qmp?.happened(event),
+    snapshot: options.snapshotSave,
     paused: (reason) => {
       const key = target.kind === 'stdio' && process.stdin.isTTY ? 'Ctrl-A c here, or ' : '';
       say(`guest paused: ${reason}; free some, then continue it with ${key}kill -CONT ${process.pid}`);
@@ -333,8 +421,7 @@ async function runMachine(
     for (const address of options.qmp) await qmp.listen(address);
   }
   serial = await openSerial(target, (data) => session?.write(data));
-  const disconnect =
-    target.kind === 'stdio' ? connectInput(addon, session, new Terminal(), options.quiet) : () => undefined;
+  const disconnect = target.kind === 'stdio' ? connectInput(addon, session, new Terminal(), options) : () => undefined;
 
   let result: SessionResult;
   try {
@@ -354,6 +441,10 @@ async function runMachine(
     if (target.kind === 'stdio' && result.endsInsideLine) process.stderr.write('\n');
     say(summaryLine(stats, describeOutcome(result.outcome), options.until !== undefined));
   }
+  if (options.snapshotSave !== undefined) {
+    if (result.snapshotError !== undefined) say(result.snapshotError.message);
+    else if (!options.quiet) say(`saved to ${options.snapshotSave}`);
+  }
   if (options.stats !== undefined) {
     if (options.stats === '-') process.stdout.write(statsTable(stats));
     else writeFileAtomically(options.stats, `${JSON.stringify(stats, null, 2)}\n`);
@@ -364,5 +455,6 @@ async function runMachine(
       evicted: stats.translation?.evicted ?? 0,
     });
   }
-  return result.outcome.status;
+  const saved = result.snapshotError === undefined;
+  return saved || result.outcome.status !== ExitStatus.ok ? result.outcome.status : ExitStatus.failure;
 }

@@ -2,6 +2,7 @@
 import {
   closeSync,
   linkSync,
+  mkdirSync,
   openSync,
   readdirSync,
   readFileSync,
@@ -14,6 +15,7 @@ import { join } from 'node:path';
 import { type Static, Type } from '@sinclair/typebox';
 import { writeFileAtomically } from '../atomic-file.js';
 import { systemCode } from '../errors.js';
+import type { Snapshot } from '../monitor/domains/snapshot.js';
 import { accepts } from '../monitor/validation.js';
 
 const Claim = Type.Object({
@@ -32,6 +34,8 @@ const NotedCounters = Type.Object({
   board: Type.Record(Type.String(), Type.Number({ minimum: 0 })),
 });
 export type NotedCounters = Static<typeof NotedCounters>;
+
+const snapshotSuffix = '.snapshot';
 
 export class GuestFolder {
   readonly path: string;
@@ -88,6 +92,39 @@ export class GuestFolder {
 
   get counters(): string {
     return this.at('counters.json');
+  }
+
+  /** Where a snapshot is, if there is one of that name. */
+  snapshot(name: string): string {
+    return join(this.at('snapshots'), `${name}${snapshotSuffix}`);
+  }
+
+  makeSnapshotFolder(): void {
+    mkdirSync(this.at('snapshots'), { recursive: true, mode: 0o700 });
+  }
+
+  describeSnapshot(name: string): Snapshot | undefined {
+    try {
+      const { size, mtime } = statSync(this.snapshot(name));
+      return { name, bytes: size, savedAt: mtime.toISOString() };
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** The latest first. */
+  snapshots(): Snapshot[] {
+    let names: string[] = [];
+    try {
+      names = readdirSync(this.at('snapshots'));
+    } catch {
+      // None was ever saved.
+    }
+    return names
+      .filter((name) => name.endsWith(snapshotSuffix))
+      .map((name) => this.describeSnapshot(name.slice(0, -snapshotSuffix.length)))
+      .filter((found) => found !== undefined)
+      .sort((a, b) => b.savedAt.localeCompare(a.savedAt));
   }
 
   #claimPath(start: number): string {

@@ -49,12 +49,16 @@ export class GuestLink {
   }
 
   /** Rejects with what the process refuses, or BEELINE_E_VM_PROCESS when it is gone, stuck, or talks nonsense. */
-  async request<M extends GuestMethod>(method: M, params: GuestParams<M>): Promise<GuestResult<M>> {
+  async request<M extends GuestMethod>(
+    method: M,
+    params: GuestParams<M>,
+    limit = answerLimit,
+  ): Promise<GuestResult<M>> {
     const failed = (detail: string, cause?: unknown) =>
       new BeelineError('BEELINE_E_VM_PROCESS', { vm: this.#vm, detail }, cause);
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_resolve, reject) => {
-      timer = setTimeout(() => reject(failed(`no answer within ${answerLimit / 1000} s`)), answerLimit);
+      timer = setTimeout(() => reject(failed(`no answer within ${limit / 1000} s`)), limit);
     });
     try {
       const result = await Promise.race([this.#rpc.request(method, params), late]);

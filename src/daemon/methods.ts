@@ -34,6 +34,7 @@ export function createMethods(context: MethodContext): Methods {
     ...vmMethods(context),
     ...consoleMethods(context),
     ...inspectionMethods(context),
+    ...snapshotMethods(context),
     ...perfMethods(context),
     ...monitorMethods(context),
   };
@@ -121,6 +122,22 @@ function inspectionMethods({ supervisor }: MethodContext) {
     'memory.read': async ({ vm, ...range }) => {
       const base64 = await supervisor.get(vm).read(range);
       return { address: range.address.toLowerCase(), base64 };
+    },
+  } satisfies Partial<Methods>;
+}
+
+function snapshotMethods({ supervisor }: MethodContext) {
+  return {
+    'snapshot.save': ({ vm, name }) => supervisor.get(vm).saveSnapshot(name),
+    'snapshot.load': async ({ vm: guest, name }) => {
+      const vm = supervisor.get(guest);
+      await vm.loadSnapshot(name);
+      return vm.status();
+    },
+    'snapshot.list': ({ vm }) => ({ snapshots: supervisor.get(vm).folder.snapshots() }),
+    'snapshot.delete': ({ vm, name }) => {
+      supervisor.get(vm).deleteSnapshot(name);
+      return {};
     },
   } satisfies Partial<Methods>;
 }

@@ -3,6 +3,7 @@ import { rmSync } from 'node:fs';
 import { writeFileAtomically } from '../atomic-file.js';
 import { BeelineError, messageOf } from '../errors.js';
 import type { Points } from '../monitor/domains/cpu.js';
+import type { Snapshot } from '../monitor/domains/snapshot.js';
 import type { VmStatus } from '../monitor/domains/vm.js';
 import type { EventData, EventName } from '../monitor/protocol.js';
 import type { StateCause, VmState } from '../monitor/types.js';
@@ -28,6 +29,8 @@ const appearanceLimit = 15_000;
 /** How long a process may take to answer or to die, in milliseconds. */
 const processGrace = 5000;
 const pollInterval = 50;
+/** How long a guest's process may take to write or read all of it, in milliseconds. */
+const snapshotLimit = 600_000;
 /** How long a machine may take to end when it is told to, in milliseconds. */
 const endLimit = 10_000;
 
@@ -130,13 +133,14 @@ export class Vm {
 
   // ---- Starting -----------------------------------------------------------------------------------------------------
 
-  start(paused: boolean, cause: StateCause): Promise<void> {
-    return this.#exclusively(() => this.#start(paused, cause));
+  /** `snapshot`: the file to go on from. */
+  start(paused: boolean, cause: StateCause, snapshot?: string): Promise<void> {
+    return this.#exclusively(() => this.#start(paused, cause, snapshot));
   }
 
-  async #start(paused: boolean, cause: StateCause): Promise<void> {
+  async #start(paused: boolean, cause: StateCause, snapshot: string | undefined): Promise<void> {
     if (this.isLiving) throw this.#refusal('started', 'stop it first');
-    const config = nativeConfig(this.#record.config);
+    const config = { ...nativeConfig(this.#record.config), ...(snapshot !== undefined && { snapshot }) };
     this.#host.admit(this);
     clearTimeout(this.#restartTimer);
     const start = this.#record.starts + 1;
@@ -357,6 +361,34 @@ export class Vm {
 
   breakpoints() {
     return this.#linkFor('asked').request('breakpoints', {});
+  }
+
+  async saveSnapshot(name: string): Promise<Snapshot> {
+    const link = this.#linkFor('saved');
+    this.folder.makeSnapshotFolder();
+    await link.request('saveSnapshot', { path: this.folder.snapshot(name) }, snapshotLimit);
+    const saved = this.folder.describeSnapshot(name);
+    if (saved === undefined) throw this.#noSnapshot(name);
+    this.#host.emit(this, 'snapshot.saved', { name });
+    return saved;
+  }
+
+  async loadSnapshot(name: string): Promise<void> {
+    if (this.folder.describeSnapshot(name) === undefined) throw this.#noSnapshot(name);
+    const path = this.folder.snapshot(name);
+    if (this.isLiving) await this.#linkFor('loaded').request('loadSnapshot', { path }, snapshotLimit);
+    else await this.start(false, 'request', path);
+    this.drain();
+    this.#host.emit(this, 'snapshot.loaded', { name });
+  }
+
+  deleteSnapshot(name: string): void {
+    if (this.folder.describeSnapshot(name) === undefined) throw this.#noSnapshot(name);
+    rmSync(this.folder.snapshot(name), { force: true });
+  }
+
+  #noSnapshot(name: string): BeelineError {
+    return new BeelineError('BEELINE_E_SNAPSHOT_UNKNOWN', { vm: this.name, name });
   }
 
   #linkFor(action: string): GuestLink {

@@ -8,12 +8,13 @@ import { log } from './domains/log.js';
 import { memory } from './domains/memory.js';
 import { monitor } from './domains/monitor.js';
 import { perf } from './domains/perf.js';
+import { snapshot } from './domains/snapshot.js';
 import { vm } from './domains/vm.js';
 
 /** Grows when something is taken away or changes its meaning. */
 export const protocolVersion = 1;
 
-export const domains = { vm, console, cpu, memory, perf, log, monitor } as const satisfies Record<
+export const domains = { vm, console, cpu, memory, snapshot, perf, log, monitor } as const satisfies Record<
   string,
   DomainDeclaration
 >;

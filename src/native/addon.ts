@@ -107,6 +107,8 @@ export interface NativeMachineConfig {
   readonly networks: readonly Network[];
   readonly shares: readonly Share[];
   readonly ports: readonly Port[];
+  /** Go on with the machine in this file, which has to be like this one, instead of switching one on. */
+  readonly snapshot?: string;
   readonly noReboot: boolean;
   /** Guest time is counted: an instruction takes 2^icount nanoseconds of it. Absent: guest time is the host's. */
   readonly icount?: number;
@@ -261,6 +263,10 @@ export interface NativeMachine {
   powerdown(): void;
   /** Blocks until every thread of the machine has ended; onExit follows, unless it has come already. */
   stop(): void;
+  /** Writes the whole machine into a file; `description` is for snapshotDescription(). */
+  saveSnapshot(path: string, description: string): Promise<void>;
+  /** Goes on as the machine in a file, which has to be like this one. */
+  loadSnapshot(path: string): Promise<void>;
   /** Returns how many bytes were taken; the rest has to be offered again later. */
   serialWrite(data: Uint8Array): number;
   /** The answer to onSerialExchange(). */
@@ -297,5 +303,7 @@ export interface Addon {
   lockFile(path: string): string;
   /** Tells systemd how the service is (sd_notify(3)). Empty, or the system's error code. */
   notifyServiceManager(socket: string, state: string): string;
+  /** What saveSnapshot() was given. */
+  snapshotDescription(path: string): string;
   readonly Machine: new (config: NativeMachineConfig, events: NativeMachineEvents) => NativeMachine;
 }

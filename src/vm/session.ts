@@ -1,5 +1,6 @@
 // One run of one machine in this process, from start to its outcome.
 import { performance } from 'node:perf_hooks';
+import { BeelineError } from '../errors.js';
 import type {
   Addon,
   ExitReason,
@@ -9,9 +10,10 @@ import type {
   NativeStats,
 } from '../native/addon.js';
 import { type DebuggerHost, MachineDebugger } from './debugger.js';
-import { createMachine } from './machine.js';
+import { createMachine, fromNative } from './machine.js';
 import { ConsoleWatcher, type Reply } from './matcher.js';
-import { type Outcome, outcome, type PanicAction } from './outcome.js';
+import { type EndReason, type Outcome, outcome, type PanicAction } from './outcome.js';
+import { describeMachine } from './snapshot.js';
 
 /** How long a panicking kernel may go on printing its last words, in milliseconds. */
 const panicGrace = 2000;
@@ -22,6 +24,8 @@ const stopGrace = 5000;
 
 /** Guests that reset without end are told of this often, in milliseconds. */
 const resetInterval = 1000;
+/** Endings that leave a guest which could go on. */
+const resumable: ReadonlySet<EndReason> = new Set(['until', 'timeout', 'quit', 'signal']);
 
 const newline = 0x0a;
 
@@ -35,6 +39,8 @@ export interface SessionOptions {
   readonly output: (data: Uint8Array) => void;
   /** Wait for resume() at the first instruction. */
   readonly startsPaused?: boolean;
+  /** Save the machine here when it is ended while it could go on. */
+  readonly snapshot?: string | undefined;
   /** The machine has paused by itself, until resume(). */
   readonly paused: (reason: string) => void;
   readonly happened?: (event: SessionEvent) => void;
@@ -58,6 +64,8 @@ export interface SessionResult {
   readonly firstOutputSeconds: number | undefined;
   readonly untilSeconds: number | undefined;
   readonly consoleBytes: number;
+  /** Why there is no snapshot although there should be one. */
+  readonly snapshotError: Error | undefined;
   /** Whether the console's last line is unfinished. */
   readonly endsInsideLine: boolean;
 }
@@ -273,6 +281,15 @@ export class Session {
     return this.#machine.translations();
   }
 
+  /** Writes the whole machine into a file; it goes on afterwards. */
+  async save(path: string): Promise<void> {
+    try {
+      await this.#machine.saveSnapshot(path, describeMachine(this.#options.config));
+    } catch (error) {
+      throw fromNative(error);
+    }
+  }
+
   /** Ends the run; the first outcome given stands. */
   finish(result: Outcome): void {
     if (this.#outcome !== undefined) return;
@@ -295,6 +312,7 @@ export class Session {
     clearTimeout(this.#panicTimer);
     clearTimeout(this.#retryTimer);
     clearTimeout(this.#resetTimer);
+    const snapshotError = await this.#saveAtEnd();
     this.#machine.stop();
     const stopped = await this.#stopsInTime();
     return {
@@ -304,8 +322,31 @@ export class Session {
       firstOutputSeconds: this.#firstOutput,
       untilSeconds: this.#untilAt,
       consoleBytes: this.#consoleBytes,
+      snapshotError,
       endsInsideLine: this.#lastByte !== newline,
     };
+  }
+
+  async #saveAtEnd(): Promise<Error | undefined> {
+    const { snapshot: path } = this.#options;
+    if (path === undefined) return undefined;
+    const reason = this.#outcome?.reason ?? 'failure';
+    if (!resumable.has(reason)) {
+      const detail = 'the guest had ended before it could be taken';
+      return new BeelineError('BEELINE_E_SNAPSHOT', {
+        path,
+        detail,
+        remedy: 'end the run earlier, such as by --until',
+      });
+    }
+    // What the guest did between the file and the end would be lost, and its disks would be others.
+    this.#machine.pause();
+    try {
+      await this.save(path);
+      return undefined;
+    } catch (error) {
+      return error instanceof Error ? error : new Error(String(error));
+    }
   }
 
   async #stopsInTime(): Promise<boolean> {

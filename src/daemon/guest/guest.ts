@@ -4,11 +4,19 @@ import { existsSync } from 'node:fs';
 import { BeelineError, messageOf } from '../../errors.js';
 import type { Place, Points, Registers } from '../../monitor/domains/cpu.js';
 import type { StateCause, VmState } from '../../monitor/types.js';
-import type { Addon, ExitReason, NativeDebuggerPoints, NativeMachine, NativeStats } from '../../native/addon.js';
+import type {
+  Addon,
+  ExitReason,
+  NativeDebuggerPoints,
+  NativeMachine,
+  NativeMachineConfig,
+  NativeStats,
+} from '../../native/addon.js';
 import { type DebuggerHost, type DebuggerStop, MachineDebugger } from '../../vm/debugger.js';
-import { createMachine } from '../../vm/machine.js';
+import { createMachine, fromNative } from '../../vm/machine.js';
 import { ConsoleWatcher } from '../../vm/matcher.js';
 import type { PanicAction } from '../../vm/outcome.js';
+import { describeMachine } from '../../vm/snapshot.js';
 import { ConsoleWriter } from '../console-store.js';
 import type { GuestFolder } from '../guest-folder.js';
 import { JournalWriter } from '../journal-files.js';
@@ -57,6 +65,7 @@ export class Guest {
   readonly #console: ConsoleWriter;
   readonly #journal: JournalWriter<GuestEvent>;
   #watcher = this.#watch();
+  readonly #config: NativeMachineConfig;
   readonly #machine: NativeMachine;
   readonly #start: StartFile;
   readonly debugger: MachineDebugger;
@@ -88,26 +97,18 @@ export class Guest {
     this.#listener = listener;
     this.#console = new ConsoleWriter(folder.console);
     this.#journal = new JournalWriter(folder.events, guestJournalLimits);
-    this.#machine = createMachine(
-      addon,
-      {
-        ...start.config,
-        drives: start.config.drives ?? [],
-        networks: start.config.networks ?? [],
-        shares: start.config.shares ?? [],
-        ports: start.config.ports ?? [],
+    const { drives = [], networks = [], shares = [], ports = [] } = start.config;
+    this.#config = { ...start.config, drives, networks, shares, ports };
+    this.#machine = createMachine(addon, this.#config, {
+      onSerial: (data) => this.#onSerial(data),
+      onPause: (reason) => {
+        this.#lacksSpace = true;
+        this.#halted('guest', reason, { cpu: 0, kind: 'pause', address: 0n });
       },
-      {
-        onSerial: (data) => this.#onSerial(data),
-        onPause: (reason) => {
-          this.#lacksSpace = true;
-          this.#halted('guest', reason, { cpu: 0, kind: 'pause', address: 0n });
-        },
-        onGuestReset: (count) => this.#onGuestReset(count),
-        onDebuggerStop: (cpu, kind, address) => this.#halted('debugger', kind, { cpu, kind, address }),
-        onExit: (reason, detail) => this.#onExit(reason, detail),
-      },
-    );
+      onGuestReset: (count) => this.#onGuestReset(count),
+      onDebuggerStop: (cpu, kind, address) => this.#halted('debugger', kind, { cpu, kind, address }),
+      onExit: (reason, detail) => this.#onExit(reason, detail),
+    });
     this.debugger = new MachineDebugger(this.#machine, start.config.cpus, this.#debuggerHost());
   }
 
@@ -182,6 +183,25 @@ export class Guest {
     this.#machine.reset();
     this.#bootAnew();
     this.#record('vm.reset', { cause: 'request', count: 1 });
+  }
+
+  async saveSnapshot(path: string): Promise<void> {
+    this.#mustRun('saved');
+    try {
+      await this.#machine.saveSnapshot(path, describeMachine(this.#config));
+    } catch (error) {
+      throw fromNative(error);
+    }
+  }
+
+  async loadSnapshot(path: string): Promise<void> {
+    this.#mustRun('loaded');
+    try {
+      await this.#machine.loadSnapshot(path);
+    } catch (error) {
+      throw fromNative(error);
+    }
+    this.#bootAnew();
   }
 
   powerdown(): void {

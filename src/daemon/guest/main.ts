@@ -79,6 +79,8 @@ async function main(folder: GuestFolder): Promise<void> {
     step: ({ cpu, count }: { cpu: number; count: number }) => guest.step(cpu, count),
     setBreakpoints: (points: Points) => guest.setPoints(points),
     breakpoints: () => guest.points(),
+    saveSnapshot: ({ path }: { path: string }) => guest.saveSnapshot(path),
+    loadSnapshot: ({ path }: { path: string }) => guest.loadSnapshot(path),
     counters: () => guest.counters(),
   });
   await socket.listen(folder.socket);

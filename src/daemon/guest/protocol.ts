@@ -87,6 +87,7 @@ export const StartFile = Type.Object({
         }),
       ),
     ),
+    snapshot: Type.Optional(Type.String()),
     noReboot: Type.Boolean(),
     tier: Type.Union([Type.Literal('interpreter'), Type.Literal('direct')]),
     disable: Type.Array(Type.String()),
@@ -167,6 +168,20 @@ export const guestMethods = {
     params: noParams,
     result: Points,
     errors: ['BEELINE_E_VM_STATE'],
+  }),
+  saveSnapshot: method({
+    description: 'Writes all of it to a file.',
+    role: 'control',
+    params: Type.Object({ path: Type.String() }, closed),
+    result: noResult,
+    errors: ['BEELINE_E_VM_STATE', 'BEELINE_E_SNAPSHOT', 'BEELINE_E_FILE_UNWRITABLE'],
+  }),
+  loadSnapshot: method({
+    description: 'Goes on from such a file.',
+    role: 'control',
+    params: Type.Object({ path: Type.String() }, closed),
+    result: noResult,
+    errors: ['BEELINE_E_VM_STATE', 'BEELINE_E_SNAPSHOT', 'BEELINE_E_FILE_UNREADABLE'],
   }),
   counters: method({
     description: 'Its counters.',

@@ -1,0 +1,98 @@
+import { strict as assert } from 'node:assert';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { MonitorClient } from '../../src/monitor/client.js';
+import { eventually, TestDaemon } from '../support/daemon.js';
+import { TemporaryFolder } from '../support/temporary.js';
+import { tinyGuest } from '../support/tiny-guests.js';
+
+const code = (wanted: string) => (error: unknown) => error instanceof Error && 'code' in error && error.code === wanted;
+
+/** A place in memory that the guest does not use. */
+const place = { address: '0x40300000', space: 'physical' as const };
+
+describe('snapshots of the daemon', function () {
+  this.timeout(90_000);
+  let daemon: TestDaemon;
+  const folder = new TemporaryFolder(() => daemon?.destroy());
+  let client: MonitorClient;
+
+  const write = async (text: string) =>
+    await client.call('memory.write', { vm: 'echo', ...place, base64: Buffer.from(text).toString('base64') });
+  const read = async () => {
+    const { base64 } = await client.call('memory.read', { vm: 'echo', ...place, length: 3 });
+    return Buffer.from(base64, 'base64').toString();
+  };
+  const answers = async (text: string, answer: string) => {
+    const { end } = await client.call('console.read', { vm: 'echo' });
+    await client.call('console.write', { vm: 'echo', base64: Buffer.from(text).toString('base64') });
+    let output = '';
+    const { stream } = await client.attach({ vm: 'echo', from: end }, (bytes) => {
+      output += Buffer.from(bytes).toString();
+    });
+    await eventually(`${text} is answered by ${answer}`, () => output === answer);
+    await client.call('console.detach', { stream });
+  };
+
+  beforeEach(async () => {
+    daemon = new TestDaemon(folder.path);
+    await daemon.start();
+    client = await daemon.client();
+    await client.call('vm.create', { name: 'echo', config: tinyGuest('echo', folder.at('echo')), start: true });
+  });
+  afterEach(() => client.close());
+
+  it('are saved, listed, loaded into a guest that runs or not, and deleted', async () => {
+    const names = async () =>
+      (await client.call('snapshot.list', { vm: 'echo' })).snapshots.map(({ name }) => name).sort();
+    assert.deepEqual(await names(), []);
+    await write('one');
+    const saved = await client.call('snapshot.save', { vm: 'echo', name: 'first' });
+    assert.ok(saved.bytes > 500 && saved.bytes < 1 << 20, `${saved.bytes} bytes`);
+    await write('two');
+    await client.call('snapshot.save', { vm: 'echo', name: 'second' });
+    assert.deepEqual(await names(), ['first', 'second']);
+
+    assert.equal((await client.call('snapshot.load', { vm: 'echo', name: 'first' })).state, 'running');
+    assert.equal(await read(), 'one');
+    await answers('HAL', 'IBM');
+    await client.call('vm.pause', { vm: 'echo' });
+    assert.equal((await client.call('snapshot.load', { vm: 'echo', name: 'second' })).state, 'paused');
+    assert.equal(await read(), 'two');
+    await client.call('vm.resume', { vm: 'echo' });
+    await answers('a', 'b');
+
+    await client.call('vm.stop', { vm: 'echo', timeout: 0 });
+    assert.equal((await client.call('snapshot.load', { vm: 'echo', name: 'first' })).state, 'running');
+    assert.equal(await read(), 'one');
+    await answers('c', 'd');
+
+    await client.call('snapshot.delete', { vm: 'echo', name: 'first' });
+    assert.deepEqual(await names(), ['second']);
+    const unknown = code('BEELINE_E_SNAPSHOT_UNKNOWN');
+    await assert.rejects(client.call('snapshot.load', { vm: 'echo', name: 'first' }), unknown);
+    await assert.rejects(client.call('snapshot.delete', { vm: 'echo', name: 'first' }), unknown);
+    await assert.rejects(client.call('snapshot.save', { vm: 'echo', name: '../x' }), code('BEELINE_E_PARAMS'));
+  });
+
+  it('are refused when damaged, and the guest goes on', async () => {
+    await client.call('snapshot.save', { vm: 'echo', name: 'first' });
+    const file = join(daemon.state, 'guests/echo/snapshots/first.snapshot');
+    const bytes = readFileSync(file);
+    bytes[bytes.length >> 1] = (bytes[bytes.length >> 1] ?? 0) ^ 1;
+    writeFileSync(file, bytes);
+    await write('now');
+    await assert.rejects(client.call('snapshot.load', { vm: 'echo', name: 'first' }), code('BEELINE_E_SNAPSHOT'));
+    assert.equal(await read(), 'now');
+    await answers('HAL', 'IBM');
+  });
+
+  it('are at the command line', async () => {
+    const saved = await daemon.cli(['snapshot', 'save', 'echo', 'first']);
+    assert.match(saved.stdout, /^echo is saved as first, [\d.]+ [KM]iB$/m);
+    assert.match((await daemon.cli(['snapshot', 'list', 'echo'])).stdout, /^first +\d+ s +[\d.]+ [KM]iB$/m);
+    assert.match((await daemon.cli(['snapshot', 'load', 'echo', 'first'])).stdout, /^echo is running$/m);
+    assert.match((await daemon.cli(['snapshot', 'delete', 'echo', 'first'])).stdout, /^first is deleted$/m);
+    assert.equal((await daemon.cli(['snapshot', 'load', 'echo', 'first'])).status, 2);
+  });
+});
