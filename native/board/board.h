@@ -134,7 +134,6 @@ public:
     /// The flash's contents, for loaders. Only while the CPUs are still.
     devices::GuestMemoryAccess& flash() { return flash_contents_; }
     devices::CfiFlash& flash(unsigned number) { return flash_[number]; }
-    const std::vector<devices::virtio::VirtioBlk*>& drives() const { return drives_; }
     /// Before the threads start: who is told of changes of flash 1, with the board lock held.
     void set_flash_store(devices::CfiFlash::Store store) { flash_[1].set_store(std::move(store)); }
     /// Before the threads start, for what does not change.
