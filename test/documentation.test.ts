@@ -68,7 +68,10 @@ describe('the documentation', () => {
   // Guests that wait for somebody to type, and removing what other tests need, are left to people; a distribution takes
   // minutes to build and has tests of its own.
   const runnable = commands('README.md').filter(
-    (line) => line.startsWith('npx beeline') && line !== 'npx beeline run' && !/image remove|debian-12/.test(line),
+    (line) =>
+      line.startsWith('npx beeline') &&
+      line !== 'npx beeline run' &&
+      !/image remove|debian-12|--snapshot-load/.test(line),
   );
   for (const line of runnable) {
     it(`shows a command that works: ${line}`, function () {
