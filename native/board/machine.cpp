@@ -718,6 +718,8 @@ Result<std::unique_ptr<Machine>> Machine::create(const MachineConfig& config, Ma
         if (!config.ports.empty())
             return value_error(kOption, "what is behind a port answers when it likes, so that no two runs are the same",
                                "leave consoles and ports away");
+        if (!config.snapshot_path.empty())
+            return value_error(kOption, "a snapshot's time is the host's", "leave --snapshot-load away");
         if (config.direct_options.verify)
             return value_error(kOption, "--verify has the machine answer each question twice",
                                "leave one of the two away");

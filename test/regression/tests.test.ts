@@ -15,7 +15,7 @@ function near(value: number, expected: number, tolerance = 1e-6): void {
 
 describe('the statistical tests of regression runs', () => {
   it('give the p of Mann and Whitney, exactly without ties', () => {
-    // scipy 1.x: mannwhitneyu(x, y, method='exact') = (58.0, 0.13591114767585355); R: wilcox.test(x, y)$p.value, the same.
+    // scipy 1.x: mannwhitneyu(x, y, method='exact') = (58.0, 0.13591114767585355).
     const x = [1.83, 0.5, 1.62, 2.48, 1.68, 1.88, 1.55, 3.06, 1.3];
     const y = [0.878, 0.647, 0.598, 2.05, 1.06, 1.29, 1.061, 3.14, 1.29001];
     near(mannWhitney(x, y), 0.13591114767585355, 1e-12);
@@ -32,7 +32,7 @@ describe('the statistical tests of regression runs', () => {
   });
 
   it("give the p of Wilcoxon's signed ranks", () => {
-    // scipy: wilcoxon(d, method='exact') = (5.0, 0.0390625); R: wilcox.test(d)$p.value, the same.
+    // scipy: wilcoxon(d, method='exact') = (5.0, 0.0390625).
     near(signedRank([0.952, -0.147, 1.022, 0.43, 0.62, 0.59, 0.49, -0.08, 0.01]), 0.0390625, 1e-12);
     // scipy: wilcoxon(d, method='approx', correction=True) = (6.5, 0.035927899120529315).
     near(signedRank([1, 1, -2, 3, 3, -1, 4, 5, 2, 6]), 0.035927899120529315);
@@ -42,7 +42,7 @@ describe('the statistical tests of regression runs', () => {
   });
 
   it("correct for many questions as Holm's method does", () => {
-    // R: p.adjust(c(0.01, 0.04, 0.03, 0.005), "holm") = 0.03 0.06 0.06 0.02.
+    // By hand: 4 * 0.005, 3 * 0.01, 2 * 0.03, and 1 * 0.04, which may not be less than the one before it.
     holm([0.01, 0.04, 0.03, 0.005]).forEach((p, index) => {
       near(p, [0.03, 0.06, 0.06, 0.02][index] ?? 0, 1e-12);
     });
