@@ -34,7 +34,7 @@
         "-fno-exceptions",
         "-foptimize-sibling-calls"
       ],
-      "libraries": ["-lfmt", "-lfdt", "-lslirp", "-luring", "-lzstd", "-lz", "-lZydis", "-lpthread"]
+      "libraries": ["-lfmt", "-lfdt", "-lslirp", "-lseccomp", "-luring", "-lzstd", "-lz", "-lZydis", "-lpthread"]
     }
   ]
 }

@@ -269,6 +269,11 @@ export const errorTable = {
     remedy: '{remedy}',
     status: ExitStatus.failure,
   },
+  BEELINE_E_SANDBOX: {
+    cause: "the guest's process cannot be confined ({detail})",
+    remedy: 'use Linux 5.13 or newer with Landlock, or set sandbox = "off"',
+    status: ExitStatus.failure,
+  },
   BEELINE_E_SERIAL: {
     cause: '--serial: nobody can be reached at {path} ({detail})',
     remedy: 'start first what is to listen there, or add ,server to listen there',

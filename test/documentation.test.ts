@@ -65,6 +65,18 @@ describe('the documentation', () => {
     }
   });
 
+  it('guides through a tour that works', function () {
+    this.timeout(180_000);
+    const blocks = [...read('docs/tutorial.md').matchAll(/^```sh\n(.*?)^```/gms)].map((match) => match[1] ?? '');
+    const tools = `beeline() { "${process.execPath}" "${cliPath}" "$@"; }\nbeeline image build --quiet debian-busybox\n`;
+    const script = `set -e -m\n${tools}${blocks.join('')}`;
+    const result = spawnSync('bash', ['-c', script], { cwd: folder.path, encoding: 'utf8', timeout: 170_000 });
+    assert.equal(result.status, 0, result.stdout.slice(-2000) + result.stderr);
+    assert.match(result.stdout, /^aarch64$/m);
+    assert.match(result.stdout, /the guest says 1/);
+    assert.match(result.stdout, /"state": "paused"/);
+  });
+
   // Guests that wait for somebody to type, and removing what other tests need, are left to people; a distribution takes
   // minutes to build and has tests of its own.
   const runnable = commands('README.md').filter(

@@ -3,12 +3,15 @@
 #include "addon/machine_object.h"
 #include "addon/snapshot_work.h"
 #include "host/features.h"
+#include "host/sandbox.h"
 #include "host/service.h"
 #include "host/terminal_guard.h"
 #include "translate/techniques.h"
 
 #include <cstring>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include <napi.h>
 
@@ -53,6 +56,32 @@ Napi::Value notify_service_manager(const Napi::CallbackInfo& info) {
     return error_name(info.Env(), beeline::host::notify_service_manager(socket, state));
 }
 
+/// confineAndExecute([{ path, access }], words, lastDescriptor): does not return when all is well.
+Napi::Value confine_and_execute(const Napi::CallbackInfo& info) {
+    using Access = beeline::host::AllowedPath::Access;
+    constexpr std::pair<const char*, Access> kAccesses[] = {
+        {"read", Access::Read}, {"execute", Access::Execute}, {"write", Access::Write}, {"own", Access::Own}};
+    std::vector<beeline::host::AllowedPath> paths;
+    Napi::Array list = info[0].As<Napi::Array>();
+    for (uint32_t i = 0; i < list.Length(); i++) {
+        Napi::Object entry = list.Get(i).As<Napi::Object>();
+        const std::string name = entry.Get("access").ToString().Utf8Value();
+        Access access = Access::Read;
+        for (const auto& [known, value] : kAccesses)
+            if (name == known) access = value;
+        paths.push_back({entry.Get("path").ToString().Utf8Value(), access});
+    }
+    std::vector<std::string> words;
+    Napi::Array given = info[1].As<Napi::Array>();
+    for (uint32_t i = 0; i < given.Length(); i++) words.push_back(given.Get(i).ToString().Utf8Value());
+    if (const int error = beeline::host::confine(paths); error != 0) return error_name(info.Env(), error);
+    return error_name(info.Env(), beeline::host::execute(words, info[2].ToNumber().Int32Value()));
+}
+
+Napi::Value filter_system_calls(const Napi::CallbackInfo& info) {
+    return error_name(info.Env(), beeline::host::filter_system_calls({.internet = info[0].ToBoolean()}));
+}
+
 Napi::Object initialise(Napi::Env env, Napi::Object exports) {
     exports.Set("hostFeatures", Napi::Function::New(env, host_features, "hostFeatures"));
     exports.Set("techniques", Napi::Function::New(env, techniques, "techniques"));
@@ -62,6 +91,8 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
     exports.Set("notifyServiceManager", Napi::Function::New(env, notify_service_manager, "notifyServiceManager"));
     exports.Set("snapshotDescription",
                 Napi::Function::New(env, beeline::addon::snapshot_description, "snapshotDescription"));
+    exports.Set("confineAndExecute", Napi::Function::New(env, confine_and_execute, "confineAndExecute"));
+    exports.Set("filterSystemCalls", Napi::Function::New(env, filter_system_calls, "filterSystemCalls"));
     exports.Set("Machine", beeline::addon::MachineObject::define(env));
     return exports;
 }

@@ -52,6 +52,7 @@ export const ConfigSchema = Type.Object(
         closed,
       ),
     ),
+    sandbox: Type.Optional(oneOf(['on', 'off'], "Whether guests' processes are confined by Landlock and seccomp.")),
     log: Type.Optional(
       Type.Object(
         { level: Type.Optional(oneOf(['trace', 'debug', 'info', 'warn', 'error', 'fatal'], 'Least level to log.')) },
@@ -79,6 +80,8 @@ export interface Config {
   readonly origins: readonly string[];
   readonly tls: { readonly cert: string; readonly key: string } | undefined;
   readonly limits: Limits;
+  /** Whether guests' processes are confined. */
+  readonly sandbox: boolean;
   readonly logLevel: string;
 }
 
@@ -106,6 +109,7 @@ function defaults(env: NodeJS.ProcessEnv): ConfigFile {
       rate: 200,
       patience: 30,
     },
+    sandbox: 'on',
     log: { level: 'info' },
   };
 }
@@ -272,6 +276,7 @@ export function checkConfig(source: string, config: ConfigFile): Config {
       rate: number(limits.rate),
       patience: number(limits.patience),
     },
+    sandbox: config.sandbox !== 'off',
     logLevel: log.level ?? 'info',
   };
 }

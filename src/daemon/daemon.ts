@@ -72,7 +72,7 @@ export async function runDaemon(config: Config): Promise<void> {
   const events = new EventLog(join(state, 'events'), (error) => {
     log.error({ err: error }, 'an event cannot be kept; who connects again will miss it');
   });
-  const supervisor = new Supervisor(join(state, 'guests'), config.limits, events, log);
+  const supervisor = new Supervisor(join(state, 'guests'), config, events, log);
   let shutDown: (cause: string) => void = () => undefined;
   const ended = new Promise<string>((resolve) => {
     shutDown = resolve;

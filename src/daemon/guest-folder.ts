@@ -11,7 +11,7 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { type Static, Type } from '@sinclair/typebox';
 import { writeFileAtomically } from '../atomic-file.js';
 import { systemCode } from '../errors.js';
@@ -48,9 +48,9 @@ export class GuestFolder {
     return join(this.path, name);
   }
 
-  /** What the daemon knows about the guest. */
+  /** What the daemon knows about the guest: in a folder that no guest's process may write to, STATE/records. */
   get record(): string {
-    return this.at('record.json');
+    return join(dirname(dirname(this.path)), 'records', `${basename(this.path)}.json`);
   }
 
   /** What the guest's process is to run; the daemon writes it before each start. */
@@ -70,6 +70,11 @@ export class GuestFolder {
 
   get gdb(): string {
     return this.at('gdb');
+  }
+
+  /** For files that have no name, such as what is written to drives that are to stay as they are. */
+  get temporary(): string {
+    return this.at('tmp');
   }
 
   /** What clients of QMP have asked to be written. */
@@ -182,6 +187,12 @@ export class GuestFolder {
       return undefined;
     }
   }
+}
+
+/** The record last: until then a daemon that dies here finds what is left. */
+export function removeGuest(folder: GuestFolder): void {
+  rmSync(folder.path, { recursive: true, force: true });
+  rmSync(folder.record, { force: true });
 }
 
 const longestTail = 256 * 1024;

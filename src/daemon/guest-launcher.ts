@@ -9,6 +9,8 @@ import { Readiness, readinessDescriptor } from './guest/protocol.js';
 import type { GuestFolder } from './guest-folder.js';
 
 const entry = fileURLToPath(new URL('./guest/main.js', import.meta.url));
+/** Becomes the other. */
+const confinedEntry = fileURLToPath(new URL('./guest/confine.js', import.meta.url));
 
 /** How long the process may take until its guest runs, in milliseconds. */
 const readinessLimit = 60_000;
@@ -23,16 +25,23 @@ export interface LaunchedGuest {
   kill(): void;
 }
 
-export function launchGuest(folder: GuestFolder, vm: string): LaunchedGuest {
+export function launchGuest(folder: GuestFolder, vm: string, sandbox: boolean): LaunchedGuest {
   const log = openSync(folder.log, 'a', 0o600);
   ftruncateSync(log);
   let child: ChildProcess;
   try {
-    child = spawn(process.execPath, [`--max-old-space-size=${heapMebibytes}`, entry, folder.path], {
+    const program = sandbox ? confinedEntry : entry;
+    child = spawn(process.execPath, [`--max-old-space-size=${heapMebibytes}`, program, folder.path], {
       cwd: folder.path,
       detached: true,
       stdio: ['ignore', log, log, 'pipe'],
-      env: { ...process.env, NOTIFY_SOCKET: undefined, LISTEN_FDS: undefined, LISTEN_PID: undefined },
+      env: {
+        ...process.env,
+        NOTIFY_SOCKET: undefined,
+        LISTEN_FDS: undefined,
+        LISTEN_PID: undefined,
+        NODE_EXTRA_CA_CERTS: undefined,
+      },
     });
   } finally {
     closeSync(log);

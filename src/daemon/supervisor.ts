@@ -1,13 +1,14 @@
 // All guests of a daemon.
-import { mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { BeelineError } from '../errors.js';
 import { formatBytes } from '../memory-size.js';
 import type { VmConfig } from '../monitor/domains/vm.js';
 import type { EventName } from '../monitor/protocol.js';
-import type { Limits } from './config.js';
+import type { Config, Limits } from './config.js';
 import type { DaemonLog } from './daemon-log.js';
 import type { EventLog, LoggedEvent } from './event-log.js';
+import { GuestFolder, removeGuest } from './guest-folder.js';
 import { Vm, type VmHost } from './vm.js';
 import { nativeConfig } from './vm-config.js';
 import { applyEvent, newRecord, readRecord, type VmRecord, writeRecord } from './vm-record.js';
@@ -15,16 +16,20 @@ import { applyEvent, newRecord, readRecord, type VmRecord, writeRecord } from '.
 export class Supervisor implements VmHost {
   readonly #folder: string;
   readonly #limits: Limits;
+  /** Whether guests' processes give up what their guests do not need. */
+  readonly sandbox: boolean;
   readonly #events: EventLog;
   readonly #log: DaemonLog;
   readonly #vms = new Map<string, Vm>();
 
-  constructor(folder: string, limits: Limits, events: EventLog, log: DaemonLog) {
+  constructor(folder: string, { limits, sandbox }: Config, events: EventLog, log: DaemonLog) {
     this.#folder = folder;
     this.#limits = limits;
+    this.sandbox = sandbox;
     this.#events = events;
     this.#log = log;
     mkdirSync(folder, { recursive: true, mode: 0o700 });
+    mkdirSync(join(dirname(folder), 'records'), { recursive: true, mode: 0o700 });
   }
 
   /** Finds the guests of earlier daemons again; returns how many of them run. */
@@ -41,7 +46,7 @@ export class Supervisor implements VmHost {
     let running = 0;
     for (const [folder, record] of records) {
       if (record.deleted) {
-        rmSync(folder, { recursive: true, force: true });
+        removeGuest(new GuestFolder(folder));
         continue;
       }
       const vm = new Vm(this, folder, record);
@@ -56,11 +61,7 @@ export class Supervisor implements VmHost {
     const records = new Map<string, VmRecord>();
     for (const name of readdirSync(this.#folder)) {
       const folder = join(this.#folder, name);
-      if (name.startsWith('.')) {
-        rmSync(folder, { recursive: true, force: true });
-        continue;
-      }
-      const record = readRecord(join(folder, 'record.json'));
+      const record = readRecord(new GuestFolder(folder).record);
       if (record !== undefined) records.set(folder, record);
       else this.#log.error({ folder }, 'this folder holds no guest that can be read; it is left alone');
     }
@@ -120,7 +121,8 @@ export class Supervisor implements VmHost {
   }
 
   create(name: string, config: VmConfig): Vm {
-    if (this.#vms.has(name)) throw new BeelineError('BEELINE_E_VM_EXISTS', { vm: name });
+    const folder = new GuestFolder(join(this.#folder, name));
+    if (this.#vms.has(name) || existsSync(folder.path)) throw new BeelineError('BEELINE_E_VM_EXISTS', { vm: name });
     if (this.#vms.size >= this.#limits.guests) {
       throw new BeelineError('BEELINE_E_LIMIT', {
         detail: `there are ${this.#vms.size} guests already; the limit is ${this.#limits.guests}`,
@@ -134,15 +136,11 @@ export class Supervisor implements VmHost {
         remedy: 'ask for less, or raise limits.memory and limits.cpus',
       });
     }
-    // The folder appears whole: a daemon that dies here leaves nothing that looks like a guest.
     const record = newRecord(name, config, { memoryBytes, cpus });
-    const temporary = join(this.#folder, `.${name}`);
-    const folder = join(this.#folder, name);
-    rmSync(temporary, { recursive: true, force: true });
-    mkdirSync(temporary, { mode: 0o700 });
-    writeRecord(join(temporary, 'record.json'), record);
-    renameSync(temporary, folder);
-    const vm = new Vm(this, folder, record);
+    // The folder comes last: a daemon that dies here leaves nothing that looks like a guest.
+    writeRecord(folder.record, record);
+    mkdirSync(folder.path, { mode: 0o700 });
+    const vm = new Vm(this, folder.path, record);
     this.#vms.set(name, vm);
     this.emit(vm, 'vm.created', { config });
     return vm;

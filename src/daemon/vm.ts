@@ -10,7 +10,7 @@ import type { StateCause, VmState } from '../monitor/types.js';
 import { ConsoleReader } from './console-store.js';
 import type { LoggedEvent } from './event-log.js';
 import type { GuestEvent, MemoryBytes, MemoryRange, StartFile } from './guest/protocol.js';
-import { GuestFolder } from './guest-folder.js';
+import { GuestFolder, removeGuest } from './guest-folder.js';
 import { type LaunchedGuest, launchGuest } from './guest-launcher.js';
 import { GuestLink } from './guest-link.js';
 import { JournalReader } from './journal-files.js';
@@ -36,6 +36,7 @@ const endLimit = 10_000;
 
 /** What a guest needs from its surroundings. */
 export interface VmHost {
+  readonly sandbox: boolean;
   /** Writes to the journal; the event comes back through apply(). */
   emit(vm: Vm, event: EventName, data: unknown, from?: { readonly time: string; readonly source: number }): void;
   /** Throws BEELINE_E_LIMIT when the host has no room for another guest. */
@@ -146,13 +147,14 @@ export class Vm {
     const start = this.#record.starts + 1;
     const endOnPanic = this.#record.config.restart !== undefined && this.#record.config.restart.when !== 'never';
     const { id } = this.#record;
-    const file: StartFile = { name: this.name, id, start, paused, endOnPanic, config };
+    const { sandbox } = this.#host;
+    const file: StartFile = { name: this.name, id, start, paused, endOnPanic, sandbox, config };
     writeFileAtomically(this.folder.start, JSON.stringify(file));
     this.folder.removeClaimsBefore(start);
     rmSync(this.folder.counters, { force: true });
     this.#change({ starts: start, memoryBytes: config.memoryBytes, cpus: config.cpus });
     this.#enter('starting', cause);
-    const launched = launchGuest(this.folder, this.name);
+    const launched = launchGuest(this.folder, this.name, sandbox);
     this.#launched = launched;
     try {
       await launched.ready;
@@ -453,7 +455,7 @@ export class Vm {
       clearTimeout(this.#restartTimer);
       this.#closing = true;
       this.#host.emit(this, 'vm.deleted', {});
-      rmSync(this.folder.path, { recursive: true, force: true });
+      removeGuest(this.folder);
       for (const listener of this.#listeners) listener.onDeleted?.();
     });
   }

@@ -291,6 +291,12 @@ export interface NativeMachine {
   debuggerResume(actions: readonly NativeDebuggerAction[]): void;
 }
 
+export interface AllowedPath {
+  readonly path: string;
+  /** execute: the program itself; write: to what is there; own: a folder to make and remove files in. */
+  readonly access: 'read' | 'execute' | 'write' | 'own';
+}
+
 export interface Addon {
   /** Names of the direct tier's techniques. */
   techniques(): string[];
@@ -305,5 +311,12 @@ export interface Addon {
   notifyServiceManager(socket: string, state: string): string;
   /** What saveSnapshot() was given. */
   snapshotDescription(path: string): string;
+  /**
+   * Gives up every path but these, capabilities and the gaining of privileges, then executes words in this process, which
+   * is handed descriptors up to the last one. Returns only the system's error code.
+   */
+  confineAndExecute(paths: readonly AllowedPath[], words: readonly string[], lastDescriptor: number): string;
+  /** Refuses system calls to every thread of this process from now on. Empty, or the system's error code. */
+  filterSystemCalls(internet: boolean): string;
   readonly Machine: new (config: NativeMachineConfig, events: NativeMachineEvents) => NativeMachine;
 }

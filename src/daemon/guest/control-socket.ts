@@ -4,7 +4,7 @@ import { createServer, type Server } from 'node:net';
 import { BeelineError, messageOf } from '../../errors.js';
 import { firstFault } from '../../monitor/validation.js';
 import { LineRpc } from '../line-rpc.js';
-import { type GuestMethod, type GuestNotice, guestMethods } from './protocol.js';
+import { type GuestMethod, type GuestNotice, guestMethods, guestNotices } from './protocol.js';
 
 export type GuestHandlers = { readonly [M in GuestMethod]: (params: never) => unknown };
 
@@ -46,6 +46,8 @@ export class ControlSocket {
         }),
       );
       this.#listeners.add(listener);
+      // It may have looked into the files, and something come since, before the connection was accepted.
+      for (const notice of guestNotices) listener.tell(notice);
     });
   }
 

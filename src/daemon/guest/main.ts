@@ -1,17 +1,17 @@
 // Entry of a guest's process: node main.js FOLDER. The daemon starts it; it does not need the daemon afterwards.
-import { closeSync, readFileSync, writeSync } from 'node:fs';
+import { closeSync, writeSync } from 'node:fs';
 import { BeelineError, messageOf } from '../../errors.js';
 import { GdbServer } from '../../gdb/server.js';
 import type { Points } from '../../monitor/domains/cpu.js';
-import { firstFault } from '../../monitor/validation.js';
 import { loadAddon } from '../../native/loader.js';
 import { QmpServer } from '../../qmp/server.js';
 import { GuestFolder } from '../guest-folder.js';
 import { identify } from '../process-identity.js';
 import { ControlSocket } from './control-socket.js';
 import { Guest } from './guest.js';
-import { type MemoryBytes, type MemoryRange, type Readiness, readinessDescriptor, StartFile } from './protocol.js';
+import { type MemoryBytes, type MemoryRange, type Readiness, readinessDescriptor } from './protocol.js';
 import { createQmpHost, qmpEvents } from './qmp-host.js';
+import { readStart } from './start-file.js';
 
 /** For messages on the socket to leave before the process does, in milliseconds. */
 const lingering = 100;
@@ -30,13 +30,6 @@ function announce(readiness: Readiness): void {
   }
 }
 
-function readStart(folder: GuestFolder): StartFile {
-  const value: unknown = JSON.parse(readFileSync(folder.start, 'utf8'));
-  const fault = firstFault(StartFile, value);
-  if (fault !== undefined) throw new BeelineError('BEELINE_E_INTERNAL', { detail: `${folder.start}: ${fault}` });
-  return value as StartFile;
-}
-
 async function main(folder: GuestFolder): Promise<void> {
   const start = readStart(folder);
   process.title = `beeline: ${start.name}`;
@@ -49,7 +42,8 @@ async function main(folder: GuestFolder): Promise<void> {
   let socket: ControlSocket | undefined;
   let qmp: QmpServer | undefined;
   let gdb: GdbServer | undefined;
-  const guest = new Guest(loadAddon(), folder, start, {
+  const addon = loadAddon();
+  const guest = new Guest(addon, folder, start, {
     tell: (notice) => socket?.tell(notice),
     happened: (event) => {
       for (const { name, data } of qmpEvents(event, guest)) qmp?.event(name, data);
@@ -91,6 +85,12 @@ async function main(folder: GuestFolder): Promise<void> {
   process.on('SIGTERM', () => guest.stop('killed', 'SIGTERM'));
   process.on('SIGINT', () => undefined);
   process.on('SIGHUP', () => undefined);
+  if (start.sandbox === true) {
+    // Files are open, sockets listen. What a network in user mode does for its guest needs sockets later on.
+    const networks = start.config.networks ?? [];
+    const error = addon.filterSystemCalls(networks.some(({ kind, restrict }) => kind === 'user' && !restrict));
+    if (error !== '') throw new BeelineError('BEELINE_E_SANDBOX', { detail: error });
+  }
   guest.begin();
   announce({ ready: true });
   say(`guest ${start.name} runs, start ${start.start}`);

@@ -18,6 +18,8 @@ export const StartFile = Type.Object({
   paused: Type.Boolean(),
   /** Whether a kernel panic ends the guest. */
   endOnPanic: Type.Boolean(),
+  /** Whether the process gives up what its guest does not need. */
+  sandbox: Type.Optional(Type.Boolean()),
   config: Type.Object({
     memoryBytes: Type.Integer(),
     cpus: Type.Integer(),
