@@ -43,6 +43,7 @@ constexpr uint64_t rights_of(Access access) {
     case Access::Read: return kReading;
     case Access::Execute: return kReading | LANDLOCK_ACCESS_FS_EXECUTE;
     case Access::Write: return kReading | kWriting;
+    case Access::Listen: return LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_REMOVE_FILE;
     case Access::Own: return kReading | kWriting | kOwning;
     }
     return 0;

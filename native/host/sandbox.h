@@ -17,6 +17,7 @@ struct AllowedPath {
         Read,    ///< Reading, and looking into folders.
         Execute, ///< Also executing: the program itself.
         Write,   ///< Also writing to what is there: drives, devices.
+        Listen,  ///< A folder to make sockets in, and to remove them.
         Own,     ///< A folder to make, change and remove files and sockets in.
     };
     std::string path;

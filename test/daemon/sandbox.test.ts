@@ -3,6 +3,7 @@ import { strict as assert } from 'node:assert';
 import { existsSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
+import { beeline } from '../support/cli.js';
 import { eventually, TestDaemon } from '../support/daemon.js';
 import { TemporaryFolder } from '../support/temporary.js';
 import { tinyGuest } from '../support/tiny-guests.js';
@@ -17,11 +18,12 @@ function statusOf(pid: number, name: string): string[] {
 }
 
 describe("a guest's process", function () {
-  this.timeout(120_000);
+  this.timeout(240_000);
   let daemon: TestDaemon;
   const folder = new TemporaryFolder(() => daemon?.destroy());
 
   it('has given up privileges, and its guest uses disks and network', async () => {
+    await beeline(['image', 'build', '--quiet', 'debian-busybox'], { limit: 100 });
     daemon = new TestDaemon(folder.path);
     await daemon.start();
     const kept = folder.at('kept.img');

@@ -67,6 +67,14 @@ function drivePaths({ drives = [] }: Config): AllowedPath[] {
   });
 }
 
+/** Files are there already: see makeFiles(). */
+function portPaths({ ports = [] }: Config): AllowedPath[] {
+  return ports.flatMap(({ kind, path }): AllowedPath[] => {
+    if (kind === 'serial') return [];
+    return [kind === 'file' ? { path, access: 'write' } : { path: dirname(path), access: 'listen' }];
+  });
+}
+
 export function allowedPaths(folder: GuestFolder, config: Config): AllowedPath[] {
   const given = [config.kernel, config.initrd, config.dtb, config.firmware, ...config.loads.map(({ path }) => path)];
   const addon = realpathSync(findAddon());
@@ -79,6 +87,7 @@ export function allowedPaths(folder: GuestFolder, config: Config): AllowedPath[]
     { path: process.execPath, access: 'execute' },
     ...own.map((path) => ({ path: realpathSync(path), access: 'read' as const })),
     ...drivePaths(config),
+    ...portPaths(config),
     ...(config.firmwareVars === '' ? [] : [{ path: config.firmwareVars, access: 'write' as const }]),
     ...(usesTap ? [{ path: '/dev/net/tun', access: 'write' as const }] : []),
     { path: folder.path, access: 'own' },
@@ -88,9 +97,16 @@ export function allowedPaths(folder: GuestFolder, config: Config): AllowedPath[]
 const varsBytes = 64 * 1024 * 1024;
 const pieceBytes = 1024 * 1024;
 
-/** Variables of the firmware that are not there yet: an erased flash, which has its name when it is complete. */
-export function makeFirmwareVars(path: string): void {
-  if (existsSync(path)) return;
+/** Makes what may be missing, since a confined process makes no files in others' folders. */
+export function makeFiles({ firmwareVars, ports = [] }: Config): void {
+  if (firmwareVars !== '' && !existsSync(firmwareVars)) makeFirmwareVars(firmwareVars);
+  for (const { kind, path } of ports) {
+    if (kind === 'file') closeSync(openSync(path, 'a', 0o666));
+  }
+}
+
+/** An erased flash, which has its name when it is complete. */
+function makeFirmwareVars(path: string): void {
   const unfinished = `${path}.${process.pid}`;
   try {
     const file = openSync(unfinished, 'wx');

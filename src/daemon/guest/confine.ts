@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { BeelineError, messageOf } from '../../errors.js';
 import { loadAddon } from '../../native/loader.js';
 import { GuestFolder } from '../guest-folder.js';
-import { allowedPaths, makeFirmwareVars } from './allowed-paths.js';
+import { allowedPaths, makeFiles } from './allowed-paths.js';
 import { type Readiness, readinessDescriptor } from './protocol.js';
 import { readStart } from './start-file.js';
 
@@ -13,7 +13,7 @@ const main = fileURLToPath(new URL('./main.js', import.meta.url));
 
 function confine(folder: GuestFolder): BeelineError {
   const { config } = readStart(folder);
-  if (config.firmwareVars !== '') makeFirmwareVars(config.firmwareVars);
+  makeFiles(config);
   mkdirSync(folder.temporary, { recursive: true, mode: 0o700 });
   process.env.TMPDIR = folder.temporary;
   const words = [process.execPath, ...process.execArgv, main, folder.path];
