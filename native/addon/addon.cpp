@@ -59,11 +59,9 @@ Napi::Value notify_service_manager(const Napi::CallbackInfo& info) {
 /// confineAndExecute([{ path, access }], words, lastDescriptor): does not return when all is well.
 Napi::Value confine_and_execute(const Napi::CallbackInfo& info) {
     using Access = beeline::host::AllowedPath::Access;
-    constexpr std::pair<const char*, Access> kAccesses[] = {{"read", Access::Read},
-                                                            {"execute", Access::Execute},
-                                                            {"write", Access::Write},
-                                                            {"listen", Access::Listen},
-                                                            {"own", Access::Own}};
+    constexpr std::pair<const char*, Access> kAccesses[] = {{"read", Access::Read},   {"execute", Access::Execute},
+                                                            {"write", Access::Write}, {"listen", Access::Listen},
+                                                            {"share", Access::Share}, {"own", Access::Own}};
     std::vector<beeline::host::AllowedPath> paths;
     Napi::Array list = info[0].As<Napi::Array>();
     for (uint32_t i = 0; i < list.Length(); i++) {

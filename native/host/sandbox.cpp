@@ -44,6 +44,8 @@ constexpr uint64_t rights_of(Access access) {
     case Access::Execute: return kReading | LANDLOCK_ACCESS_FS_EXECUTE;
     case Access::Write: return kReading | kWriting;
     case Access::Listen: return LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_REMOVE_FILE;
+    case Access::Share:
+        return kReading | kWriting | kOwning | LANDLOCK_ACCESS_FS_MAKE_SYM | LANDLOCK_ACCESS_FS_MAKE_FIFO | kRefer;
     case Access::Own: return kReading | kWriting | kOwning;
     }
     return 0;
@@ -159,21 +161,12 @@ constexpr const char* kRefused[] = {
     "mount_setattr",
     "mknod",
     "mknodat",
-    "symlink",
-    "symlinkat",
     "name_to_handle_at",
     "open_by_handle_at",
     "quotactl",
     "quotactl_fd",
     "swapon",
     "swapoff",
-    "chown",
-    "fchown",
-    "lchown",
-    "fchownat",
-    "setxattr",
-    "lsetxattr",
-    "fsetxattr",
     "fanotify_init",
     // the kernel itself
     "bpf",

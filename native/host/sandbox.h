@@ -18,6 +18,7 @@ struct AllowedPath {
         Execute, ///< Also executing: the program itself.
         Write,   ///< Also writing to what is there: drives, devices.
         Listen,  ///< A folder to make sockets in, and to remove them.
+        Share,   ///< A folder that the guest does with what it likes.
         Own,     ///< A folder to make, change and remove files and sockets in.
     };
     std::string path;

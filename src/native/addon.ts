@@ -293,8 +293,8 @@ export interface NativeMachine {
 
 export interface AllowedPath {
   readonly path: string;
-  /** execute: the program itself; write: to what is there; listen: a folder for sockets; own: a folder for all. */
-  readonly access: 'read' | 'execute' | 'write' | 'listen' | 'own';
+  /** execute: the program itself; write: to what is there; listen: a folder for sockets; own: a folder for files; share: for all. */
+  readonly access: 'read' | 'execute' | 'write' | 'listen' | 'own' | 'share';
 }
 
 export interface Addon {

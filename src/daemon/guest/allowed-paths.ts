@@ -88,6 +88,7 @@ export function allowedPaths(folder: GuestFolder, config: Config): AllowedPath[]
     ...own.map((path) => ({ path: realpathSync(path), access: 'read' as const })),
     ...drivePaths(config),
     ...portPaths(config),
+    ...(config.shares ?? []).map(({ path, readonly }) => ({ path, access: readonly ? 'read' : 'share' }) as const),
     ...(config.firmwareVars === '' ? [] : [{ path: config.firmwareVars, access: 'write' as const }]),
     ...(usesTap ? [{ path: '/dev/net/tun', access: 'write' as const }] : []),
     { path: folder.path, access: 'own' },
