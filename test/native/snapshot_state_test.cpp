@@ -21,6 +21,7 @@ struct NoSystem final : board::SystemControl {
     void no_space(const std::string&) override {}
     void debugger_stopped() override {}
     void internal_error(std::string) override {}
+    void exchange_serial() override {}
 };
 
 struct NoNetwork final : net::Network {
