@@ -73,7 +73,7 @@ describe('gdb-multiarch', function () {
       ['--paused', '--cpus', '2'],
       `
 info threads
-break advance
+break advance if step == 1
 continue
 print counter->value
 stepi
@@ -87,7 +87,7 @@ delete
 rwatch ratio
 continue
 delete
-hbreak advance if step == 2
+hbreak advance if step == 2 && counter->value > 5006
 continue
 info threads
 print $v0.f64[0]
