@@ -40,6 +40,9 @@ export interface Comparison extends Question {
   readonly verdict: Verdict;
 }
 
+/** With fewer values a difference of any size could not be told from chance: then there is no being the same either. */
+const fewestValues = 6;
+
 function judge(ratio: number, { low, high }: Interval, p: number, threshold: number, alpha: number): Verdict {
   const limit = 1 + threshold;
   const isDifferent = p < alpha && (low > 1 || high < 1);
@@ -67,7 +70,9 @@ export function compare(questions: readonly Question[], limits: Limits = usualLi
   return found.map((one, index) => {
     const p = adjusted[index] ?? 1;
     const threshold = Math.max(limits.minimumEffect, Number.isFinite(one.noise) ? one.noise : 0);
-    return { ...one, p, threshold, verdict: judge(one.ratio, one.interval, p, threshold, limits.alpha) };
+    const isFew = Math.min(one.base.length, one.head.length) < fewestValues;
+    const verdict = isFew ? 'inconclusive' : judge(one.ratio, one.interval, p, threshold, limits.alpha);
+    return { ...one, p, threshold, verdict };
   });
 }
 
