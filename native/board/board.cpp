@@ -99,18 +99,19 @@ BoardDescription Board::description() const {
     return {config_.cpu_model, config_.gic_version, affinities_, has_high_pcie_window()};
 }
 
-void Board::insert(unsigned slot, std::unique_ptr<devices::virtio::VirtioDevice> device) {
+devices::virtio::VirtioDevice& Board::adopt(std::unique_ptr<devices::virtio::VirtioDevice> device) {
     if (counts_time()) device->serve_on_demand([this] { devices_want_ = true; });
-    virtio_slots_.insert(slot, std::make_unique<devices::virtio::VirtioMmio>(
-                                   *device, devices::InterruptLine(*gic_, kVirtioMmioSpi + slot), lock_));
-    virtio_devices_.push_back(std::move(device));
+    return *virtio_devices_.emplace_back(std::move(device));
+}
+
+void Board::insert(unsigned slot, std::unique_ptr<devices::virtio::VirtioDevice> device) {
+    const devices::InterruptLine line(*gic_, kVirtioMmioSpi + slot);
+    virtio_slots_.insert(slot, std::make_unique<devices::virtio::VirtioMmio>(adopt(std::move(device)), line, lock_));
 }
 
 void Board::insert_next(DeviceBus bus, std::unique_ptr<devices::virtio::VirtioDevice> device) {
     if (bus == DeviceBus::Mmio) return insert(free_slot_++, std::move(device));
-    if (counts_time()) device->serve_on_demand([this] { devices_want_ = true; });
-    pci_.insert(free_pci_slot_++, std::make_unique<devices::virtio::PciTransport>(*device, lock_));
-    virtio_devices_.push_back(std::move(device));
+    pci_.insert(free_pci_slot_++, std::make_unique<devices::virtio::PciTransport>(adopt(std::move(device)), lock_));
 }
 
 void Board::add_drive(std::unique_ptr<block::Disk> disk, std::string serial, DeviceBus bus) {

@@ -194,6 +194,7 @@ private:
 
     devices::CfiFlash* flash_at(uint64_t address);
     bool has_high_pcie_window() const { return memory_.end() <= kPcieHighMemory.base; }
+    devices::virtio::VirtioDevice& adopt(std::unique_ptr<devices::virtio::VirtioDevice> device);
     void insert(unsigned slot, std::unique_ptr<devices::virtio::VirtioDevice> device);
     void insert_next(DeviceBus bus, std::unique_ptr<devices::virtio::VirtioDevice> device);
 

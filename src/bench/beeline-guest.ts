@@ -3,6 +3,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { join } from 'node:path';
 import type { Counters, NativeMachineConfig } from '../native/addon.js';
 import { projectRoot } from '../paths.js';
+import { plainMachine } from '../vm/machine.js';
 import type { Reply, Request } from './beeline-worker.js';
 import type { GuestFiles } from './guest-files.js';
 import { GuestProcess } from './guest-process.js';
@@ -66,31 +67,6 @@ export function startMachine(config: NativeMachineConfig, root: string): Beeline
   child.send({ kind: 'start', config } satisfies Request, () => undefined);
   return new BeelineGuest(child);
 }
-
-/** A machine of one CPU with nothing in it, for others to be made of. */
-export const plainMachine: NativeMachineConfig = {
-  memoryBytes: 1024 ** 3,
-  cpus: 1,
-  cpuModel: 'n1',
-  gicVersion: 3,
-  kernel: '',
-  initrd: '',
-  append: '',
-  dtb: '',
-  firmware: '',
-  firmwareVars: '',
-  loads: [],
-  drives: [],
-  networks: [],
-  shares: [],
-  ports: [],
-  noReboot: true,
-  tier: 'direct',
-  disable: [],
-  verify: false,
-  perfMap: false,
-  keepDetails: false,
-};
 
 export function startBeeline({ tier, disable, cpuModel }: BeelineVariant, files: GuestFiles, cpus: number) {
   const engine = tier === 'direct' ? 'direct' : 'interpreter';

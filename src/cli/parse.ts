@@ -217,29 +217,26 @@ function ownAddress(text: string): { kind: 'tcp'; host: string; port: number } |
   return { kind: 'tcp', host: match[1] ?? match[2] ?? '127.0.0.1', port };
 }
 
-/** tcp:HOST:PORT or unix:PATH. gdb's protocol knows no password: the network is not offered it. */
-export function parseGdb(text: string): GdbAddress {
+/** tcp:HOST:PORT of this host's own, or unix:PATH: these protocols know no password, the network is not offered them. */
+function parseHostAddress(option: string, text: string, remedy: string): GdbAddress {
   if (text.startsWith('unix:') && text.length > 5) return { kind: 'unix', path: text.slice(5) };
   const address = ownAddress(text);
   if (address !== undefined) return address;
-  throw new BeelineError('BEELINE_E_OPTION_VALUE', {
-    option: '--gdb',
-    detail: `${text} is none of this host's own addresses`,
-    remedy: 'give tcp:127.0.0.1:PORT or unix:PATH; from elsewhere, forward it with ssh -L',
-  });
+  const detail = `${text} is none of this host's own addresses`;
+  throw new BeelineError('BEELINE_E_OPTION_VALUE', { option, detail, remedy });
 }
 
-/** stdio, unix:PATH or tcp:HOST:PORT, of this host's own as with gdb. */
+export function parseGdb(text: string): GdbAddress {
+  return parseHostAddress(
+    '--gdb',
+    text,
+    'give tcp:127.0.0.1:PORT or unix:PATH; from elsewhere, forward it with ssh -L',
+  );
+}
+
 export function parseQmp(text: string): QmpAddress {
   if (text === 'stdio') return { kind: 'stdio' };
-  if (text.startsWith('unix:') && text.length > 5) return { kind: 'unix', path: text.slice(5) };
-  const address = ownAddress(text);
-  if (address !== undefined) return address;
-  throw new BeelineError('BEELINE_E_OPTION_VALUE', {
-    option: '--qmp',
-    detail: `${text} is none of this host's own addresses`,
-    remedy: 'give stdio, unix:PATH or tcp:127.0.0.1:PORT',
-  });
+  return parseHostAddress('--qmp', text, 'give stdio, unix:PATH or tcp:127.0.0.1:PORT');
 }
 
 /** FILE and options behind commas; two commas are one of the text. */

@@ -4,6 +4,7 @@ import { getLog } from '../log.js';
 import type { Drive, NativeMachineConfig } from '../native/addon.js';
 import { loadAddon } from '../native/loader.js';
 import { ToolError } from '../process.js';
+import { plainMachine } from '../vm/machine.js';
 import { outcome } from '../vm/outcome.js';
 import { Session } from '../vm/session.js';
 
@@ -66,29 +67,14 @@ function drive(path: string): Drive {
 /** Throws ToolError when the guest does not say that it is done. */
 export async function runInstaller(installation: Installation): Promise<void> {
   const { kernel, initrd, disks, signal, report } = installation;
+  // One CPU: dpkg does one thing at a time.
   const config: NativeMachineConfig = {
+    ...plainMachine,
     memoryBytes,
-    // dpkg does one thing at a time.
-    cpus: 1,
-    cpuModel: 'n1',
-    gicVersion: 3,
     kernel,
     initrd,
-    dtb: '',
     append: 'console=ttyAMA0 quiet',
-    firmware: '',
-    firmwareVars: '',
-    loads: [],
     drives: disks.map(drive),
-    networks: [],
-    shares: [],
-    ports: [],
-    noReboot: true,
-    tier: 'direct',
-    disable: [],
-    verify: false,
-    perfMap: false,
-    keepDetails: false,
   };
   const console = new InstallerConsole(report);
   const log = await getLog();

@@ -1,8 +1,9 @@
 // What workloads are run on: a Beeline of some clone, or QEMU.
-import { plainMachine, startMachine } from '../bench/beeline-guest.js';
+import { startMachine } from '../bench/beeline-guest.js';
 import { describeRevision } from '../bench/environment.js';
 import type { GuestProcess } from '../bench/guest-process.js';
 import { type Qemu, startQemu } from '../bench/qemu.js';
+import { plainMachine } from '../vm/machine.js';
 import type { Machine } from './machine.js';
 import type { SubjectDescription } from './result.js';
 

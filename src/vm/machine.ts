@@ -16,6 +16,31 @@ export function fromNative(error: unknown): BeelineError {
   return new BeelineError(code, Object.fromEntries(names.map((name) => [name, property(error, name)])), error);
 }
 
+/** A machine of one CPU with nothing in it, for others to be made of. */
+export const plainMachine: NativeMachineConfig = {
+  memoryBytes: 1024 ** 3,
+  cpus: 1,
+  cpuModel: 'n1',
+  gicVersion: 3,
+  kernel: '',
+  initrd: '',
+  append: '',
+  dtb: '',
+  firmware: '',
+  firmwareVars: '',
+  loads: [],
+  drives: [],
+  networks: [],
+  shares: [],
+  ports: [],
+  noReboot: true,
+  tier: 'direct',
+  disable: [],
+  verify: false,
+  perfMap: false,
+  keepDetails: false,
+};
+
 export function createMachine(
   addon: Addon,
   config: NativeMachineConfig,

@@ -85,7 +85,8 @@ Block* BlockCache::decode_block(GuestPa pa, uint8_t context, const uint8_t* host
     const ExecutionContext execution = unpack_context(context);
     // A debug step must come back after each instruction.
     const unsigned limit = execution.debug || one_at_a_time_ ? 1 : Block::kMaxInstructions;
-    block->insns[0] = Insn{.handler = one_at_a_time_ ? block_entry_of_run : block_entry, .page_offset = static_cast<uint16_t>(offset)};
+    block->insns[0] = Insn{.handler = one_at_a_time_ ? block_entry_of_run : block_entry,
+                           .page_offset = static_cast<uint16_t>(offset)};
     unsigned count = 0;
     bool ended = false;
     while (!ended && count < limit && offset < kPageSize) {
