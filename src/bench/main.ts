@@ -7,7 +7,6 @@ import { writeFileAtomically } from '../atomic-file.js';
 import { BeelineError, ExitStatus, messageOf } from '../errors.js';
 import { ToolError } from '../process.js';
 import { onEndingSignal, signalStatus } from '../signals.js';
-import { baseline } from './ablation-table.js';
 import { startBeeline } from './beeline-guest.js';
 import { measureBoots, startCommandLine } from './boot.js';
 import { describeEnvironment } from './environment.js';
@@ -22,6 +21,7 @@ import { Series, verdict } from './series.js';
 import { GuestSubject, NativeSubject, type Patience, type Subject } from './subject.js';
 import { groupOf, selectWorkloads } from './suite.js';
 import { availableTiers, knownTechniques } from './tiers.js';
+import { baseline } from './time-table.js';
 
 /** Milliseconds. */
 const bootPatience = 180_000;

@@ -63,7 +63,6 @@ interface RawOptions {
   readonly tiers?: readonly string[];
   readonly qemu: boolean;
   readonly disable?: readonly (readonly string[])[];
-  readonly ablation?: true;
   readonly boot?: true;
   readonly cold?: true;
   readonly json?: string;
@@ -74,7 +73,6 @@ function toOptions(workloads: readonly string[], raw: RawOptions, available: Ava
   const { techniques } = available;
   const selected = [...(raw.group ?? []), ...(raw.cold ? ['cold'] : [])];
   const lists = (raw.disable ?? []).map((list) => (list.includes('all') ? techniques : list));
-  const ablation = raw.ablation ? [...techniques.map((name) => [name]), techniques] : [];
   return {
     workloads,
     groups: selected,
@@ -84,7 +82,7 @@ function toOptions(workloads: readonly string[], raw: RawOptions, available: Ava
     cpuModel: raw.cpu,
     tiers: raw.tiers?.filter((name) => name !== 'none') ?? available.tiers,
     qemu: raw.qemu,
-    disable: [...lists, ...ablation],
+    disable: lists,
     boot: raw.boot ?? false,
     suite: !raw.boot || selected.length > 0 || workloads.length > 0,
     json: raw.json,
@@ -127,7 +125,6 @@ export function createBenchProgram(available: Available, done: (options: BenchOp
       'one column more, without these techniques of the direct tier; repeatable',
       (text: string, before: readonly (readonly string[])[] | undefined) => [...(before ?? []), parseDisable(text)],
     )
-    .option('--ablation', 'such a column for each technique alone, and one for all of them')
     .option('--no-qemu', 'without QEMU')
     .option('--json <FILE>', 'write the results, as schemas/bench-results.schema.json describes')
     .option('--timeout <SECONDS>', 'patience with one workload', parseCount('--timeout', 86400), 120)

@@ -1,5 +1,4 @@
 // Everything that was measured, as a Markdown page.
-import { ablationTable } from './ablation-table.js';
 import { bootTable } from './boot-table.js';
 import { instructionTable } from './instruction-table.js';
 import type { Results } from './results.js';
@@ -33,7 +32,6 @@ export function report(results: Results): string {
     ["Seconds by the guest's clock", isMeasured ? timeTable(results, 'seconds') : ''],
     ["Seconds by the host's clock", isMeasured ? timeTable(results, 'wallSeconds') : ''],
     ['Guest instructions', instructionTable(results)],
-    ['Times as long without a technique, geometric means', ablationTable(results)],
     ['Booting debian-busybox', bootTable(results)],
     ['Failures', failureList(results)],
   ];

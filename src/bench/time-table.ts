@@ -10,17 +10,33 @@ interface Comparison {
   readonly title: string;
   readonly dividend: string;
   readonly divisor: string;
+  readonly worst: (...ratios: number[]) => number;
 }
 
-/** Of Beeline's tiers: how much slower than this host, and how much faster than QEMU. */
+/** The tier whose techniques can be switched off. */
+export const baseline = 'direct';
+
+/** Of Beeline's tiers: how much slower than this host, how much faster than QEMU, and what switched off techniques cost. */
 function comparisons({ subjects }: Pick<Results, 'subjects'>): Comparison[] {
   const qemu = subjects.filter(({ kind }) => kind === 'qemu');
   const tiers = subjects.filter(({ kind }) => kind === 'beeline');
+  const variants = subjects.filter(({ kind }) => kind === 'variant');
   return [
-    ...[...tiers, ...qemu].map(({ name }) => ({ title: `${name} / native`, dividend: name, divisor: 'native' })),
+    ...[...tiers, ...qemu].map(({ name }) => ({
+      title: `${name} / native`,
+      dividend: name,
+      divisor: 'native',
+      worst: Math.max,
+    })),
     ...tiers.flatMap(({ name }) =>
-      qemu.map((other) => ({ title: `${other.name} / ${name}`, dividend: other.name, divisor: name })),
+      qemu.map((other) => ({ title: `${other.name} / ${name}`, dividend: other.name, divisor: name, worst: Math.min })),
     ),
+    ...variants.map(({ name }) => ({
+      title: `${name} / ${baseline}`,
+      dividend: name,
+      divisor: baseline,
+      worst: Math.max,
+    })),
   ];
 }
 
@@ -53,7 +69,7 @@ function checksumCell(series: Series, workload: string, subjects: readonly strin
 
 export function timeTable(results: Results, clock: Clock): string {
   const series = new Series(results);
-  const names = results.subjects.filter(({ kind }) => kind !== 'variant').map(({ name }) => name);
+  const names = results.subjects.map(({ name }) => name);
   const compared = comparisons(results);
   const columns: Column[] = [
     { title: 'workload', align: 'left' },
@@ -85,10 +101,7 @@ export function timeTable(results: Results, clock: Clock): string {
       ? []
       : [
           summary(`${title}: geometric mean`, workloads, geometricMean),
-          // Against this host Beeline is the slower one: there the highest ratio is its worst.
-          summary(`${title}: worst`, workloads, (values, { divisor }) =>
-            divisor === 'native' ? Math.max(...values) : Math.min(...values),
-          ),
+          summary(`${title}: worst`, workloads, (values, { worst }) => worst(...values)),
         ];
   const rows = groups.flatMap(({ title, workloads }) => {
     const measured = workloads.filter((name) => series.workloads.includes(name));

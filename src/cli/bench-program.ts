@@ -2,8 +2,9 @@
 import { type Command, Option } from 'commander';
 import { BeelineError } from '../errors.js';
 import { type ExportFormat, exportFormats } from '../regression/export-formats.js';
-import { type Metric, metrics } from '../regression/metrics.js';
+import { metrics, usualMetric } from '../regression/metrics.js';
 import type { ListOptions } from './bench.js';
+import { addAblation, usualAblationRuns } from './bench-ablation-program.js';
 import type { BenchRunOptions, JudgeOptions } from './bench-run.js';
 import { parseChoice, parseCount } from './parse.js';
 import { techniqueNames } from './techniques.js';
@@ -28,7 +29,7 @@ function addJudging(command: Command): Command {
     .addOption(
       new Option('--metric <NAME>', 'what is judged; the others are only shown')
         .choices(metrics)
-        .default('cpu' satisfies Metric)
+        .default(usualMetric)
         .argParser((text: string) => parseChoice('--metric', metrics, text)),
     )
     .option('--minimum-effect <PERCENT>', 'the smallest difference that matters (default: 1)', (text: string) =>
@@ -43,7 +44,7 @@ Exit status of a comparison: 0 same, 10 better, 11 worse, 12 inconclusive, each 
 worse, inconclusive, better, same; 1 when a run has failed, 2 bad usage or input, 130 and so on when interrupted.`;
 
 function addRuns(bench: Command, done: (status: number) => void): void {
-  const measuring = (name: string) =>
+  const measuring = (name: string, usual = usualRuns) =>
     bench
       .command(name)
       .argument('[SELECTION...]', 'names and tags of workloads; otherwise all but those tagged long')
@@ -51,7 +52,7 @@ function addRuns(bench: Command, done: (status: number) => void): void {
         '--runs <N>',
         'runs of each, in pairs where there is something to compare',
         (text: string) => parseCount('--runs', 1, text),
-        usualRuns,
+        usual,
       )
       .option(
         '--warm-up <N>',
@@ -77,6 +78,7 @@ function addRuns(bench: Command, done: (status: number) => void): void {
   ).action(async (selection: string[], options: BenchRunOptions) => {
     done(await (await runs()).runBench(selection, options));
   });
+  addAblation(measuring('ablation', usualAblationRuns), done);
   measuring('calibrate')
     .description('Measures this Beeline against itself, to learn how much noise there is on this machine.')
     .action(async (selection: string[], options: BenchRunOptions) => {

@@ -8,13 +8,14 @@ import { describeEnvironment } from '../bench/environment.js';
 import { findQemu, type Qemu } from '../bench/qemu.js';
 import { BeelineError, ExitStatus } from '../errors.js';
 import { projectRoot } from '../paths.js';
+import { ablationSections } from '../regression/ablation-chart.js';
 import { exportResult } from '../regression/export.js';
 import type { ExportFormat } from '../regression/export-formats.js';
 import { machineFingerprint } from '../regression/fingerprint.js';
 import { type History, withHistory } from '../regression/history.js';
 import { prepareMachine } from '../regression/machine.js';
 import { comparisonTable, failureList, heading, page, phaseTable } from '../regression/markdown.js';
-import { type Metric, metrics } from '../regression/metrics.js';
+import { type Metric, metrics, usualMetric } from '../regression/metrics.js';
 import { apartQuestions, type NoiseOf, pairedQuestions } from '../regression/questions.js';
 import { baseName, failedRuns, headName, type Run, type RunResult, readResult } from '../regression/result.js';
 import { builtRevision } from '../regression/revisions.js';
@@ -42,12 +43,12 @@ export interface BenchRunOptions extends JudgeOptions {
   readonly json?: string;
 }
 
-function say(line: string): void {
+export function say(line: string): void {
   process.stderr.write(`${line}\n`);
 }
 
 /** Runs `body` with a signal that the usual signals give, and a folder that is gone afterwards. */
-async function interruptibly(body: (signal: AbortSignal, folder: string) => Promise<number>): Promise<number> {
+export async function interruptibly(body: (signal: AbortSignal, folder: string) => Promise<number>): Promise<number> {
   const controller = new AbortController();
   const forgetSignals = onEndingSignal((signal) => {
     controller.abort(new BeelineError('BEELINE_E_INTERRUPTED', { signal, status: signalStatus(signal) }));
@@ -72,7 +73,7 @@ function describeRun(run: Run): string {
   return `${where}: ${times.join(', ')}`;
 }
 
-interface Measurement {
+export interface Measurement {
   readonly workloads: readonly Workload[];
   readonly subjects: readonly Subject[];
   readonly purpose: RunResult['purpose'];
@@ -82,7 +83,7 @@ interface Measurement {
 }
 
 /** Ends early, with what there is, when the signal comes. */
-async function take(
+export async function take(
   { workloads, subjects, purpose, qemu, failed }: Measurement,
   { runs: pairs, warmUp: warmUps }: Pick<BenchRunOptions, 'runs' | 'warmUp'>,
   folder: string,
@@ -137,7 +138,7 @@ export function judge(
   });
 }
 
-function statusOf(result: RunResult, judged: readonly Comparison[] | undefined, signal: AbortSignal): number {
+export function statusOf(result: RunResult, judged: readonly Comparison[] | undefined, signal: AbortSignal): number {
   if (signal.aborted) return signal.reason instanceof BeelineError ? signal.reason.status : ExitStatus.interrupted;
   if (failedRuns(result).length > 0) return ExitStatus.failure;
   return judged === undefined ? ExitStatus.ok : verdictStatus[overall(judged.map(({ verdict }) => verdict))];
@@ -168,7 +169,7 @@ function noiseFrom(history: History, fingerprint: string): NoiseOf {
 }
 
 /** Keeps it in the history. What cannot be kept has been printed all the same, and is told. */
-function keep(result: RunResult): boolean {
+export function keep(result: RunResult): boolean {
   try {
     withHistory((history) => history.add(result));
     return true;
@@ -310,6 +311,7 @@ export function showResult(what: string): number {
   process.stdout.write(
     page([
       ['', heading(result)],
+      ...(result.purpose === 'ablation' ? ablationSections(result, usualMetric) : []),
       ['Phases', phaseTable(result)],
       ['Failures', failureList(result)],
     ]),

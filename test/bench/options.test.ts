@@ -47,7 +47,6 @@ describe('the options of the benchmarks', () => {
       ['site-cache'],
       ['site-cache', 'return-stack'],
     ]);
-    assert.deepEqual(parse('--ablation').disable, [['site-cache'], ['return-stack'], ['site-cache', 'return-stack']]);
   });
 
   it('refuse what is unknown', () => {

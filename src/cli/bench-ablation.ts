@@ -1,0 +1,35 @@
+// beeline bench ablation: measures without one technique after the other, prints what each is worth.
+import { writeFileAtomically } from '../atomic-file.js';
+import { ExitStatus } from '../errors.js';
+import { projectRoot } from '../paths.js';
+import { ablationSubjects } from '../regression/ablation.js';
+import { ablationSections } from '../regression/ablation-chart.js';
+import { everything } from '../regression/ablation-names.js';
+import { failureList, heading, page } from '../regression/markdown.js';
+import type { Metric } from '../regression/metrics.js';
+import { selectWorkloads } from '../regression/workloads.js';
+import { interruptibly, keep, statusOf, take } from './bench-run.js';
+import { techniqueNames } from './techniques.js';
+
+export interface AblationOptions {
+  /** Rounds. */
+  readonly runs: number;
+  readonly warmUp: number;
+  readonly only?: readonly string[];
+  readonly metric: Metric;
+  readonly json?: string;
+}
+
+export async function runAblation(selection: readonly string[], options: AblationOptions): Promise<number> {
+  const workloads = selectWorkloads(selection);
+  const names = options.only ?? [...techniqueNames, everything];
+  return interruptibly(async (signal, folder) => {
+    const subjects = ablationSubjects(projectRoot, names, techniqueNames);
+    const measurement = { workloads, subjects, purpose: 'ablation', qemu: undefined, failed: [] } as const;
+    const result = await take(measurement, options, folder, signal);
+    if (options.json !== undefined) writeFileAtomically(options.json, `${JSON.stringify(result, null, 2)}\n`);
+    const chart = ablationSections(result, options.metric);
+    process.stdout.write(page([['', heading(result)], ...chart, ['Failures', failureList(result)]]));
+    return keep(result) ? statusOf(result, undefined, signal) : ExitStatus.failure;
+  });
+}

@@ -1,0 +1,2 @@
+/** In place of a technique: without any of them. */
+export const everything = 'all';
