@@ -108,13 +108,16 @@ export class ConsoleReader {
   readonly #folder: string;
   /** Many viewers ask for the same piece, one after the other. */
   #last: ConsolePiece | undefined;
+  /** The end as it was when somebody last looked. */
+  #end: number | undefined;
 
   constructor(folder: string) {
     this.#folder = folder;
   }
 
   end(): number {
-    return consoleEnd(this.#folder);
+    this.#end = consoleEnd(this.#folder);
+    return this.#end;
   }
 
   /** The offset of the first byte that is kept. */
@@ -122,8 +125,9 @@ export class ConsoleReader {
     return segmentsIn(this.#folder, ending)[0] ?? 0;
   }
 
-  /** Up to `length` bytes at `from` or behind it; none at the end. */
+  /** Up to `length` bytes at `from` or behind it; none at the end that end() has last seen. */
   read(from: number, length: number): ConsolePiece {
+    if (from >= (this.#end ?? this.end())) return { offset: from, bytes: new Uint8Array() };
     const last = this.#last;
     if (last !== undefined && last.offset === from && last.bytes.length > 0 && last.bytes.length <= length) return last;
     for (const segment of segmentsIn(this.#folder, ending)) {

@@ -70,6 +70,8 @@ export class EventLog {
 
   /** Events behind `after` that are not kept any more. */
   missedSince(after: number): number {
+    const oldest = this.#recent[0]?.seq;
+    if (oldest !== undefined && after + 1 >= oldest) return 0;
     const first = this.#journal.first() ?? this.last + 1;
     return Math.max(0, first - 1 - after);
   }

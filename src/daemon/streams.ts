@@ -129,7 +129,7 @@ export class PerfStream implements Stream {
   async #take(wake: () => void): Promise<void> {
     if (!this.#vm.isLiving) return;
     try {
-      const counters = await this.#vm.counters();
+      const counters = await this.#vm.sampledCounters();
       if (this.#sample !== undefined) this.#skipped++;
       this.#sample = { time: new Date().toISOString(), counters };
       wake();

@@ -64,7 +64,15 @@ class Types {
   }
 }
 
-export function qmpSchema(): SchemaInfo[] {
+let made: readonly SchemaInfo[] | undefined;
+
+/** Made once: clients may ask for it as often as they like. */
+export function qmpSchema(): readonly SchemaInfo[] {
+  made ??= makeSchema();
+  return made;
+}
+
+function makeSchema(): SchemaInfo[] {
   const types = new Types();
   const entries: SchemaInfo[] = Object.entries(commands).map(([name, command]) => ({
     name,

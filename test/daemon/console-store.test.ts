@@ -31,8 +31,11 @@ describe('what consoles have written', () => {
     const reader = new ConsoleReader(folder.path);
     assert.equal(reader.read(0, 100).bytes.length, 0);
     writer.write(Buffer.from('ab'));
+    assert.equal(reader.read(0, 100).bytes.length, 0, 'it has not looked yet');
+    assert.equal(reader.end(), 2);
     assert.equal(text(reader.read(0, 100).bytes), 'ab');
     writer.write(Buffer.from('cd'));
+    assert.equal(reader.end(), 4);
     assert.equal(text(reader.read(2, 100).bytes), 'cd');
     writer.close();
   });

@@ -82,7 +82,7 @@ function message(random: Random): Buffer {
 }
 
 describe(`${fuzzCount} random and mutated packets of gdb`, function () {
-  this.timeout(60_000 + fuzzCount);
+  this.timeout(60_000 + fuzzCount * 4);
 
   it(`neither crash nor silence the stub (seed ${fuzzSeed})`, () => {
     const random = new Random(fuzzSeed);

@@ -158,7 +158,7 @@ describe('a session of QMP', () => {
   });
 
   it(`survives ${fuzzCount} random and mutated requests (seed ${fuzzSeed})`, async function () {
-    this.timeout(30_000 + fuzzCount);
+    this.timeout(60_000 + fuzzCount * 4);
     const random = new Random(fuzzSeed);
     const below = (limit: number) => random.below(limit);
     const names = [...Object.keys(commands).filter((name) => name !== 'stop'), '', '__proto__', 'constructor'];
