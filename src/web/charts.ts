@@ -2,7 +2,7 @@
 import uPlot from 'uplot';
 import type { MonitorClient } from '../monitor/client.js';
 import type { NoticeParams } from '../monitor/protocol.js';
-import { element } from './dom.js';
+import { colour, element } from './dom.js';
 import { mostFrequent, type Rates, ratesBetween, short } from './rates.js';
 
 const interval = 1;
@@ -36,8 +36,6 @@ class Chart {
   }
 
   draw(history: readonly Rates[], lines: readonly Line[]): void {
-    const style = getComputedStyle(document.documentElement);
-    const colour = (name: string) => style.getPropertyValue(name).trim();
     const width = Math.max(120, this.#place.clientWidth);
     const shape = [lines.map(({ label }) => label).join(), colour('--text'), width].join('|');
     const data = [
@@ -70,7 +68,7 @@ class Chart {
             ...lines.map((_line, index) => ({
               stroke: colour(colours[index] ?? '--line-1'),
               width: 1.5,
-              ...(lines.length === 1 && { fill: `${colour('--line-1')}22` }),
+              ...(lines.length === 1 && { fill: colour('--area') }),
               points: { show: false },
             })),
           ],

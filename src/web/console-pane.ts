@@ -3,14 +3,12 @@ import { FitAddon } from '@xterm/addon-fit';
 import { SearchAddon } from '@xterm/addon-search';
 import { Terminal } from '@xterm/xterm';
 import type { MonitorClient } from '../monitor/client.js';
-import { element } from './dom.js';
+import { colour, element } from './dom.js';
 
 const scrollback = 20_000;
 const history = 256 * 1024;
 
 function theme() {
-  const style = getComputedStyle(document.documentElement);
-  const colour = (name: string) => style.getPropertyValue(name).trim();
   return {
     background: colour('--terminal'),
     foreground: colour('--terminal-text'),

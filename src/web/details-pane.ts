@@ -1,5 +1,6 @@
-// Below the console: registers, memory, events and the log of a guest, a tab each.
+// Below the console: registers, memory, snapshots, events and the log of a guest, a tab each.
 import type { MonitorClient } from '../monitor/client.js';
+import type { Snapshot } from '../monitor/domains/snapshot.js';
 import type { EventNotice } from '../monitor/follow.js';
 import { element } from './dom.js';
 
@@ -8,7 +9,7 @@ const bytesInRow = 16;
 const eventsShown = 200;
 const linesShown = 200;
 
-const tabs = ['Registers', 'Memory', 'Events', 'Log'] as const;
+const tabs = ['Registers', 'Memory', 'Snapshots', 'Events', 'Log'] as const;
 type Tab = (typeof tabs)[number];
 
 function words(error: unknown): string {
@@ -100,6 +101,8 @@ export class DetailsPane {
         return this.#registers();
       case 'Memory':
         return this.#memory();
+      case 'Snapshots':
+        return this.#snapshots();
       case 'Events':
         return this.#eventLines();
       case 'Log':
@@ -154,6 +157,46 @@ export class DetailsPane {
       rows.push(`${place}  ${digits.padEnd(3 * bytesInRow)} ${text}`);
     }
     return [element('pre', {}, rows.join('\n'))];
+  }
+
+  async #snapshots(): Promise<Node[]> {
+    const { snapshots } = await this.#client.call('snapshot.list', { vm: this.#vm });
+    if (snapshots.length === 0) return [element('p', { class: 'muted' }, 'None is saved.')];
+    return [element('ul', { class: 'snapshots' }, ...snapshots.map((snapshot) => this.#snapshotRow(snapshot)))];
+  }
+
+  #snapshotRow({ name, bytes, savedAt }: Snapshot): HTMLElement {
+    const params = { vm: this.#vm, name };
+    const button = (label: string, does: () => Promise<unknown>, kind = '') => {
+      const click = () => void this.#do(does);
+      return element('button', { type: 'button', class: kind, 'aria-label': `${label} ${name}`, click }, label);
+    };
+    const facts = `${(bytes / 1024 ** 2).toFixed(1)} MiB · ${new Date(savedAt).toLocaleString()}`;
+    return element(
+      'li',
+      {},
+      element('strong', {}, name),
+      element('span', { class: 'muted' }, facts),
+      button('Load', () => this.#client.call('snapshot.load', params)),
+      button('Delete', () => this.#client.call('snapshot.delete', params), 'danger'),
+    );
+  }
+
+  /** Shows what has become of it, or why it was refused. */
+  async #do(does: () => Promise<unknown>): Promise<void> {
+    try {
+      await does();
+      await this.show();
+    } catch (error) {
+      this.#panel.prepend(element('p', { class: 'error', role: 'alert' }, words(error)));
+    }
+  }
+
+  /** Saves the guest under the time of the moment. */
+  async saveSnapshot(): Promise<void> {
+    const name = new Date().toISOString().slice(0, 19).replace('T', '_').replaceAll(':', '-');
+    await this.#client.call('snapshot.save', { vm: this.#vm, name });
+    this.#select('Snapshots');
   }
 
   async #readEvents(): Promise<void> {

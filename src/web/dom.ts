@@ -17,6 +17,16 @@ export function element<K extends keyof HTMLElementTagNameMap>(
   return made;
 }
 
+/** A colour of the style sheet, as it is while the page is dark or light. */
+export function colour(name: string): string {
+  const probe = element('span');
+  probe.style.color = `var(${name})`;
+  document.body.append(probe);
+  const value = getComputedStyle(probe).color;
+  probe.remove();
+  return value;
+}
+
 /** What index.html has. */
 export function byId<T extends HTMLElement>(id: string): T {
   const found = document.getElementById(id);

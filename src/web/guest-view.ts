@@ -11,7 +11,7 @@ import { element } from './dom.js';
 interface Action {
   readonly label: string;
   readonly states: readonly VmState[];
-  readonly does: (client: MonitorClient, vm: string) => Promise<unknown>;
+  readonly does: (client: MonitorClient, vm: string, details: DetailsPane) => Promise<unknown>;
   readonly danger?: true;
 }
 
@@ -22,7 +22,15 @@ const actions: readonly Action[] = [
   { label: 'Start', states: idle, does: (client, vm) => client.call('vm.start', { vm }) },
   { label: 'Pause', states: ['running'], does: (client, vm) => client.call('vm.pause', { vm }) },
   { label: 'Resume', states: ['paused'], does: (client, vm) => client.call('vm.resume', { vm }) },
-  { label: 'Step', states: ['paused'], does: (client, vm) => client.call('cpu.step', { vm }) },
+  {
+    label: 'Step',
+    states: ['paused'],
+    does: async (client, vm, details) => {
+      await client.call('cpu.step', { vm });
+      await details.show();
+    },
+  },
+  { label: 'Snapshot', states: living, does: (_client, _vm, details) => details.saveSnapshot() },
   { label: 'Reset', states: living, does: (client, vm) => client.call('vm.reset', { vm }) },
   { label: 'Power button', states: ['running'], does: (client, vm) => client.call('vm.powerdown', { vm }) },
   { label: 'Stop', states: living, does: (client, vm) => client.call('vm.stop', { vm, timeout: 0 }), danger: true },
@@ -74,8 +82,7 @@ export class GuestView {
   async #do(client: MonitorClient, action: Action): Promise<void> {
     this.#error.textContent = '';
     try {
-      await action.does(client, this.name);
-      if (action.label === 'Step') await this.#details.show();
+      await action.does(client, this.name, this.#details);
     } catch (error) {
       this.#tell(error);
     }
@@ -86,12 +93,13 @@ export class GuestView {
   }
 
   update(status: VmStatus): void {
-    const { state, cause, detail, config } = status;
+    const { state, cause, detail, haltedCpus, config } = status;
     this.#state.textContent = state;
     this.#state.className = `badge ${state}`;
     const what = config.image ?? config.kernel ?? config.firmware ?? 'files';
     const why = state === 'running' ? '' : ` · ${[cause, detail].filter((word) => word !== '').join(': ')}`;
-    this.#facts.textContent = `${what}${why}`;
+    const halted = haltedCpus.length === 0 ? '' : ` · halted: CPU ${haltedCpus.join(', ')}`;
+    this.#facts.textContent = `${what}${why}${halted}`;
     for (const [{ states }, button] of this.#buttons) {
       const was = document.activeElement === button;
       button.hidden = !states.includes(state);
@@ -101,7 +109,7 @@ export class GuestView {
 
   take(event: EventNotice): void {
     this.#details.take(event);
-    if (event.event === 'vm.state' || event.event === 'cpu.stopped') void this.#details.show();
+    if (event.event === 'vm.state' || /^(cpu|snapshot)\./.test(event.event)) void this.#details.show();
   }
 
   retheme(): void {

@@ -134,8 +134,8 @@ class Page {
 
 function switchTheme(page: Page): void {
   const root = document.documentElement;
-  const isDark = getComputedStyle(root).colorScheme.startsWith('dark');
-  root.dataset.theme = isDark ? 'light' : 'dark';
+  const now = root.dataset.theme ?? (matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light');
+  root.dataset.theme = now === 'dark' ? 'light' : 'dark';
   localStorage.setItem(themeKey, root.dataset.theme);
   page.retheme();
 }

@@ -114,6 +114,37 @@ describe('web console', function () {
     assert.deepEqual(troubles, []);
   });
 
+  it('saves snapshots, lists them, goes on from one, and deletes it', async () => {
+    await page.goto(`${address()}/#token=${encodeURIComponent(daemon.tokens.admin)}`);
+    await becomes(state, /running/);
+    const consoleShows = (words: RegExp) => becomes(() => page.locator('.xterm-rows').textContent(), words);
+    await page.locator('.xterm-helper-textarea').focus();
+    await page.keyboard.type('HAL');
+    await consoleShows(/IBM/);
+    await press('Pause');
+    await becomes(state, /paused/);
+    const pc = await page.locator('.registers dd').first().textContent();
+    await press('Snapshot');
+    await becomes(() => page.locator('.panel').textContent(), /^\d{4}-\d\d-\d\d_.* MiB/);
+    const { snapshots } = await client.call('snapshot.list', { vm: 'one' });
+    assert.equal(snapshots.length, 1);
+    const name = snapshots[0]?.name ?? '';
+    await press('Step');
+    await client.call('vm.stop', { vm: 'one', timeout: 0 });
+    await becomes(state, /stopped/);
+    await press(`Load ${name}`);
+    await becomes(state, /running/);
+    await press('Pause');
+    await press(`Load ${name}`);
+    await page.getByRole('tab', { name: 'Registers' }).click();
+    await becomes(() => page.locator('.registers dd').first().textContent(), new RegExp(`^${pc}$`));
+    await page.getByRole('tab', { name: 'Snapshots' }).click();
+    await press(`Delete ${name}`);
+    await becomes(() => page.locator('.panel').textContent(), /None is saved/);
+    assert.deepEqual((await client.call('snapshot.list', { vm: 'one' })).snapshots, []);
+    assert.deepEqual(troubles, []);
+  });
+
   it('is dark and light, narrow, and walked with F6', async () => {
     await page.goto(`${address()}/#token=${encodeURIComponent(daemon.tokens.admin)}`);
     await becomes(state, /running/);
