@@ -114,7 +114,12 @@ function consoleMethods({ supervisor }: MethodContext) {
 function inspectionMethods({ supervisor }: MethodContext) {
   return {
     'cpu.registers': ({ vm, cpu }) => supervisor.get(vm).registers(cpu ?? 0),
-    'cpu.halt': ({ vm }) => supervisor.get(vm).halt(),
+    'cpu.halt': ({ vm, cpu }) => supervisor.get(vm).halt(cpu),
+    'cpu.resume': async ({ vm: name, cpu }) => {
+      const vm = supervisor.get(name);
+      await vm.releaseCpu(cpu);
+      return vm.status();
+    },
     'cpu.step': ({ vm, cpu, count }) => supervisor.get(vm).step(cpu ?? 0, count ?? 1),
     'cpu.setBreakpoints': ({ vm, ...points }) => supervisor.get(vm).setBreakpoints(points),
     'cpu.breakpoints': ({ vm }) => supervisor.get(vm).breakpoints(),

@@ -40,6 +40,8 @@ export const VmRecord = Type.Object({
   /** What it takes of the host while it runs. */
   memoryBytes: Type.Integer(),
   cpus: Type.Integer(),
+  /** CPUs that are halted alone. */
+  haltedCpus: Type.Optional(Type.Array(Type.Integer())),
 });
 export type VmRecord = Static<typeof VmRecord>;
 
@@ -94,6 +96,10 @@ export function applyEvent(record: VmRecord, event: LoggedEvent): VmRecord {
       return { ...base, panicked: false };
     case 'vm.restart':
       return { ...base, restartPending: true, restarts: (event.data as EventData<'vm.restart'>).attempt };
+    case 'cpu.halted':
+      return { ...base, haltedCpus: [...without(base, event), cpuOf(event)].sort((a, b) => a - b) };
+    case 'cpu.resumed':
+      return { ...base, haltedCpus: without(base, event) };
     case 'vm.deleted':
       return { ...base, deleted: true };
     default:
@@ -101,11 +107,18 @@ export function applyEvent(record: VmRecord, event: LoggedEvent): VmRecord {
   }
 }
 
+const cpuOf = ({ data }: LoggedEvent) => (data as EventData<'cpu.resumed'>).cpu;
+
+function without({ haltedCpus = [] }: VmRecord, event: LoggedEvent): number[] {
+  return haltedCpus.filter((cpu) => cpu !== cpuOf(event));
+}
+
 function applyState(record: VmRecord, time: string, data: EventData<'vm.state'>): VmRecord {
   const next = { ...record, state: data.to, cause: data.cause, detail: data.detail, since: time };
   if (data.to === 'starting') {
     const restarts = data.cause === 'policy' ? record.restarts : 0;
-    return { ...next, restarts, restartPending: false, stopAsked: false, settled: false, panicked: false };
+    const fresh = { restartPending: false, stopAsked: false, settled: false, panicked: false, haltedCpus: [] };
+    return { ...next, restarts, ...fresh };
   }
   return data.from === 'starting' && data.to !== 'crashed' ? { ...next, startedAt: time } : next;
 }

@@ -5,7 +5,7 @@ import { BeelineError, messageOf } from '../errors.js';
 import type { Points } from '../monitor/domains/cpu.js';
 import type { Snapshot } from '../monitor/domains/snapshot.js';
 import type { VmStatus } from '../monitor/domains/vm.js';
-import type { EventData, EventName } from '../monitor/protocol.js';
+import type { EventData, EventName, Result } from '../monitor/protocol.js';
 import type { StateCause, VmState } from '../monitor/types.js';
 import { ConsoleReader } from './console-store.js';
 import type { LoggedEvent } from './event-log.js';
@@ -26,6 +26,10 @@ const longestRestartDelay = 60;
 const healthySeconds = 60;
 /** How long a process may take to appear after the daemon that started it has died, in milliseconds. */
 const appearanceLimit = 15_000;
+/** Viewers are woken for what the console writes this often at most, in milliseconds. */
+const consoleInterval = 10;
+/** Counters that are no older are good for everybody who samples them, in milliseconds. */
+const countersAge = 50;
 /** How long a process may take to answer or to die, in milliseconds. */
 const processGrace = 5000;
 const pollInterval = 50;
@@ -65,6 +69,9 @@ export class Vm {
   #link: GuestLink | undefined;
   #launched: LaunchedGuest | undefined;
   #restartTimer: NodeJS.Timeout | undefined;
+  #consoleTimer: NodeJS.Timeout | undefined;
+  #consoleSeenAt = 0;
+  #sample: { readonly at: number; readonly counters: Promise<Result<'perf.counters'>> } | undefined;
   #queue: Promise<unknown> = Promise.resolve();
   #stateWaiters = new Set<() => void>();
   #closing = false;
@@ -91,12 +98,12 @@ export class Vm {
 
   status(): VmStatus {
     const { name, id, state, cause, detail, since, createdAt, startedAt, restarts, panicked } = this.#record;
-    const { memoryBytes, cpus, config, starts } = this.#record;
+    const { memoryBytes, cpus, config, starts, haltedCpus = [] } = this.#record;
     const pid = this.isLiving ? (this.folder.readClaim(starts)?.process?.pid ?? null) : null;
     const consoleEnd = this.console.end();
     return {
       ...{ name, id, state, cause, detail, since, createdAt, startedAt, pid, restarts, panicked },
-      ...{ memoryBytes, cpus, consoleEnd, config },
+      ...{ memoryBytes, cpus, haltedCpus, consoleEnd, config },
     };
   }
 
@@ -180,7 +187,7 @@ export class Vm {
     this.#link = await GuestLink.open(this.folder.socket, this.name, {
       onNotice: (notice) => {
         if (notice === 'event') this.drain();
-        else for (const listener of this.#listeners) listener.onConsole?.();
+        else this.#onConsole();
       },
       onClose: () => {
         this.#link = undefined;
@@ -188,10 +195,26 @@ export class Vm {
       },
     });
     this.drain();
-    for (const listener of this.#listeners) listener.onConsole?.();
+    this.#lookAtConsole();
   }
 
   // ---- Following ----------------------------------------------------------------------------------------------------
+
+  /** At once, and then no more often than the interval says. */
+  #onConsole(): void {
+    if (this.#consoleTimer !== undefined) return;
+    const wait = this.#consoleSeenAt + consoleInterval - performance.now();
+    if (wait <= 0) this.#lookAtConsole();
+    else this.#consoleTimer = setTimeout(() => this.#lookAtConsole(), wait);
+  }
+
+  #lookAtConsole(): void {
+    clearTimeout(this.#consoleTimer);
+    this.#consoleTimer = undefined;
+    this.#consoleSeenAt = performance.now();
+    this.console.end();
+    for (const listener of this.#listeners) listener.onConsole?.();
+  }
 
   /** Takes what the guest's process has written to its journal into ours. */
   drain(): void {
@@ -232,6 +255,7 @@ export class Vm {
     const detail = launched === undefined ? 'its process disappeared' : await launched.ended;
     this.#launched = undefined;
     this.drain();
+    this.#lookAtConsole();
     if (this.isLiving) this.#enter('crashed', 'killed', detail);
     this.#settle();
   }
@@ -337,6 +361,15 @@ export class Vm {
     return this.#linkFor('measured').request('counters', {});
   }
 
+  /** The same for all who ask within a moment. */
+  sampledCounters(): Promise<Result<'perf.counters'>> {
+    const now = performance.now();
+    if (this.#sample === undefined || now - this.#sample.at > countersAge) {
+      this.#sample = { at: now, counters: this.counters() };
+    }
+    return this.#sample.counters;
+  }
+
   registers(cpu: number) {
     return this.#linkFor('looked into').request('registers', { cpu });
   }
@@ -349,8 +382,15 @@ export class Vm {
     return (await this.#linkFor('written').request('writeMemory', bytes)).written;
   }
 
-  halt() {
-    return this.#linkFor('halted').request('halt', {});
+  async halt(cpu: number | undefined) {
+    const places = await this.#linkFor('halted').request('halt', cpu === undefined ? {} : { cpu });
+    this.drain();
+    return places;
+  }
+
+  async releaseCpu(cpu: number): Promise<void> {
+    await this.#linkFor('resumed').request('releaseCpu', { cpu });
+    this.drain();
   }
 
   step(cpu: number, count: number) {
@@ -453,6 +493,7 @@ export class Vm {
     await this.#exclusively(async () => {
       if (this.isLiving) throw this.#refusal('deleted', 'stop it first, or use force');
       clearTimeout(this.#restartTimer);
+      clearTimeout(this.#consoleTimer);
       this.#closing = true;
       this.#host.emit(this, 'vm.deleted', {});
       removeGuest(this.folder);
@@ -464,6 +505,7 @@ export class Vm {
   release(): void {
     this.#closing = true;
     clearTimeout(this.#restartTimer);
+    clearTimeout(this.#consoleTimer);
     this.#link?.close();
   }
 

@@ -34,6 +34,8 @@ export class MachineDebugger {
   readonly #host: DebuggerHost;
   readonly #points = new Map<object, NativeDebuggerPoints>();
   readonly #listeners = new Set<(stop: DebuggerStop) => void>();
+  /** CPUs that stay where they are while others run. */
+  readonly #held = new Set<number>();
 
   constructor(machine: NativeMachine, cpus: number, host: DebuggerHost) {
     this.#machine = machine;
@@ -88,17 +90,46 @@ export class MachineDebugger {
     try {
       return look();
     } finally {
-      if (halted) this.#machine.resume();
+      if (halted) this.letGo();
     }
+  }
+
+  /** In ascending order. */
+  get held(): readonly number[] {
+    return [...this.#held].sort((a, b) => a - b);
+  }
+
+  /** From now on the CPU stays where it is, whatever lets the others go on. False: it did already. */
+  hold(cpu: number): boolean {
+    if (this.#held.has(cpu)) return false;
+    this.whileStill(() => this.#held.add(cpu));
+    return true;
+  }
+
+  /** Ends that. False: it was not held. */
+  release(cpu: number): boolean {
+    if (!this.#held.has(cpu)) return false;
+    this.whileStill(() => this.#held.delete(cpu));
+    return true;
+  }
+
+  /** For the host: lets the machine go on, but for CPUs that are held. */
+  letGo(): void {
+    if (this.#held.size === 0) this.#machine.resume();
+    else this.#machine.debuggerResume(this.#sparing(Array<NativeDebuggerAction>(this.cpus).fill('run')));
+  }
+
+  #sparing(actions: readonly NativeDebuggerAction[]): NativeDebuggerAction[] {
+    return actions.map((action, cpu) => (action === 'run' && this.#held.has(cpu) ? 'hold' : action));
   }
 
   pause(): void {
     if (!this.#host.isPaused) this.#host.pause();
   }
 
-  /** Somebody must have set points, be they empty. */
+  /** Somebody must have set points, be they empty. A CPU that is held does not run, but steps. */
   resume(actions: readonly NativeDebuggerAction[]): void {
-    this.#host.resume(actions);
+    this.#host.resume(this.#sparing(actions));
   }
 
   kill(): void {

@@ -146,6 +146,56 @@ describe('beeline daemon', function () {
     );
   });
 
+  it('halts one CPU alone until it is resumed or the machine reset', async () => {
+    await client.call('vm.create', { name: 'echo', config: { ...tiny('echo'), cpus: 2 }, start: true });
+    let output = '';
+    const { stream } = await client.attach({ vm: 'echo' }, (bytes) => {
+      output += Buffer.from(bytes).toString();
+    });
+    const halted = async () => (await client.call('vm.status', { vm: 'echo' })).haltedCpus;
+    const instructions = async () => (await client.call('perf.counters', { vm: 'echo' })).cpus[0]?.instructions;
+    assert.deepEqual(await client.call('cpu.halt', { vm: 'echo', cpu: 1 }), { cpus: [{ cpu: 1, pc: null }] });
+    client.type(stream, Buffer.from('H'));
+    await eventually('the other CPU answers', () => output === 'I');
+    const [place] = (await client.call('cpu.halt', { vm: 'echo', cpu: 0 })).cpus;
+    assert.match(place?.pc ?? '', /^0x400800/);
+    const { state, haltedCpus } = await client.call('vm.status', { vm: 'echo' });
+    assert.deepEqual({ state, haltedCpus }, { state: 'running', haltedCpus: [0, 1] });
+    assert.equal((await client.call('cpu.registers', { vm: 'echo' })).pc, place?.pc);
+    await client.call('cpu.halt', { vm: 'echo', cpu: 0 });
+    const still = await instructions();
+    client.type(stream, Buffer.from('A'));
+    await client.call('vm.pause', { vm: 'echo' });
+    assert.equal((await client.call('cpu.step', { vm: 'echo' })).cpu, 0);
+    await client.call('vm.resume', { vm: 'echo' });
+    assert.deepEqual(await halted(), [0, 1]);
+    assert.equal(await instructions(), (still ?? 0) + 1);
+    assert.equal(output, 'I');
+    assert.deepEqual((await client.call('cpu.resume', { vm: 'echo', cpu: 0 })).haltedCpus, [1]);
+    await eventually('it answers', () => output === 'IB');
+    await client.call('cpu.halt', { vm: 'echo', cpu: 0 });
+    await client.call('vm.reset', { vm: 'echo' });
+    assert.deepEqual(await halted(), []);
+    client.type(stream, Buffer.from('L'));
+    await eventually('it answers again', () => output === 'IBM');
+    await assert.rejects(client.call('cpu.halt', { vm: 'echo', cpu: 2 }), code('BEELINE_E_CPU_UNKNOWN'));
+    const told = events
+      .filter(({ event }) => /^cpu\./.test(event))
+      .map(({ event, data }) => [event, (data as { cpu: number }).cpu]);
+    assert.deepEqual(told, [
+      ['cpu.halted', 1],
+      ['cpu.halted', 0],
+      ['cpu.resumed', 0],
+      ['cpu.halted', 0],
+      ['cpu.resumed', 0],
+      ['cpu.resumed', 1],
+    ]);
+    await client.call('cpu.halt', { vm: 'echo', cpu: 1 });
+    await client.call('vm.stop', { vm: 'echo', timeout: 0 });
+    await client.call('vm.start', { vm: 'echo' });
+    assert.deepEqual(await halted(), []);
+  });
+
   it('shows registers and memory of a paused guest', async () => {
     await client.call('vm.create', { name: 'echo', config: tiny('echo') });
     await client.call('vm.start', { vm: 'echo', paused: true });

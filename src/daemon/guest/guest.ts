@@ -173,7 +173,7 @@ export class Guest {
     this.#mustRun('resumed');
     if (this.#state === 'running') return;
     this.#steps = false;
-    this.#machine.resume();
+    this.debugger.letGo();
     this.#enter('running', 'request');
   }
 
@@ -263,9 +263,11 @@ export class Guest {
     return { elapsedSeconds, cpus, direct, switches, board };
   }
 
+  /** Of a paused guest, or of a CPU that is halted alone. */
   registers(cpu: number): Registers {
-    this.#mustBePaused('looked into', cpu);
-    const state = this.#machine.cpuState(cpu);
+    const isHeld = this.debugger.held.includes(cpu);
+    if (!isHeld) this.#mustBePaused('looked into', cpu);
+    const state = isHeld ? this.#stateOfHeld(cpu) : this.#machine.cpuState(cpu);
     if (state === undefined) throw new BeelineError('BEELINE_E_CPU_OFF', { vm: this.#start.name, cpu });
     return state;
   }
@@ -297,9 +299,34 @@ export class Guest {
     throw new BeelineError('BEELINE_E_ADDRESS', { space: isVirtual ? 'virtual' : 'physical', address });
   }
 
-  halt(): Place[] {
+  /** All of it, or one CPU alone. */
+  halt(cpu: number | undefined): Place[] {
+    if (cpu !== undefined) return [this.#haltAlone(cpu)];
     this.pause();
-    return Array.from({ length: this.debugger.cpus }, (_unused, cpu) => this.#placeOf(cpu));
+    return Array.from({ length: this.debugger.cpus }, (_unused, index) => this.#placeOf(index));
+  }
+
+  #haltAlone(cpu: number): Place {
+    this.#mustHave(cpu);
+    this.#mustRun('halted');
+    if (this.#steps) throw this.#refusal('halted', 'wait for the step to end');
+    const isNew = this.debugger.hold(cpu);
+    const pc = this.#stateOfHeld(cpu)?.pc ?? null;
+    if (isNew) this.#record('cpu.halted', { cpu, pc });
+    return { cpu, pc };
+  }
+
+  /** Ends what halt() of one CPU did. */
+  release(cpu: number): void {
+    this.#mustHave(cpu);
+    this.#mustRun('resumed');
+    if (this.#steps) throw this.#refusal('resumed', 'wait for the step to end');
+    if (this.debugger.release(cpu)) this.#record('cpu.resumed', { cpu });
+  }
+
+  /** It stands still, but registers can be read only while all do. */
+  #stateOfHeld(cpu: number) {
+    return this.debugger.whileStill(() => this.#machine.cpuState(cpu));
   }
 
   #placeOf(cpu: number): Place {
@@ -340,10 +367,13 @@ export class Guest {
     return this.#points;
   }
 
+  #mustHave(cpu: number): void {
+    if (cpu < this.#start.config.cpus) return;
+    throw new BeelineError('BEELINE_E_CPU_UNKNOWN', { vm: this.#start.name, cpu });
+  }
+
   #mustBePaused(action: string, cpu: number): void {
-    if (cpu >= this.#start.config.cpus) {
-      throw new BeelineError('BEELINE_E_CPU_UNKNOWN', { vm: this.#start.name, cpu });
-    }
+    this.#mustHave(cpu);
     if (this.#state !== 'paused') throw this.#refusal(action, 'pause it first');
   }
 
@@ -462,6 +492,8 @@ export class Guest {
     this.#panicked = false;
     clearTimeout(this.#panicTimer);
     this.#watcher = this.#watch();
+    // The kernel that comes now would wait for them.
+    for (const cpu of this.debugger.held) this.release(cpu);
   }
 
   #note(): void {

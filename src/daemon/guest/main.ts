@@ -69,7 +69,11 @@ async function main(folder: GuestFolder): Promise<void> {
     registers: ({ cpu }: { cpu: number }) => guest.registers(cpu),
     read: (range: MemoryRange) => ({ base64: guest.read(range).toString('base64') }),
     writeMemory: (bytes: MemoryBytes) => ({ written: guest.writeMemory(bytes) }),
-    halt: () => ({ cpus: guest.halt() }),
+    halt: ({ cpu }: { cpu?: number }) => ({ cpus: guest.halt(cpu) }),
+    releaseCpu: ({ cpu }: { cpu: number }) => {
+      guest.release(cpu);
+      return {};
+    },
     step: ({ cpu, count }: { cpu: number; count: number }) => guest.step(cpu, count),
     setBreakpoints: (points: Points) => guest.setPoints(points),
     breakpoints: () => guest.points(),

@@ -144,11 +144,18 @@ export const guestMethods = {
     errors: ['BEELINE_E_CPU_UNKNOWN', 'BEELINE_E_VM_STATE', 'BEELINE_E_ADDRESS'],
   }),
   halt: method({
-    description: 'Pauses it, and says where it stands.',
+    description: 'Pauses it or one CPU, and says where it stands.',
     role: 'control',
-    params: noParams,
+    params: Type.Object({ cpu: Type.Optional(CpuIndex) }, closed),
     result: Type.Object({ cpus: Type.Array(Place) }),
-    errors: ['BEELINE_E_VM_STATE'],
+    errors: ['BEELINE_E_CPU_UNKNOWN', 'BEELINE_E_VM_STATE'],
+  }),
+  releaseCpu: method({
+    description: 'Lets one CPU go on.',
+    role: 'control',
+    params: Type.Object({ cpu: CpuIndex }, closed),
+    result: noResult,
+    errors: ['BEELINE_E_CPU_UNKNOWN', 'BEELINE_E_VM_STATE'],
   }),
   step: method({
     description: 'Steps a CPU.',

@@ -2,6 +2,7 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { event, method } from '../declare.js';
 import { address, CpuIndex, closed, Hex, noResult, nullable, oneOf, VmName } from '../types.js';
+import { VmStatus } from './vm.js';
 
 export const Registers = Type.Object(
   {
@@ -61,7 +62,7 @@ export const cpu = {
   description: 'What the CPUs of a guest hold, and where they stop. The guest sees nothing of breakpoints.',
   methods: {
     registers: method({
-      description: 'The registers of a CPU. The guest has to be paused.',
+      description: 'The registers of a CPU. The guest has to be paused, or that CPU halted.',
       role: 'view',
       params: Type.Object({ vm: VmName, cpu: Type.Optional(CpuIndex) }, closed),
       result: Registers,
@@ -74,11 +75,21 @@ export const cpu = {
       ],
     }),
     halt: method({
-      description: 'Pauses the guest, as vm.pause does, and says where its CPUs stand.',
+      description:
+        'Pauses the guest, as vm.pause does, and says where its CPUs stand. With `cpu`, halts that one alone: the others ' +
+        'and the clocks go on, and whatever pauses and resumes the guest leaves it halted until cpu.resume or a reset. A ' +
+        'kernel that needs an answer of that CPU waits for it.',
       role: 'control',
-      params: Type.Object({ vm: VmName }, closed),
+      params: Type.Object({ vm: VmName, cpu: Type.Optional(CpuIndex) }, closed),
       result: Type.Object({ cpus: Type.Array(Place) }, closed),
-      errors: debugErrors,
+      errors: [...debugErrors, 'BEELINE_E_CPU_UNKNOWN'],
+    }),
+    resume: method({
+      description: 'Lets a CPU go on that was halted alone; any other stays as it is. A paused guest stays paused.',
+      role: 'control',
+      params: Type.Object({ vm: VmName, cpu: CpuIndex }, closed),
+      result: VmStatus,
+      errors: [...debugErrors, 'BEELINE_E_CPU_UNKNOWN'],
     }),
     step: method({
       description:
@@ -116,6 +127,11 @@ export const cpu = {
     }),
   },
   events: {
+    halted: event(
+      'A CPU was halted alone.',
+      Type.Object({ cpu: CpuIndex, pc: nullable(Hex, 'Where it stands; null: it is off.') }, closed),
+    ),
+    resumed: event('It goes on, or will when the guest does.', Type.Object({ cpu: CpuIndex }, closed)),
     stopped: event(
       'A CPU has come to a breakpoint, or was about to touch what is watched; the guest is paused.',
       Type.Object(

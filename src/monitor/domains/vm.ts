@@ -168,6 +168,7 @@ export const VmStatus = Type.Object(
     panicked: Type.Boolean({ description: 'Whether its kernel has panicked since the start.' }),
     memoryBytes: count,
     cpus: Type.Integer({ minimum: 1 }),
+    haltedCpus: Type.Array(Type.Integer({ minimum: 0 }), { description: 'Those that cpu.halt has halted alone.' }),
     consoleEnd: Type.Integer({ minimum: 0, description: 'Bytes that its console has written, all starts together.' }),
     config: VmConfig,
   },
