@@ -269,6 +269,12 @@ export const errorTable = {
     remedy: '{remedy}',
     status: ExitStatus.failure,
   },
+  BEELINE_E_DISK_CHANGED: {
+    cause: 'the disk {path} is not what it was when {vm} first started: {detail}',
+    remedy:
+      'if you have changed it yourself, start the guest with --accept-disks; if not, distrust all that the guest has written',
+    status: ExitStatus.failure,
+  },
   BEELINE_E_SANDBOX: {
     cause: "the guest's process cannot be confined ({detail})",
     remedy: 'use Linux 5.13 or newer with Landlock, or set sandbox = "off"',

@@ -17,13 +17,11 @@ import { writeFileAtomically } from '../atomic-file.js';
 import { systemCode } from '../errors.js';
 import type { Snapshot } from '../monitor/domains/snapshot.js';
 import { accepts } from '../monitor/validation.js';
+import { ProcessIdentity } from './process-identity.js';
 
 const Claim = Type.Object({
   /** null: the daemon gave this start up before the process came to it. */
-  process: Type.Union([
-    Type.Object({ pid: Type.Integer(), startTime: Type.String(), bootId: Type.String() }),
-    Type.Null(),
-  ]),
+  process: Type.Union([ProcessIdentity, Type.Null()]),
 });
 export type Claim = Static<typeof Claim>;
 
@@ -36,6 +34,11 @@ const NotedCounters = Type.Object({
 export type NotedCounters = Static<typeof NotedCounters>;
 
 const snapshotSuffix = '.snapshot';
+
+/** Where earlier versions kept what the daemon knows about the guest of a folder. */
+export function oldRecord(folder: string): string {
+  return join(folder, 'record.json');
+}
 
 export class GuestFolder {
   readonly path: string;

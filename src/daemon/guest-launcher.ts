@@ -18,6 +18,8 @@ const readinessLimit = 60_000;
 const heapMebibytes = 64;
 
 export interface LaunchedGuest {
+  /** undefined: it could not be started. */
+  readonly pid: number | undefined;
   /** Resolves when the guest runs; rejects with why it does not. */
   readonly ready: Promise<void>;
   /** In words, how the process ended. */
@@ -52,6 +54,7 @@ export function launchGuest(folder: GuestFolder, vm: string, sandbox: boolean): 
     child.once('exit', (status, signal) => resolve(signal === null ? `exit status ${status}` : `killed by ${signal}`));
   });
   return {
+    pid: child.pid,
     ready: waitUntilReady(child, vm, ended),
     ended,
     kill: () => child.kill('SIGKILL'),

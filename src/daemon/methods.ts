@@ -57,12 +57,15 @@ function vmMethods({ supervisor }: MethodContext) {
         });
       }
       const vm = supervisor.create(name, config);
-      if (start === true) await vm.start(false, 'request');
+      if (start === true) await vm.start('request');
       return vm.status();
     },
-    'vm.start': async ({ vm: name, paused }) => {
+    'vm.start': async ({ vm: name, paused = false, acceptDisks = false }, session) => {
+      if (acceptDisks && !includesRole(session.role, 'admin')) {
+        throw new BeelineError('BEELINE_E_FORBIDDEN', { action: 'accepting changed disks', role: 'admin' });
+      }
       const vm = supervisor.get(name);
-      await vm.start(paused ?? false, 'request');
+      await vm.start('request', { paused, acceptDisks });
       return vm.status();
     },
     'vm.pause': ask('pause', 'paused'),

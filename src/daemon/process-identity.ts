@@ -1,12 +1,14 @@
 // Telling a process from a later one that has got the same number.
 import { readFileSync } from 'node:fs';
+import { type Static, Type } from '@sinclair/typebox';
 
-export interface ProcessIdentity {
-  readonly pid: number;
+export const ProcessIdentity = Type.Object({
+  pid: Type.Integer(),
   /** When it started, in ticks since the host's boot. */
-  readonly startTime: string;
-  readonly bootId: string;
-}
+  startTime: Type.String(),
+  bootId: Type.String(),
+});
+export type ProcessIdentity = Static<typeof ProcessIdentity>;
 
 function bootId(): string {
   return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();

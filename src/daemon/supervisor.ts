@@ -9,6 +9,7 @@ import type { Config, Limits } from './config.js';
 import type { DaemonLog } from './daemon-log.js';
 import type { EventLog, LoggedEvent } from './event-log.js';
 import { GuestFolder, removeGuest } from './guest-folder.js';
+import { recoveryOf, takeOverRecords } from './old-records.js';
 import { Vm, type VmHost } from './vm.js';
 import { nativeConfig } from './vm-config.js';
 import { applyEvent, newRecord, readRecord, type VmRecord, writeRecord } from './vm-record.js';
@@ -29,7 +30,8 @@ export class Supervisor implements VmHost {
     this.#events = events;
     this.#log = log;
     mkdirSync(folder, { recursive: true, mode: 0o700 });
-    mkdirSync(join(dirname(folder), 'records'), { recursive: true, mode: 0o700 });
+    const old = takeOverRecords(folder, join(dirname(folder), 'records'));
+    if (old.length > 0) log.info({ guests: old }, 'guests of an earlier version are taken over');
   }
 
   /** Finds the guests of earlier daemons again; returns how many of them run. */
@@ -61,9 +63,10 @@ export class Supervisor implements VmHost {
     const records = new Map<string, VmRecord>();
     for (const name of readdirSync(this.#folder)) {
       const folder = join(this.#folder, name);
-      const record = readRecord(new GuestFolder(folder).record);
+      const guest = new GuestFolder(folder);
+      const record = readRecord(guest.record);
       if (record !== undefined) records.set(folder, record);
-      else this.#log.error({ folder }, 'this folder holds no guest that can be read; it is left alone');
+      else this.#log.error({ folder }, `this folder is left alone: ${recoveryOf(guest)}`);
     }
     return records;
   }

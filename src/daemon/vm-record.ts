@@ -8,7 +8,9 @@ import { VmConfig } from '../monitor/domains/vm.js';
 import type { EventData } from '../monitor/protocol.js';
 import { StateCause, VmName, VmState } from '../monitor/types.js';
 import { accepts } from '../monitor/validation.js';
+import { Disk } from './disks.js';
 import type { LoggedEvent } from './event-log.js';
+import { ProcessIdentity } from './process-identity.js';
 
 export const VmRecord = Type.Object({
   name: VmName,
@@ -42,6 +44,10 @@ export const VmRecord = Type.Object({
   cpus: Type.Integer(),
   /** CPUs that are halted alone. */
   haltedCpus: Type.Optional(Type.Array(Type.Integer())),
+  /** The process of the latest start. */
+  process: Type.Optional(Type.Union([ProcessIdentity, Type.Null()])),
+  /** Its own drives when they were first handed over. */
+  disks: Type.Optional(Type.Array(Disk)),
 });
 export type VmRecord = Static<typeof VmRecord>;
 

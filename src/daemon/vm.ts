@@ -8,13 +8,14 @@ import type { VmStatus } from '../monitor/domains/vm.js';
 import type { EventData, EventName, Result } from '../monitor/protocol.js';
 import type { StateCause, VmState } from '../monitor/types.js';
 import { ConsoleReader } from './console-store.js';
+import { checkDisk, readDisk } from './disks.js';
 import type { LoggedEvent } from './event-log.js';
 import type { GuestEvent, MemoryBytes, MemoryRange, StartFile } from './guest/protocol.js';
 import { GuestFolder, removeGuest } from './guest-folder.js';
 import { type LaunchedGuest, launchGuest } from './guest-launcher.js';
 import { GuestLink } from './guest-link.js';
 import { JournalReader } from './journal-files.js';
-import { isAlive } from './process-identity.js';
+import { identify, isAlive, type ProcessIdentity } from './process-identity.js';
 import { nativeConfig } from './vm-config.js';
 import { applyEvent, type VmRecord, writeRecord } from './vm-record.js';
 
@@ -52,6 +53,17 @@ export interface VmListener {
   onConsole?(): void;
   onDeleted?(): void;
 }
+
+export interface StartOptions {
+  /** Execute nothing yet. */
+  readonly paused?: boolean;
+  /** The file to go on from. */
+  readonly snapshot?: string;
+  /** Take the disks for what they are now. */
+  readonly acceptDisks?: boolean;
+}
+
+type Drive = NonNullable<StartFile['config']['drives']>[number];
 
 const living: ReadonlySet<VmState> = new Set<VmState>(['starting', 'running', 'paused']);
 
@@ -98,8 +110,8 @@ export class Vm {
 
   status(): VmStatus {
     const { name, id, state, cause, detail, since, createdAt, startedAt, restarts, panicked } = this.#record;
-    const { memoryBytes, cpus, config, starts, haltedCpus = [] } = this.#record;
-    const pid = this.isLiving ? (this.folder.readClaim(starts)?.process?.pid ?? null) : null;
+    const { memoryBytes, cpus, config, haltedCpus = [] } = this.#record;
+    const pid = this.isLiving ? (this.#process()?.pid ?? null) : null;
     const consoleEnd = this.console.end();
     return {
       ...{ name, id, state, cause, detail, since, createdAt, startedAt, pid, restarts, panicked },
@@ -141,28 +153,30 @@ export class Vm {
 
   // ---- Starting -----------------------------------------------------------------------------------------------------
 
-  /** `snapshot`: the file to go on from. */
-  start(paused: boolean, cause: StateCause, snapshot?: string): Promise<void> {
-    return this.#exclusively(() => this.#start(paused, cause, snapshot));
+  start(cause: StateCause, options: StartOptions = {}): Promise<void> {
+    return this.#exclusively(() => this.#start(cause, options));
   }
 
-  async #start(paused: boolean, cause: StateCause, snapshot: string | undefined): Promise<void> {
+  async #start(cause: StateCause, { paused = false, snapshot, acceptDisks = false }: StartOptions): Promise<void> {
     if (this.isLiving) throw this.#refusal('started', 'stop it first');
+    await this.#endLastProcess();
     const config = { ...nativeConfig(this.#record.config), ...(snapshot !== undefined && { snapshot }) };
+    const backing = this.#settleDisks(config.drives ?? [], acceptDisks);
     this.#host.admit(this);
     clearTimeout(this.#restartTimer);
     const start = this.#record.starts + 1;
     const endOnPanic = this.#record.config.restart !== undefined && this.#record.config.restart.when !== 'never';
     const { id } = this.#record;
     const { sandbox } = this.#host;
-    const file: StartFile = { name: this.name, id, start, paused, endOnPanic, sandbox, config };
+    const file: StartFile = { name: this.name, id, start, paused, endOnPanic, sandbox, backing, config };
     writeFileAtomically(this.folder.start, JSON.stringify(file));
     this.folder.removeClaimsBefore(start);
     rmSync(this.folder.counters, { force: true });
-    this.#change({ starts: start, memoryBytes: config.memoryBytes, cpus: config.cpus });
+    this.#change({ starts: start, memoryBytes: config.memoryBytes, cpus: config.cpus, process: null });
     this.#enter('starting', cause);
     const launched = launchGuest(this.folder, this.name, sandbox);
     this.#launched = launched;
+    this.#change({ process: (launched.pid === undefined ? undefined : identify(launched.pid)) ?? null });
     try {
       await launched.ready;
     } catch (error) {
@@ -180,6 +194,39 @@ export class Vm {
       await this.#onProcessGone(start);
     }
     if (this.#record.state === 'starting') await this.#untilState((state) => state !== 'starting', processGrace);
+  }
+
+  /** The files below the drives. What the guest's own drives were when it first started is kept, and is what they may be. */
+  #settleDisks(drives: readonly Drive[], accept: boolean): string[] {
+    const now = drives.map(readDisk);
+    const own = new Set(this.#record.config.drives?.map(({ path }) => path));
+    const known = accept ? [] : (this.#record.disks ?? []);
+    if (this.#host.sandbox) {
+      for (const disk of now) {
+        const before = known.find(({ path }) => path === disk.path);
+        if (before !== undefined) checkDisk(this.name, before, disk);
+      }
+    }
+    if (known.length === 0) this.#change({ disks: now.filter(({ path }) => own.has(path)) });
+    return now.flatMap(({ backing }) => backing);
+  }
+
+  /** A process that has told of its end and lives on has no business with what the next one is given. */
+  async #endLastProcess(): Promise<void> {
+    const identity = this.#process();
+    const deadline = Date.now() + processGrace;
+    while (identity !== undefined && isAlive(identity)) {
+      if (Date.now() > deadline) process.kill(identity.pid, 'SIGKILL');
+      await sleep(10);
+    }
+  }
+
+  /**
+   * Of the latest start. What the daemon has noted counts: the claim lies where the process writes, and is asked only when the
+   * daemon has died before it could note anything.
+   */
+  #process(): ProcessIdentity | undefined {
+    return this.#record.process ?? this.folder.readClaim(this.#record.starts)?.process ?? undefined;
   }
 
   async #connect(): Promise<void> {
@@ -235,13 +282,11 @@ export class Vm {
   }
 
   async #onLinkClosed(start: number): Promise<void> {
-    const identity = this.folder.readClaim(start)?.process;
+    const identity = this.#process();
     const deadline = Date.now() + processGrace;
-    while (identity !== null && identity !== undefined && isAlive(identity) && Date.now() < deadline) {
-      await sleep(pollInterval);
-    }
+    while (identity !== undefined && isAlive(identity) && Date.now() < deadline) await sleep(pollInterval);
     if (this.#closing || start !== this.#record.starts) return;
-    if (identity !== null && identity !== undefined && isAlive(identity)) {
+    if (identity !== undefined && isAlive(identity)) {
       // Its socket is closed, so nobody can reach it any more.
       process.kill(identity.pid, 'SIGKILL');
       while (isAlive(identity)) await sleep(pollInterval);
@@ -298,7 +343,7 @@ export class Vm {
     clearTimeout(this.#restartTimer);
     this.#restartTimer = setTimeout(() => {
       if (!this.#record.restartPending) return;
-      this.start(false, 'policy').catch((error: unknown) => {
+      this.start('policy').catch((error: unknown) => {
         this.#change({ restartPending: false });
         this.#host.log('error', this.name, `it could not be started again: ${messageOf(error)}`);
       });
@@ -315,9 +360,9 @@ export class Vm {
       if (this.#record.restartPending) this.#restartIn(1);
       return false;
     }
-    const identity = this.folder.readClaim(this.#record.starts)?.process;
+    const identity = this.#process();
     void this.#exclusively(() => this.#recover());
-    return identity !== null && identity !== undefined && isAlive(identity);
+    return identity !== undefined && isAlive(identity);
   }
 
   async #recover(): Promise<void> {
@@ -329,7 +374,8 @@ export class Vm {
       claim = this.folder.readClaim(start);
     }
     if (claim === undefined && !this.folder.claim(start, { process: null })) claim = this.folder.readClaim(start);
-    const identity = claim?.process ?? undefined;
+    const isClaimed = claim !== undefined && claim.process !== null;
+    const identity = isClaimed ? this.#process() : undefined;
     while (identity !== undefined && isAlive(identity)) {
       try {
         await this.#connect();
@@ -419,7 +465,7 @@ export class Vm {
     if (this.folder.describeSnapshot(name) === undefined) throw this.#noSnapshot(name);
     const path = this.folder.snapshot(name);
     if (this.isLiving) await this.#linkFor('loaded').request('loadSnapshot', { path }, snapshotLimit);
-    else await this.start(false, 'request', path);
+    else await this.start('request', { snapshot: path });
     this.drain();
     this.#host.emit(this, 'snapshot.loaded', { name });
   }
@@ -458,8 +504,8 @@ export class Vm {
     if (!force) throw new BeelineError('BEELINE_E_VM_TIMEOUT', { vm: this.name, seconds });
     await this.#link?.request('stop', {}).catch(() => undefined);
     if (!(await this.#untilState(ended, endLimit))) {
-      const identity = this.folder.readClaim(this.#record.starts)?.process;
-      if (identity !== null && identity !== undefined && isAlive(identity)) process.kill(identity.pid, 'SIGKILL');
+      const identity = this.#process();
+      if (identity !== undefined && isAlive(identity)) process.kill(identity.pid, 'SIGKILL');
       await this.#untilState(ended, endLimit);
     }
     return this.#untilSettled();

@@ -1,5 +1,6 @@
 import { strict as assert } from 'node:assert';
-import { rmSync } from 'node:fs';
+import { renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { identify, isAlive } from '../../src/daemon/process-identity.js';
 import { eventually, TestDaemon } from '../support/daemon.js';
 import { EventHistory } from '../support/event-history.js';
@@ -106,6 +107,41 @@ describe('a daemon that is killed', function () {
       () => history.states('idle').join() === 'starting,running,crashed,starting,running',
     );
     history.check();
+  });
+
+  it('was of an earlier version: its guests are taken over once', async () => {
+    const client = await daemon.client();
+    for (const name of ['a', 'b']) {
+      await client.call('vm.create', { name, config: tinyGuest('idle', folder.at(name)), start: name === 'a' });
+    }
+    const { pid } = await client.call('vm.status', { vm: 'a' });
+    client.close();
+    await daemon.end('SIGKILL');
+    const at = (...names: string[]) => join(daemon.state, ...names);
+    const makeOld = (name: string) => renameSync(at('records', `${name}.json`), at('guests', name, 'record.json'));
+    for (const name of ['a', 'b']) makeOld(name);
+    rmSync(at('records'), { recursive: true });
+    await daemon.start();
+    const again = await daemon.client();
+    const { vms } = await again.call('vm.list', {});
+    assert.deepEqual(
+      vms.map(({ name, state }) => [name, state]),
+      [
+        ['a', 'running'],
+        ['b', 'created'],
+      ],
+    );
+    assert.equal(vms[0]?.pid, pid);
+    assert.match(daemon.log, /guests of an earlier version are taken over/);
+    again.close();
+    await daemon.end('SIGKILL');
+    // Later on a process could have written such a file itself.
+    makeOld('b');
+    await daemon.start();
+    assert.match(daemon.log, /b is of an earlier version, and was not there .* stop the daemon, then: mv /);
+    const last = await daemon.client();
+    assert.equal((await last.call('vm.list', {})).vms.length, 1);
+    last.close();
   });
 
   it('and whose folder is removed leaves no guest running', async () => {

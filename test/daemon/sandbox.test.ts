@@ -1,8 +1,12 @@
 // The processes of guests, confined: what the kernel says of them, and that guests do not miss anything.
 import { strict as assert } from 'node:assert';
-import { existsSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawn } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
-import { createServer } from 'node:net';
+import { createConnection, createServer } from 'node:net';
+import { setTimeout } from 'node:timers/promises';
+import { identify } from '../../src/daemon/process-identity.js';
+import { connect } from '../../src/monitor/connect.js';
 import { beeline } from '../support/cli.js';
 import { eventually, TestDaemon } from '../support/daemon.js';
 import { TemporaryFolder } from '../support/temporary.js';
@@ -22,8 +26,8 @@ describe("a guest's process", function () {
   let daemon: TestDaemon;
   const folder = new TemporaryFolder(() => daemon?.destroy());
 
-  it('has given up privileges, and its guest uses disks and network', async () => {
-    await beeline(['image', 'build', '--quiet', 'debian-busybox'], { limit: 100 });
+  it('has given up privileges, and its guest uses disks, network, ports and shared folders', async () => {
+    await beeline(['image', 'build', '--quiet', 'debian-generic'], { limit: 100 });
     daemon = new TestDaemon(folder.path);
     await daemon.start();
     const kept = folder.at('kept.img');
@@ -32,6 +36,10 @@ describe("a guest's process", function () {
       writeFileSync(path, 'from the host\n');
       truncateSync(path, 1 << 20);
     }
+    for (const name of ['work', 'look', 'outside']) mkdirSync(folder.at(name));
+    writeFileSync(folder.at('outside/secret'), 'host only\n');
+    writeFileSync(folder.at('look/file'), 'to be read\n');
+    symlinkSync('../outside/secret', folder.at('work/trap'));
     const server = createServer((socket) => socket.end('over the network\n'));
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const { port } = server.address() as AddressInfo;
@@ -39,12 +47,20 @@ describe("a guest's process", function () {
     await owner.call('vm.create', {
       name: 'a',
       config: {
-        image: 'debian-busybox',
+        image: 'debian-generic',
         drives: [
           { path: kept, format: 'raw' },
           { path: thrown, format: 'raw', snapshot: true },
         ],
         networks: [{ kind: 'user' }],
+        ports: [
+          { name: 'talk', kind: 'socket', path: folder.at('talk') },
+          { name: 'log', kind: 'file', path: folder.at('log') },
+        ],
+        shares: [
+          { path: folder.at('work'), tag: 'work' },
+          { path: folder.at('look'), tag: 'look', readonly: true },
+        ],
       },
       start: true,
     });
@@ -61,17 +77,97 @@ describe("a guest's process", function () {
     await eventually('a prompt', () => /beeline:~# /.test(console), 90);
     const commands = [
       'head -n 1 /dev/vda; for disk in vda vdb; do echo from the guest | dd of=/dev/$disk conv=notrunc 2>&1; done; sync',
-      `udhcpc -i eth0 -n -q; nc 10.0.2.2 ${port}; echo do''ne`,
+      `udhcpc -i eth0 -n -q; nc 10.0.2.2 ${port}`,
+      'until [ -e /dev/virtio-ports/log ]; do usleep 10000; done; echo to the log > /dev/virtio-ports/log',
+      'head -n 1 /dev/virtio-ports/talk; modprobe 9p; for t in work look; do mount -t 9p -o trans=virtio $t /mnt/$t; done',
+      'cat /mnt/look/file; echo x > /mnt/look/new; cat /mnt/work/trap; cd /mnt/work; mkdir a; echo made > a/b; mv a/b c; cat c',
+      "rmdir a; cd /; umount /mnt/work /mnt/look; echo do''ne",
     ];
-    await owner.call('console.write', { vm: 'a', base64: Buffer.from(`${commands.join('; ')}\n`).toString('base64') });
+    const peer = createConnection(folder.at('talk'));
+    peer.end('over the port\n');
+    const line = `mkdir /mnt/work /mnt/look; ${commands.join('; ')}\n`;
+    await owner.call('console.write', { vm: 'a', base64: Buffer.from(line).toString('base64') });
     await eventually('the commands have run', () => /^done/m.test(console), 60);
     server.close();
     assert.match(console, /^from the host/m);
     assert.match(console, /^over the network/m);
+    assert.match(console, /^over the port/m);
+    assert.match(console, /^to be read/m);
+    assert.match(console, /can't create \/mnt\/look\/new: Read-only file system/);
+    assert.match(console, /^made/m);
+    assert.doesNotMatch(console, /host only/);
+    assert.deepEqual(readdirSync(folder.at('work')), ['c', 'trap']);
+    assert.equal(readFileSync(folder.at('log'), 'utf8'), 'to the log\n');
     assert.match(readFileSync(kept, 'latin1'), /^from the guest/);
     assert.match(readFileSync(thrown, 'latin1'), /^from the host/);
     await owner.call('vm.stop', { vm: 'a' });
+    assert.ok(!existsSync(folder.at('talk')), 'the socket is gone');
     owner.close();
+  });
+
+  it('gets no file by what it writes into the headers of its disks', async () => {
+    const image = (...args: string[]) => execFileSync('qemu-img', args, { stdio: 'ignore' });
+    const [base, top, raw, secret] = ['base.qcow2', 'top.qcow2', 'raw.img', 'secret'].map((name) =>
+      folder.at(name),
+    ) as [string, string, string, string];
+    writeFileSync(secret, 'x'.repeat(1 << 20));
+    image('create', '-f', 'qcow2', base, '1M');
+    image('create', '-f', 'qcow2', '-b', base, '-F', 'qcow2', top);
+    image('create', '-f', 'raw', raw, '1M');
+    daemon = new TestDaemon(folder.path);
+    await daemon.start();
+    const owner = await daemon.client();
+    const drives = [{ path: top }, { path: raw }];
+    const run = async (acceptDisks = false) => {
+      await owner.call('vm.start', { vm: 'a', acceptDisks });
+      await owner.call('vm.stop', { vm: 'a', timeout: 0 });
+    };
+    const refused = (detail: RegExp) => assert.rejects(run(), detail);
+    await owner.call('vm.create', { name: 'a', config: { ...tinyGuest('idle', folder.at('idle')), drives } });
+    await run();
+    const header = readFileSync(top);
+    // As its process could: the header now names another file.
+    image('rebase', '-u', '-b', secret, '-F', 'raw', top);
+    await refused(/top\.qcow2 is not what it was when a first started: it has .*secret below it.*--accept-disks/s);
+    image('rebase', '-u', '-b', '', top);
+    await run();
+    image('create', '-f', 'qcow2', '-b', secret, '-F', 'raw', raw);
+    await refused(/raw\.img .* it was a raw image and has become a qcow2 image/);
+    writeFileSync(raw, Buffer.alloc(1 << 20));
+    writeFileSync(top, header);
+    await run();
+    image('rebase', '-u', '-b', secret, '-F', 'raw', top);
+    const viewer = await connect({ kind: 'url', url: daemon.url, token: daemon.tokens.control });
+    await assert.rejects(viewer.call('vm.start', { vm: 'a', acceptDisks: true }), /admin/);
+    viewer.close();
+    await run(true);
+    await run();
+    owner.close();
+  });
+
+  it('cannot name another process as its own', async () => {
+    daemon = new TestDaemon(folder.path);
+    await daemon.start();
+    const owner = await daemon.client();
+    const created = { name: 'a', config: tinyGuest('idle', folder.at('idle')), start: true };
+    const { pid } = await owner.call('vm.create', created);
+    owner.close();
+    await daemon.end('SIGKILL');
+    const other = spawn('sleep', ['600']);
+    try {
+      const claim = { process: identify(other.pid ?? 0) };
+      writeFileSync(`${daemon.state}/guests/a/process.1.json`, JSON.stringify(claim));
+      await daemon.start();
+      const again = await daemon.client();
+      assert.equal((await again.call('vm.status', { vm: 'a' })).pid, pid);
+      process.kill(pid ?? 0, 'SIGKILL');
+      while ((await again.call('vm.status', { vm: 'a' })).state !== 'crashed') await setTimeout(50);
+      await again.call('vm.start', { vm: 'a' });
+      again.close();
+      assert.equal(other.exitCode ?? other.signalCode, null, 'the other lives');
+    } finally {
+      other.kill('SIGKILL');
+    }
   });
 
   it('lets clients of QMP write to one folder of its own', async () => {

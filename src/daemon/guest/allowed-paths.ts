@@ -1,6 +1,6 @@
 // What a guest's process may touch of the host's files: its program, what it was given, and its own folder.
-import { closeSync, existsSync, linkSync, openSync, readSync, realpathSync, rmSync, writeSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { closeSync, existsSync, linkSync, openSync, realpathSync, rmSync, writeSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { BeelineError, messageOf } from '../../errors.js';
 import type { AllowedPath } from '../../native/addon.js';
 import { findAddon } from '../../native/loader.js';
@@ -23,48 +23,14 @@ const system: readonly AllowedPath[] = [
   { path: '/dev/null', access: 'write' },
 ];
 
-const qcow2Magic = 0x514649fb;
-const longestName = 1023;
-const longestChain = 64;
-
-/** The file below a qcow2 image, as its header names it; undefined when there is none. */
-function backingFile(path: string): string | undefined {
-  const file = openSync(path, 'r');
-  try {
-    const header = Buffer.alloc(20);
-    if (readSync(file, header, 0, header.length, 0) < header.length) return undefined;
-    if (header.readUInt32BE(0) !== qcow2Magic) return undefined;
-    const length = header.readUInt32BE(16);
-    const offset = Number(header.readBigUInt64BE(8));
-    if (offset === 0 || length === 0 || length > longestName || !Number.isSafeInteger(offset)) return undefined;
-    const name = Buffer.alloc(length);
-    readSync(file, name, 0, length, offset);
-    return resolve(dirname(path), name.toString().replace(/^file:/, ''));
-  } finally {
-    closeSync(file);
-  }
-}
-
-/** The core refuses what is wrong with an image, and says so. */
-function withBackingFiles(path: string): string[] {
-  const chain = [path];
-  try {
-    for (let next = backingFile(path); next !== undefined && chain.length < longestChain; next = backingFile(next)) {
-      if (chain.includes(next)) break;
-      chain.push(next);
-    }
-  } catch {
-    // What is missing cannot be allowed.
-  }
-  return chain;
-}
-
-function drivePaths({ drives = [] }: Config): AllowedPath[] {
-  return drives.flatMap(({ path, readonly, snapshot }) => {
-    const [first = path, ...below] = withBackingFiles(path);
-    const access = readonly || snapshot ? 'read' : 'write';
-    return [{ path: first, access } as const, ...below.map((file) => ({ path: file, access: 'read' as const }))];
-  });
+/** `backing`: the files below, which nobody writes to. */
+function drivePaths({ drives = [] }: Config, backing: readonly string[]): AllowedPath[] {
+  return [
+    ...drives.map(
+      ({ path, readonly, snapshot }) => ({ path, access: readonly || snapshot ? 'read' : 'write' }) as const,
+    ),
+    ...backing.map((path) => ({ path, access: 'read' as const })),
+  ];
 }
 
 /** Files are there already: see makeFiles(). */
@@ -75,7 +41,7 @@ function portPaths({ ports = [] }: Config): AllowedPath[] {
   });
 }
 
-export function allowedPaths(folder: GuestFolder, config: Config): AllowedPath[] {
+export function allowedPaths(folder: GuestFolder, { config, backing = [] }: StartFile): AllowedPath[] {
   const given = [config.kernel, config.initrd, config.dtb, config.firmware, ...config.loads.map(({ path }) => path)];
   const addon = realpathSync(findAddon());
   const own = [projectRoot, join(projectRoot, 'node_modules'), addon, ...given].filter(
@@ -86,7 +52,7 @@ export function allowedPaths(folder: GuestFolder, config: Config): AllowedPath[]
     ...system,
     { path: process.execPath, access: 'execute' },
     ...own.map((path) => ({ path: realpathSync(path), access: 'read' as const })),
-    ...drivePaths(config),
+    ...drivePaths(config, backing),
     ...portPaths(config),
     ...(config.shares ?? []).map(({ path, readonly }) => ({ path, access: readonly ? 'read' : 'share' }) as const),
     ...(config.firmwareVars === '' ? [] : [{ path: config.firmwareVars, access: 'write' as const }]),

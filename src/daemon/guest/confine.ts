@@ -12,12 +12,12 @@ import { readStart } from './start-file.js';
 const main = fileURLToPath(new URL('./main.js', import.meta.url));
 
 function confine(folder: GuestFolder): BeelineError {
-  const { config } = readStart(folder);
-  makeFiles(config);
+  const start = readStart(folder);
+  makeFiles(start.config);
   mkdirSync(folder.temporary, { recursive: true, mode: 0o700 });
   process.env.TMPDIR = folder.temporary;
   const words = [process.execPath, ...process.execArgv, main, folder.path];
-  const error = loadAddon().confineAndExecute(allowedPaths(folder, config), words, readinessDescriptor);
+  const error = loadAddon().confineAndExecute(allowedPaths(folder, start), words, readinessDescriptor);
   const detail = error === 'ENOSYS' || error === 'EOPNOTSUPP' ? 'the kernel has no Landlock' : error;
   return new BeelineError('BEELINE_E_SANDBOX', { detail });
 }

@@ -20,6 +20,8 @@ export const StartFile = Type.Object({
   endOnPanic: Type.Boolean(),
   /** Whether the process gives up what its guest does not need. */
   sandbox: Type.Optional(Type.Boolean()),
+  /** Files below the drives that a confined process may read. */
+  backing: Type.Optional(Type.Array(Type.String())),
   config: Type.Object({
     memoryBytes: Type.Integer(),
     cpus: Type.Integer(),
