@@ -1,5 +1,6 @@
 // Runs a tool and gives back what it printed.
 import { spawn } from 'node:child_process';
+import { systemCode } from './errors.js';
 
 export class ToolError extends Error {
   /** The exit status, or undefined when the tool could not be started or a signal ended it. */
@@ -87,4 +88,14 @@ export function runTool(command: string, args: readonly string[], options: ToolO
       else reject(new ToolError(command, status ?? undefined, reasonFrom(stderr === '' ? text : stderr)));
     });
   });
+}
+
+/** Whether there is a process with that id. */
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return systemCode(error) !== 'ESRCH';
+  }
 }

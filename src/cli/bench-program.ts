@@ -5,6 +5,7 @@ import { type ExportFormat, exportFormats } from '../regression/export-formats.j
 import { metrics, usualMetric } from '../regression/metrics.js';
 import type { ListOptions } from './bench.js';
 import { addAblation, usualAblationRuns } from './bench-ablation-program.js';
+import { addBisect } from './bench-bisect-program.js';
 import type { BenchRunOptions, JudgeOptions } from './bench-run.js';
 import { parseChoice, parseCount } from './parse.js';
 import { techniqueNames } from './techniques.js';
@@ -24,7 +25,7 @@ function parsePercent(option: string, text: string): number {
   throw new BeelineError('BEELINE_E_OPTION_VALUE', { option, detail, remedy: 'give a number such as 1 or 2.5' });
 }
 
-function addJudging(command: Command): Command {
+function addMetric(command: Command): Command {
   return command
     .addOption(
       new Option('--metric <NAME>', 'what is judged; the others are only shown')
@@ -34,7 +35,11 @@ function addJudging(command: Command): Command {
     )
     .option('--minimum-effect <PERCENT>', 'the smallest difference that matters (default: 1)', (text: string) =>
       parsePercent('--minimum-effect', text),
-    )
+    );
+}
+
+function addJudging(command: Command): Command {
+  return addMetric(command)
     .option('--across-machines', 'compare even what different machines have measured')
     .addHelpText('after', verdictNotes);
 }
@@ -59,10 +64,11 @@ function addRuns(bench: Command, done: (status: number) => void): void {
         'runs of each before, that do not count',
         (text: string) => parseCount('--warm-up', 0, text),
         1,
-      )
-      .option('--json <FILE>', 'write the result, as schemas/bench-run.schema.json describes');
+      );
+  const keeping = (command: Command) =>
+    command.option('--json <FILE>', 'write the result, as schemas/bench-run.schema.json describes');
   addJudging(
-    measuring('run')
+    keeping(measuring('run'))
       .summary('measure workloads, and compare')
       .description('Runs workloads phase by phase, and says whether this Beeline is better or worse than another.')
       .option('--reference <QEMU>', 'run them on this program, too, such as qemu-system-aarch64')
@@ -78,8 +84,9 @@ function addRuns(bench: Command, done: (status: number) => void): void {
   ).action(async (selection: string[], options: BenchRunOptions) => {
     done(await (await runs()).runBench(selection, options));
   });
-  addAblation(measuring('ablation', usualAblationRuns), done);
-  measuring('calibrate')
+  addBisect(addMetric(measuring('bisect')), done);
+  addAblation(keeping(measuring('ablation', usualAblationRuns)), done);
+  keeping(measuring('calibrate'))
     .description('Measures this Beeline against itself, to learn how much noise there is on this machine.')
     .action(async (selection: string[], options: BenchRunOptions) => {
       done(await (await runs()).calibrate(selection, options));

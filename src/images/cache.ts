@@ -8,6 +8,7 @@ import { type Static, Type } from '@sinclair/typebox';
 import { Value } from '@sinclair/typebox/value';
 import { BeelineError, messageOf, systemCode } from '../errors.js';
 import { cacheRoot } from '../paths.js';
+import { isAlive } from '../process.js';
 import { findImage, type Image } from './catalogue.js';
 
 /** Part of every key: raise it when the same recipe is to give another result. */
@@ -129,15 +130,6 @@ const unfinished = new Set<string>();
 
 function removeUnfinished(): void {
   for (const folder of unfinished) rmSync(folder, { recursive: true, force: true });
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return systemCode(error) !== 'ESRCH';
-  }
 }
 
 /** Removes what builds left behind that were killed on this host. */

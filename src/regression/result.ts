@@ -84,10 +84,13 @@ export const RunResultSchema = Type.Object(
     schema: Type.Literal('beeline.bench-run.1'),
     id: Type.String({ minLength: 1 }),
     startedAt: Type.String({ description: 'ISO 8601, UTC.' }),
-    purpose: Type.Union([Type.Literal('measure'), Type.Literal('calibrate'), Type.Literal('ablation')], {
-      description:
-        'calibrate: the same thing measured twice, to learn how much noise there is. ablation: without one technique after the other, to learn what each is worth.',
-    }),
+    purpose: Type.Union(
+      [Type.Literal('measure'), Type.Literal('calibrate'), Type.Literal('ablation'), Type.Literal('bisect')],
+      {
+        description:
+          'calibrate: the same thing measured twice, to learn how much noise there is. ablation: without one technique after the other, to learn what each is worth. bisect: a step of a search for the revision that made something slower.',
+      },
+    ),
     environment: EnvironmentSchema,
     fingerprint: FingerprintSchema,
     icount: Type.Boolean({ description: 'Whether virtual time followed the instructions.' }),

@@ -1,0 +1,34 @@
+// beeline bench bisect, as the command line declares it.
+import type { Command } from 'commander';
+import type { BisectOptions } from './bench-bisect.js';
+import { parseCount } from './parse.js';
+
+/** With fewer, no difference could be told from chance. */
+const fewestRuns = 6;
+const usualMostRuns = 80;
+
+const notes = `
+Good and bad are measured first: the search follows the workload that has become slower most. Exit status: 0 when the
+revision is found, 12 when the measurements tell too little even with --most-runs, 1 when bad is no slower than good, or
+when only revisions are left that do not build or do not run the workload.`;
+
+/** `command` has a selection, the number of runs, and what judging takes. */
+export function addBisect(command: Command, done: (status: number) => void): void {
+  command
+    .summary('find the revision that made a workload slower')
+    .description(
+      'Drives git bisect, in a worktree of its own: builds revisions and measures them in pairs with the good one.',
+    )
+    .requiredOption('--good <REV>', 'a revision before, which is fast')
+    .requiredOption('--bad <REV>', 'a revision after, which is slow')
+    .option(
+      '--most-runs <N>',
+      `runs in pairs at most, while fewer tell nothing (default: ${usualMostRuns})`,
+      (text: string) => parseCount('--most-runs', fewestRuns, text),
+      usualMostRuns,
+    )
+    .addHelpText('after', notes)
+    .action(async (selection: string[], options: BisectOptions) => {
+      done(await (await import('./bench-bisect.js')).runBisect(selection, options));
+    });
+}
