@@ -73,6 +73,7 @@ export class RunQmp {
       dtb: () => session.dtb(),
       setPanicAction: (action) => session.setPanicAction(action),
       setReboot: (mayReboot) => session.setNoReboot(!mayReboot),
+      snapshots: undefined,
       // Clients are who started this process: what they name is theirs.
       createFile: (path) => openSync(path, 'w', 0o600),
     };

@@ -39,7 +39,17 @@ function action<A extends TObject>(args: A) {
 
 const unsigned = Type.Integer({ minimum: 0 });
 const path = Type.String({ minLength: 1, maxLength: 4096 });
-const jobId = Type.Object({ id: Type.String() }, closed);
+const jobId = Type.Object({ id: Type.String({ maxLength: 255 }) }, closed);
+
+const nodeName = Type.String({ maxLength: 255 });
+const snapshot = {
+  'job-id': Type.String({ maxLength: 255 }),
+  tag: Type.String({ maxLength: 255 }),
+  devices: Type.Array(nodeName, { maxItems: 256 }),
+};
+
+const jobStatuses = ['created', 'running', 'waiting', 'pending', 'aborting', 'concluded', 'null'] as const;
+export type JobStatus = (typeof jobStatuses)[number];
 
 export const dumpStatuses = ['none', 'active', 'completed', 'failed'] as const;
 const DumpResult = Type.Object({
@@ -194,7 +204,21 @@ export const commands = {
     ),
   ),
   'query-memory-devices': query(Type.Array(Type.Unknown())),
-  'query-jobs': query(Type.Array(Type.Object({ id: Type.String(), type: Type.String(), status: Type.String() }))),
+  'snapshot-save': action(Type.Object({ ...snapshot, vmstate: nodeName }, closed)),
+  'snapshot-load': action(Type.Object({ ...snapshot, vmstate: nodeName }, closed)),
+  'snapshot-delete': action(Type.Object(snapshot, closed)),
+  'query-jobs': query(
+    Type.Array(
+      Type.Object({
+        id: Type.String(),
+        type: oneOf(['snapshot-save', 'snapshot-load', 'snapshot-delete'], 'What it does.'),
+        status: oneOf(jobStatuses, 'How far it is.'),
+        'current-progress': Type.Integer(),
+        'total-progress': Type.Integer(),
+        error: Type.Optional(Type.String()),
+      }),
+    ),
+  ),
   'job-dismiss': action(jobId),
   'job-cancel': action(jobId),
   'query-stats': queryOf(
@@ -308,6 +332,7 @@ export const events = {
     nospace: Type.Boolean(),
     reason: Type.String(),
   }),
+  JOB_STATUS_CHANGE: Type.Object({ id: Type.String(), status: oneOf(jobStatuses, 'How far it is.') }),
   DUMP_COMPLETED: Type.Object({ result: DumpResult, error: Type.Optional(Type.String()) }),
 } as const satisfies Record<string, TObject>;
 export type EventName = keyof typeof events;

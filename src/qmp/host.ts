@@ -15,6 +15,13 @@ export type QmpMachineConfig = Pick<
   'memoryBytes' | 'cpus' | 'cpuModel' | 'gicVersion' | 'kernel' | 'initrd' | 'dtb' | 'append' | 'firmware' | 'drives'
 >;
 
+/** Whole guests under names; what cannot be done rejects. */
+export interface QmpSnapshots {
+  save(name: string): Promise<void>;
+  load(name: string): Promise<void>;
+  delete(name: string): void;
+}
+
 export interface QmpHost {
   readonly name: string | undefined;
   readonly uuid: string;
@@ -34,6 +41,8 @@ export interface QmpHost {
   setPanicAction(action: PanicAction): void;
   /** Whether the guest may reset itself, or ends with that. */
   setReboot(mayReboot: boolean): void;
+  /** undefined: there is no place for snapshots. */
+  readonly snapshots: QmpSnapshots | undefined;
   /** Opens a file for writing that a client has named; throws where clients may not write. Returns the descriptor. */
   createFile(path: string): number;
 }

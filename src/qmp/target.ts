@@ -1,13 +1,16 @@
 // What the commands do.
 import { maximumCpus } from '../cli/parse.js';
+import { SnapshotName } from '../monitor/domains/snapshot.js';
+import { accepts } from '../monitor/validation.js';
 import type { Counters, NativeStats } from '../native/addon.js';
 import { version } from '../version.js';
 import { queryBlock, queryBlockStats, queryNodes } from './blocks.js';
 import type { Arguments, EventName, Returns } from './commands.js';
 import { Dumps } from './dumps.js';
 import { refused } from './errors.js';
-import type { QmpHost } from './host.js';
+import type { QmpHost, QmpSnapshots } from './host.js';
 import { describeJit, humanMonitor } from './human-monitor.js';
+import { Jobs } from './jobs.js';
 import { cpuPath, getProperty, listObject } from './object-tree.js';
 import { protocolLevel, type QmpTarget } from './session.js';
 
@@ -17,7 +20,13 @@ const provider = 'beeline';
 export type EmitEvent = (name: EventName, data: object) => void;
 
 export function createQmpTarget(host: QmpHost, emit: EmitEvent): QmpTarget {
-  return { ...sessionCommands(host), ...stateCommands(host), ...deviceCommands(host), ...dumpCommands(host, emit) };
+  return {
+    ...sessionCommands(host),
+    ...stateCommands(host),
+    ...snapshotCommands(host, emit),
+    ...deviceCommands(host),
+    ...dumpCommands(host, emit),
+  };
 }
 
 function sessionCommands(host: QmpHost) {
@@ -84,13 +93,51 @@ function stateCommands(host: QmpHost) {
       if (panic !== undefined) host.setPanicAction(panic);
       return {};
     },
-    'query-jobs': () => [],
-    'job-dismiss': () => {
-      throw refused('Job not found');
+  } satisfies Partial<QmpTarget>;
+}
+
+function snapshotCommands(host: QmpHost, emit: EmitEvent) {
+  const jobs = new Jobs(emit);
+  const begin = (
+    type: 'snapshot-save' | 'snapshot-load' | 'snapshot-delete',
+    { 'job-id': id, tag, devices }: Arguments<'snapshot-delete'>,
+    work: (snapshots: QmpSnapshots) => Promise<void>,
+  ) => {
+    const { snapshots } = host;
+    if (snapshots === undefined) throw refused('this guest has no folder for snapshots; those of a daemon have');
+    const nodes = queryNodes(host).map(({ 'node-name': name }) => name);
+    const unknown = devices.find((name) => !nodes.includes(name));
+    if (unknown !== undefined) throw refused(`No block device node '${unknown}'`);
+    if (!accepts(SnapshotName, tag)) throw refused("Parameter 'tag' expects small letters, digits and _ . - inside");
+    jobs.start(id, type, () => work(snapshots));
+    return {};
+  };
+  /** The guest stands still meanwhile, which QEMU's clients expect to hear. */
+  const standing = async (work: () => Promise<void>) => {
+    const isRunning = host.runState === 'running';
+    if (isRunning) emit('STOP', {});
+    try {
+      await work();
+    } finally {
+      if (isRunning) emit('RESUME', {});
+    }
+  };
+  const withState = ({ vmstate, devices, ...rest }: Arguments<'snapshot-save'>) => {
+    return { ...rest, devices: vmstate === '' ? devices : [vmstate, ...devices] };
+  };
+  return {
+    'snapshot-save': (args: Arguments<'snapshot-save'>) =>
+      begin('snapshot-save', withState(args), (snapshots) => standing(() => snapshots.save(args.tag))),
+    'snapshot-load': (args: Arguments<'snapshot-load'>) =>
+      begin('snapshot-load', withState(args), (snapshots) => standing(() => snapshots.load(args.tag))),
+    'snapshot-delete': (args: Arguments<'snapshot-delete'>) =>
+      begin('snapshot-delete', args, async (snapshots) => snapshots.delete(args.tag)),
+    'query-jobs': () => jobs.list(),
+    'job-dismiss': ({ id }: Arguments<'job-dismiss'>) => {
+      jobs.dismiss(id);
+      return {};
     },
-    'job-cancel': () => {
-      throw refused('Job not found');
-    },
+    'job-cancel': ({ id }: Arguments<'job-cancel'>) => jobs.cancel(id),
   } satisfies Partial<QmpTarget>;
 }
 

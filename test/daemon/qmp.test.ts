@@ -1,4 +1,5 @@
 import { strict as assert } from 'node:assert';
+import { truncateSync, writeFileSync } from 'node:fs';
 import { createConnection, type Socket } from 'node:net';
 import { WebSocket } from 'ws';
 import { eventually, TestDaemon } from '../support/daemon.js';
@@ -82,6 +83,70 @@ describe('QMP of a guest', function () {
     const again = await daemon.client();
     assert.equal((await again.call('vm.status', { vm: 'a' })).state, 'stopped');
     again.close();
+  });
+
+  it('saves, loads and deletes snapshots by jobs', async () => {
+    const owner = await daemon.client();
+    const disk = folder.at('disk.img');
+    writeFileSync(disk, '');
+    truncateSync(disk, 1 << 20);
+    const config = { ...tinyGuest('echo', folder.at('echo')), drives: [{ path: disk, format: 'raw' as const }] };
+    await owner.call('vm.create', { name: 'a', config, start: true });
+    const client = QmpClient.onSocket(createConnection(`${daemon.state}/guests/a/qmp`));
+    await client.execute('qmp_capabilities');
+    const [node] = (await client.execute('query-named-block-nodes')) as [{ 'node-name': string }];
+    const args = { tag: 'clean', vmstate: node['node-name'], devices: [node['node-name']] };
+    const { vmstate: _, ...rest } = args;
+    const statuses = (id: string) =>
+      client.messages
+        .filter(({ event, data }) => event === 'JOB_STATUS_CHANGE' && (data as { id: string }).id === id)
+        .map(({ data }) => (data as { status: string }).status);
+    const concluded = (id: string) => eventually(id, () => statuses(id).at(-1) === 'concluded');
+    await client.execute('snapshot-save', { 'job-id': 'save', ...args });
+    await concluded('save');
+    assert.deepEqual(statuses('save'), ['created', 'running', 'waiting', 'pending', 'concluded']);
+    const names = client.messages.flatMap(({ event }) => (event === 'STOP' || event === 'RESUME' ? [event] : []));
+    assert.deepEqual(names, ['STOP', 'RESUME']);
+    const { snapshots } = await owner.call('snapshot.list', { vm: 'a' });
+    assert.deepEqual(
+      snapshots.map(({ name }) => name),
+      ['clean'],
+    );
+    await client.execute('snapshot-load', { 'job-id': 'load', ...args });
+    await concluded('load');
+    await client.execute('snapshot-load', { 'job-id': 'other', ...args, tag: 'unknown' });
+    await concluded('other');
+    await client.execute('snapshot-delete', { 'job-id': 'delete', ...rest });
+    await concluded('delete');
+    const jobs = (await client.execute('query-jobs')) as { id: string; type: string; status: string; error?: string }[];
+    assert.deepEqual(
+      jobs.map(({ id, type, error }) => [id, type, error]),
+      [
+        ['save', 'snapshot-save', undefined],
+        ['load', 'snapshot-load', undefined],
+        ['other', 'snapshot-load', "Snapshot 'unknown' does not exist"],
+        ['delete', 'snapshot-delete', undefined],
+      ],
+    );
+    assert.deepEqual((await owner.call('snapshot.list', { vm: 'a' })).snapshots, []);
+    const refused = (command: string, wrong: object, message: RegExp) =>
+      assert.rejects(client.execute(command, wrong), message);
+    await refused('snapshot-save', { 'job-id': 'save', ...args }, /already in use/);
+    await refused('snapshot-save', { 'job-id': 'x', ...args, devices: ['y'] }, /No block device node 'y'/);
+    await refused('snapshot-save', { 'job-id': 'x', ...args, tag: '../up' }, /'tag'/);
+    await refused('job-cancel', { id: 'save' }, /in state 'concluded' cannot accept command verb 'cancel'/);
+    for (const { id } of jobs) await client.execute('job-dismiss', { id });
+    await refused('job-dismiss', { id: 'save' }, /Job not found/);
+    assert.deepEqual(await client.execute('query-jobs'), []);
+    const { events } = await owner.call('monitor.events', { events: ['snapshot.*'] });
+    assert.deepEqual(
+      events.map(({ event, data }) => [event, data]),
+      [
+        ['snapshot.saved', { name: 'clean' }],
+        ['snapshot.loaded', { name: 'clean' }],
+      ],
+    );
+    owner.close();
   });
 
   it('is served over WebSocket to those who may control', async () => {

@@ -185,16 +185,18 @@ export class Guest {
     this.#record('vm.reset', { cause: 'request', count: 1 });
   }
 
-  async saveSnapshot(path: string): Promise<void> {
+  /** `name`: to be told of; without one, whoever asks tells. */
+  async saveSnapshot(path: string, name?: string): Promise<void> {
     this.#mustRun('saved');
     try {
       await this.#machine.saveSnapshot(path, describeMachine(this.#config));
     } catch (error) {
       throw fromNative(error);
     }
+    if (name !== undefined) this.#record('snapshot.saved', { name });
   }
 
-  async loadSnapshot(path: string): Promise<void> {
+  async loadSnapshot(path: string, name?: string): Promise<void> {
     this.#mustRun('loaded');
     try {
       await this.#machine.loadSnapshot(path);
@@ -202,6 +204,7 @@ export class Guest {
       throw fromNative(error);
     }
     this.#bootAnew();
+    if (name !== undefined) this.#record('snapshot.loaded', { name });
   }
 
   powerdown(): void {

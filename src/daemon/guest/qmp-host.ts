@@ -1,5 +1,5 @@
 // A guest as QMP sees it, and its events in QMP's words.
-import { constants, mkdirSync, openSync, readdirSync } from 'node:fs';
+import { constants, mkdirSync, openSync, readdirSync, rmSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import type { StateCause, VmState } from '../../monitor/types.js';
 import { noSpaceEvents } from '../../qmp/blocks.js';
@@ -33,6 +33,12 @@ function createDump(folder: GuestFolder, path: string): number {
   return openSync(folder.at(`dumps/${name}`), flags, 0o600);
 }
 
+/** The path of a snapshot. Throws when there is none of that name. */
+function existing(folder: GuestFolder, name: string): string {
+  if (folder.describeSnapshot(name) === undefined) throw new Error(`Snapshot '${name}' does not exist`);
+  return folder.snapshot(name);
+}
+
 export function createQmpHost(guest: Guest, start: StartFile, folder: GuestFolder): QmpHost {
   const { config, name, id } = start;
   return {
@@ -55,6 +61,14 @@ export function createQmpHost(guest: Guest, start: StartFile, folder: GuestFolde
     dtb: () => guest.dtb(),
     setPanicAction: (action) => guest.setPanicAction(action),
     setReboot: (mayReboot) => guest.setReboot(mayReboot),
+    snapshots: {
+      save: async (name) => {
+        folder.makeSnapshotFolder();
+        await guest.saveSnapshot(folder.snapshot(name), name);
+      },
+      load: (name) => guest.loadSnapshot(existing(folder, name), name),
+      delete: (name) => rmSync(existing(folder, name)),
+    },
     createFile: (path) => createDump(folder, path),
   };
 }
