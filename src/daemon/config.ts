@@ -52,6 +52,13 @@ export const ConfigSchema = Type.Object(
         closed,
       ),
     ),
+    user: Type.Optional(
+      Type.String({
+        pattern: '^([A-Za-z_][A-Za-z0-9_.-]*)?$',
+        description:
+          "Who guests' processes run as when the daemon is root's; the files that guests are made of have to be accessible to it. Empty: as the daemon.",
+      }),
+    ),
     sandbox: Type.Optional(oneOf(['on', 'off'], "Whether guests' processes are confined by Landlock and seccomp.")),
     log: Type.Optional(
       Type.Object(
@@ -80,6 +87,8 @@ export interface Config {
   readonly origins: readonly string[];
   readonly tls: { readonly cert: string; readonly key: string } | undefined;
   readonly limits: Limits;
+  /** Who guests' processes run as; empty: as the daemon. */
+  readonly user: string;
   /** Whether guests' processes are confined. */
   readonly sandbox: boolean;
   readonly logLevel: string;
@@ -109,6 +118,7 @@ function defaults(env: NodeJS.ProcessEnv): ConfigFile {
       rate: 200,
       patience: 30,
     },
+    user: '',
     sandbox: 'on',
     log: { level: 'info' },
   };
@@ -276,6 +286,7 @@ export function checkConfig(source: string, config: ConfigFile): Config {
       rate: number(limits.rate),
       patience: number(limits.patience),
     },
+    user: config.user ?? '',
     sandbox: config.sandbox !== 'off',
     logLevel: log.level ?? 'info',
   };

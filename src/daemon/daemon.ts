@@ -11,6 +11,7 @@ import { version } from '../version.js';
 import type { Config } from './config.js';
 import { createDaemonLog, LogTail } from './daemon-log.js';
 import { EventLog } from './event-log.js';
+import { findUser, type GuestUser, letPass } from './guest-user.js';
 import { createMethods } from './methods.js';
 import { metricsText } from './metrics.js';
 import { MonitorServer } from './server.js';
@@ -31,7 +32,7 @@ export function readDaemonFile(state: string): DaemonFile | undefined {
   }
 }
 
-function prepareState(state: string): void {
+function prepareState(state: string, user: GuestUser | undefined): void {
   try {
     mkdirSync(state, { recursive: true, mode: 0o700 });
     accessSync(state, constants.R_OK | constants.W_OK | constants.X_OK);
@@ -43,8 +44,9 @@ function prepareState(state: string): void {
       error,
     );
   }
+  if (user !== undefined) letPass(state);
   // Guests' sockets and consoles lie inside.
-  if ((statSync(state).mode & 0o077) !== 0) {
+  else if ((statSync(state).mode & 0o077) !== 0) {
     throw new BeelineError('BEELINE_E_STATE_FOLDER', {
       path: state,
       detail: 'others may enter it',
@@ -56,7 +58,8 @@ function prepareState(state: string): void {
 /** Runs until it is told to end. Throws BeelineError when it cannot begin. */
 export async function runDaemon(config: Config): Promise<void> {
   const { state } = config;
-  prepareState(state);
+  const user = config.user === '' ? undefined : findUser(config.user);
+  prepareState(state, user);
   const addon = loadAddon();
   const locked = addon.lockFile(join(state, 'lock'));
   if (locked === 'EAGAIN' || locked === 'EWOULDBLOCK') {
@@ -72,7 +75,7 @@ export async function runDaemon(config: Config): Promise<void> {
   const events = new EventLog(join(state, 'events'), (error) => {
     log.error({ err: error }, 'an event cannot be kept; who connects again will miss it');
   });
-  const supervisor = new Supervisor(join(state, 'guests'), config, events, log);
+  const supervisor = new Supervisor(join(state, 'guests'), { ...config, user }, events, log);
   let shutDown: (cause: string) => void = () => undefined;
   const ended = new Promise<string>((resolve) => {
     shutDown = resolve;

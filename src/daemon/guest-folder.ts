@@ -2,7 +2,6 @@
 import {
   closeSync,
   linkSync,
-  mkdirSync,
   openSync,
   readdirSync,
   readFileSync,
@@ -105,10 +104,6 @@ export class GuestFolder {
   /** Where a snapshot is, if there is one of that name. */
   snapshot(name: string): string {
     return join(this.at('snapshots'), `${name}${snapshotSuffix}`);
-  }
-
-  makeSnapshotFolder(): void {
-    mkdirSync(this.at('snapshots'), { recursive: true, mode: 0o700 });
   }
 
   describeSnapshot(name: string): Snapshot | undefined {

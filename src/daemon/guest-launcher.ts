@@ -7,6 +7,7 @@ import { BeelineError, isErrorCode } from '../errors.js';
 import { accepts } from '../monitor/validation.js';
 import { Readiness, readinessDescriptor } from './guest/protocol.js';
 import type { GuestFolder } from './guest-folder.js';
+import { type GuestUser, handOver } from './guest-user.js';
 
 const entry = fileURLToPath(new URL('./guest/main.js', import.meta.url));
 /** Becomes the other. */
@@ -27,15 +28,23 @@ export interface LaunchedGuest {
   kill(): void;
 }
 
-export function launchGuest(folder: GuestFolder, vm: string, sandbox: boolean): LaunchedGuest {
+export interface LaunchOptions {
+  readonly sandbox: boolean;
+  /** undefined: as this process. */
+  readonly user: GuestUser | undefined;
+}
+
+export function launchGuest(folder: GuestFolder, vm: string, { sandbox, user }: LaunchOptions): LaunchedGuest {
   const log = openSync(folder.log, 'a', 0o600);
   ftruncateSync(log);
+  if (user !== undefined) handOver(folder.path, user);
   let child: ChildProcess;
   try {
     const program = sandbox ? confinedEntry : entry;
     child = spawn(process.execPath, [`--max-old-space-size=${heapMebibytes}`, program, folder.path], {
       cwd: folder.path,
       detached: true,
+      ...user,
       stdio: ['ignore', log, log, 'pipe'],
       env: {
         ...process.env,

@@ -5,31 +5,42 @@ import { BeelineError } from '../errors.js';
 import { formatBytes } from '../memory-size.js';
 import type { VmConfig } from '../monitor/domains/vm.js';
 import type { EventName } from '../monitor/protocol.js';
-import type { Config, Limits } from './config.js';
+import type { Limits } from './config.js';
 import type { DaemonLog } from './daemon-log.js';
 import type { EventLog, LoggedEvent } from './event-log.js';
 import { GuestFolder, removeGuest } from './guest-folder.js';
+import { type GuestUser, letPass } from './guest-user.js';
 import { recoveryOf, takeOverRecords } from './old-records.js';
 import { Vm, type VmHost } from './vm.js';
 import { nativeConfig } from './vm-config.js';
 import { applyEvent, newRecord, readRecord, type VmRecord, writeRecord } from './vm-record.js';
+
+export interface SupervisorOptions {
+  readonly limits: Limits;
+  readonly sandbox: boolean;
+  /** undefined: guests' processes are the daemon's own. */
+  readonly user: GuestUser | undefined;
+}
 
 export class Supervisor implements VmHost {
   readonly #folder: string;
   readonly #limits: Limits;
   /** Whether guests' processes give up what their guests do not need. */
   readonly sandbox: boolean;
+  readonly user: GuestUser | undefined;
   readonly #events: EventLog;
   readonly #log: DaemonLog;
   readonly #vms = new Map<string, Vm>();
 
-  constructor(folder: string, { limits, sandbox }: Config, events: EventLog, log: DaemonLog) {
+  constructor(folder: string, { limits, sandbox, user }: SupervisorOptions, events: EventLog, log: DaemonLog) {
     this.#folder = folder;
     this.#limits = limits;
     this.sandbox = sandbox;
+    this.user = user;
     this.#events = events;
     this.#log = log;
     mkdirSync(folder, { recursive: true, mode: 0o700 });
+    if (user !== undefined) letPass(folder);
     const old = takeOverRecords(folder, join(dirname(folder), 'records'));
     if (old.length > 0) log.info({ guests: old }, 'guests of an earlier version are taken over');
   }

@@ -14,6 +14,7 @@ import type { GuestEvent, MemoryBytes, MemoryRange, StartFile } from './guest/pr
 import { GuestFolder, removeGuest } from './guest-folder.js';
 import { type LaunchedGuest, launchGuest } from './guest-launcher.js';
 import { GuestLink } from './guest-link.js';
+import type { GuestUser } from './guest-user.js';
 import { JournalReader } from './journal-files.js';
 import { identify, isAlive, type ProcessIdentity } from './process-identity.js';
 import { nativeConfig } from './vm-config.js';
@@ -42,6 +43,8 @@ const endLimit = 10_000;
 /** What a guest needs from its surroundings. */
 export interface VmHost {
   readonly sandbox: boolean;
+  /** Whose the processes of guests are. */
+  readonly user: GuestUser | undefined;
   /** Writes to the journal; the event comes back through apply(). */
   emit(vm: Vm, event: EventName, data: unknown, from?: { readonly time: string; readonly source: number }): void;
   /** Throws BEELINE_E_LIMIT when the host has no room for another guest. */
@@ -167,14 +170,14 @@ export class Vm {
     const start = this.#record.starts + 1;
     const endOnPanic = this.#record.config.restart !== undefined && this.#record.config.restart.when !== 'never';
     const { id } = this.#record;
-    const { sandbox } = this.#host;
+    const { sandbox, user } = this.#host;
     const file: StartFile = { name: this.name, id, start, paused, endOnPanic, sandbox, backing, config };
     writeFileAtomically(this.folder.start, JSON.stringify(file));
     this.folder.removeClaimsBefore(start);
     rmSync(this.folder.counters, { force: true });
     this.#change({ starts: start, memoryBytes: config.memoryBytes, cpus: config.cpus, process: null });
     this.#enter('starting', cause);
-    const launched = launchGuest(this.folder, this.name, sandbox);
+    const launched = launchGuest(this.folder, this.name, { sandbox, user });
     this.#launched = launched;
     this.#change({ process: (launched.pid === undefined ? undefined : identify(launched.pid)) ?? null });
     try {
@@ -453,7 +456,6 @@ export class Vm {
 
   async saveSnapshot(name: string): Promise<Snapshot> {
     const link = this.#linkFor('saved');
-    this.folder.makeSnapshotFolder();
     await link.request('saveSnapshot', { path: this.folder.snapshot(name) }, snapshotLimit);
     const saved = this.folder.describeSnapshot(name);
     if (saved === undefined) throw this.#noSnapshot(name);

@@ -1,13 +1,22 @@
 // The processes of guests, confined: what the kernel says of them, and that guests do not miss anything.
 import { strict as assert } from 'node:assert';
-import { execFileSync, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { createConnection, createServer } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
 import { identify } from '../../src/daemon/process-identity.js';
 import { connect } from '../../src/monitor/connect.js';
-import { beeline } from '../support/cli.js';
+import { beeline, cliPath } from '../support/cli.js';
 import { eventually, TestDaemon } from '../support/daemon.js';
 import { TemporaryFolder } from '../support/temporary.js';
 import { tinyGuest } from '../support/tiny-guests.js';
@@ -16,7 +25,7 @@ import { tinyGuest } from '../support/tiny-guests.js';
 function statusOf(pid: number, name: string): string[] {
   const values = readdirSync(`/proc/${pid}/task`).map((thread) => {
     const status = readFileSync(`/proc/${pid}/task/${thread}/status`, 'utf8');
-    return new RegExp(`^${name}:\\s*(.*)$`, 'm').exec(status)?.[1] ?? '';
+    return new RegExp(`^${name}:[ \\t]*(.*)$`, 'm').exec(status)?.[1] ?? '';
   });
   return [...new Set(values)];
 }
@@ -185,6 +194,46 @@ describe("a guest's process", function () {
     }
     assert.ok(!existsSync(folder.at('outside')));
     await client.close();
+    owner.close();
+  });
+
+  it('is of the user that the configuration names', async () => {
+    daemon = new TestDaemon(folder.path);
+    if (process.getuid?.() !== 0) {
+      await assert.rejects(daemon.start({ BEELINE_USER: 'nobody' }), /only a daemon of root/);
+      return;
+    }
+    await assert.rejects(daemon.start({ BEELINE_USER: 'no-such-user' }), /there is no such user/);
+    chmodSync(folder.path, 0o711);
+    await daemon.start({ BEELINE_USER: 'nobody' });
+    const owner = await daemon.client();
+    await owner.call('vm.create', { name: 'a', config: tinyGuest('echo', folder.at('echo')) });
+    const asNobody = (...command: string[]) =>
+      spawnSync('setpriv', ['--reuid=nobody', '--regid=nogroup', '--clear-groups', ...command]).status === 0;
+    if (!asNobody('test', '-r', cliPath)) {
+      await assert.rejects(owner.call('vm.start', { vm: 'a' }), /process of a failed/);
+      owner.close();
+      return;
+    }
+    const { pid } = await owner.call('vm.start', { vm: 'a' });
+    const uid = execFileSync('id', ['-u', 'nobody'], { encoding: 'utf8' }).trim();
+    assert.deepEqual(statusOf(pid ?? 0, 'Uid'), [Array(4).fill(uid).join('\t')]);
+    assert.deepEqual(statusOf(pid ?? 0, 'Groups'), ['']);
+    assert.deepEqual(statusOf(pid ?? 0, 'Seccomp'), ['2']);
+    let console = '';
+    const { stream } = await owner.attach({ vm: 'a' }, (bytes) => {
+      console += Buffer.from(bytes).toString();
+    });
+    owner.type(stream, Buffer.from('HAL'));
+    await eventually('it answers', () => console === 'IBM');
+    await owner.call('snapshot.save', { vm: 'a', name: 'one' });
+    await owner.call('vm.stop', { vm: 'a', timeout: 0 });
+    await owner.call('snapshot.load', { vm: 'a', name: 'one' });
+    for (const name of ['tokens.json', 'socket', 'records/a.json', 'guests']) {
+      assert.ok(existsSync(`${daemon.state}/${name}`), name);
+      assert.ok(!asNobody('test', '-r', `${daemon.state}/${name}`), name);
+    }
+    await owner.call('vm.delete', { vm: 'a', force: true });
     owner.close();
   });
 

@@ -1,6 +1,7 @@
 // A guest in its own process: the machine, what it writes, and what becomes of it. Everything that must outlive the
 // process goes to files before anybody is told.
-import { existsSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { BeelineError, messageOf } from '../../errors.js';
 import type { Place, Points, Registers } from '../../monitor/domains/cpu.js';
 import type { StateCause, VmState } from '../../monitor/types.js';
@@ -188,6 +189,7 @@ export class Guest {
   /** `name`: to be told of; without one, whoever asks tells. */
   async saveSnapshot(path: string, name?: string): Promise<void> {
     this.#mustRun('saved');
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     try {
       await this.#machine.saveSnapshot(path, describeMachine(this.#config));
     } catch (error) {

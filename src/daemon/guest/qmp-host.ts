@@ -62,10 +62,7 @@ export function createQmpHost(guest: Guest, start: StartFile, folder: GuestFolde
     setPanicAction: (action) => guest.setPanicAction(action),
     setReboot: (mayReboot) => guest.setReboot(mayReboot),
     snapshots: {
-      save: async (name) => {
-        folder.makeSnapshotFolder();
-        await guest.saveSnapshot(folder.snapshot(name), name);
-      },
+      save: (name) => guest.saveSnapshot(folder.snapshot(name), name),
       load: (name) => guest.loadSnapshot(existing(folder, name), name),
       delete: (name) => rmSync(existing(folder, name)),
     },
