@@ -322,7 +322,9 @@ bool translate_cached(Vcpu& cpu, uint64_t va, Access access, Regime regime, Outc
     }
     Leaf leaf;
     uint8_t flags;
-    if (!walk_for_access(cpu, va, access, regime, false, leaf, flags, fault)) return false;
+    do {
+        if (!walk_for_access(cpu, va, access, regime, false, leaf, flags, fault)) return false;
+    } while ((flags & Mapping::kGlobal) != 0 && !upper_half(va) && cpu.translations.announce_lower_global());
     const uint64_t offset = va & low_bits(leaf.size_bits);
     out = {leaf.pa | offset, flags};
     cpu.translations.insert(

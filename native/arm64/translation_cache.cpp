@@ -21,6 +21,7 @@ AddressSpace& TranslationCache::activate(uint64_t ttbr0, uint64_t ttbr1, uint16_
     const auto is_wanted = [=](const AddressSpace& space) {
         return space.valid && space.ttbr0 == ttbr0 && space.ttbr1 == ttbr1 && space.asid == asid;
     };
+    asids_.add(asid);
     AddressSpace& left = spaces_[current_];
     unsigned chosen = left.successor;
     if (!is_wanted(spaces_[chosen])) {
@@ -164,6 +165,9 @@ void TranslationCache::flush_all() {
     largest_page_bits_ = kPageBits;
     flush_first_level();
     renew_generations();
+    asids_.remove_all();
+    asids_.add(spaces_[current_].asid);
+    lower_globals_.store(false, std::memory_order_release);
 }
 
 void TranslationCache::flush_asid(uint16_t asid) {
@@ -176,6 +180,7 @@ void TranslationCache::flush_asid(uint16_t asid) {
         space.unverified = true;
     }
     for (UpperHalf& upper : uppers_) upper.unverified = true;
+    if (asid != spaces_[current_].asid) asids_.remove(asid);
 }
 
 void TranslationCache::flush_va(uint64_t page, uint16_t asid, bool all_asids, bool last_level_only) {

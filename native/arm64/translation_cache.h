@@ -2,11 +2,13 @@
 // and the first-level TLBs of the address spaces that were current lately.
 #pragma once
 
+#include "arm64/asid_filter.h"
 #include "arm64/fetch_trace.h"
 #include "arm64/tlb.h"
 #include "arm64/types.h"
 
 #include <array>
+#include <atomic>
 #include <bitset>
 #include <cstdint>
 #include <memory>
@@ -84,6 +86,13 @@ public:
     const Mapping* find(uint64_t va, uint16_t asid) const;
     void insert(Mapping mapping, uint64_t va);
 
+    /// To be told before a global translation of the lower half is inserted. True: the tables must be walked again
+    /// first, since nobody was to say until now that they changed.
+    bool announce_lower_global() {
+        return !lower_globals_.load(std::memory_order_relaxed) &&
+               !lower_globals_.exchange(true, std::memory_order_seq_cst);
+    }
+
     // ---- walks ----
     struct LastTable {
         uint64_t key = ~uint64_t{0}; ///< VA above what the last-level table resolves.
@@ -102,6 +111,12 @@ public:
     void flush_va(uint64_t page, uint16_t asid, bool all_asids, bool last_level_only);
     /// First-level TLBs only (watchpoints changed).
     void flush_first_level();
+
+    // ---- from any thread, after the tables were changed: may flush_asid() or flush_va() find anything? ----
+    bool may_hold(uint16_t asid) const { return asids_.may_have(asid); }
+    bool may_hold(uint64_t page, uint16_t asid) const {
+        return may_hold(asid) || (page >> 55 & 1) != 0 || lower_globals_.load(std::memory_order_relaxed);
+    }
 
 private:
     static constexpr unsigned kWays = 4;
@@ -158,6 +173,8 @@ private:
     };
     std::array<UpperHalf, kUppers> uppers_{};
     unsigned upper_victim_ = 0;
+    AsidFilter asids_;                       ///< Of what pages_, blocks_, tables_ and spaces_ hold.
+    std::atomic<bool> lower_globals_{false}; ///< pages_ or blocks_ may hold global mappings of the lower half.
     /// 2 MiB regions that a block mapping was cached for since the last full flush.
     std::bitset<kFilterBits> block_regions_;
     /// Some mapping was larger than 2 MiB, or folded into several 4 KiB entries.

@@ -12,9 +12,7 @@
 
 namespace beeline::arm64 {
 
-namespace {
-constexpr size_t kLongestMaintenanceQueue = 256;
-}
+namespace {}
 
 Vcpu::Vcpu(CpuModel model, unsigned index, Environment& environment)
     : environment_(&environment), features_(&cpu_features(model)),
@@ -60,31 +58,6 @@ void Vcpu::request_stop() {
 }
 
 void Vcpu::set_event() { event_.store(true, std::memory_order_release); }
-
-void Vcpu::post_maintenance(const Maintenance& operation) {
-    {
-        const std::lock_guard lock(maintenance_mutex_);
-        // A CPU that sleeps serves nothing: what waits for it is bounded by asking for more than was asked for.
-        if (maintenance_.size() >= kLongestMaintenanceQueue)
-            maintenance_ = {{Maintenance::Kind::TlbAll, 0}, {Maintenance::Kind::InstructionAll, 0}};
-        else
-            maintenance_.push_back(operation);
-        maintenance_posted_.store(true, std::memory_order_seq_cst);
-    }
-    poll.fetch_or(kPollMaintenance, std::memory_order_seq_cst);
-}
-
-void Vcpu::serve_maintenance() {
-    std::vector<Maintenance> operations;
-    {
-        const std::lock_guard lock(maintenance_mutex_);
-        operations.swap(maintenance_);
-    }
-    for (const Maintenance& operation : operations) apply_maintenance(operation);
-    const std::lock_guard lock(maintenance_mutex_);
-    // The poster may go on once this is false: only when everything posted so far has been applied.
-    if (maintenance_.empty()) maintenance_posted_.store(false, std::memory_order_release);
-}
 
 namespace {
 

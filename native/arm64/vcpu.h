@@ -6,6 +6,7 @@
 #include "arm64/debugger.h"
 #include "arm64/environment.h"
 #include "arm64/fault.h"
+#include "arm64/maintenance_queue.h"
 #include "arm64/state.h"
 #include "arm64/tlb.h"
 #include "arm64/translation_cache.h"
@@ -13,8 +14,6 @@
 #include <atomic>
 #include <cstddef>
 #include <memory>
-#include <mutex>
-#include <vector>
 
 namespace beeline::snapshot {
 class Archive;
@@ -70,9 +69,10 @@ public:
     // ---- from any thread -------------------------------------------------------------------------------------
     void set_line(Line line, bool level);
     void request_stop();
-    /// Queues a maintenance operation of another CPU; it is done before this CPU executes further guest code.
-    void post_maintenance(const Maintenance& operation);
-    bool maintenance_pending() const { return maintenance_posted_.load(std::memory_order_acquire); }
+    /// Queues a maintenance operation of another CPU; it is done before this CPU executes further guest code. False:
+    /// nothing that this CPU holds is concerned. Tables or code are to be changed before.
+    bool post_maintenance(const Maintenance& operation);
+    bool maintenance_pending() const { return maintenance_.pending(); }
     /// True while inside run(). A CPU that is not running serves its maintenance before it executes again.
     bool running() const { return running_.load(std::memory_order_seq_cst); }
     uint32_t lines() const { return lines_.load(std::memory_order_acquire); }
@@ -219,6 +219,8 @@ private:
     /// The block at state.pc, or nullptr when the fetch took an exception.
     Block* find_block();
     bool serve_requests();
+    /// Whether this CPU holds, or is about to read, anything that `operation` calls into question. From any thread.
+    bool concerned_by(const Maintenance& operation) const;
     /// Breakpoints and watchpoints do not count now.
     bool debugger_disregards_points() const;
     /// Between two instructions of a stepped CPU. True: it is to stop.
@@ -241,9 +243,7 @@ private:
     std::atomic<bool> stop_{false};
     std::atomic<bool> running_{false};
     std::atomic<bool> event_{false};
-    std::atomic<bool> maintenance_posted_{false};
-    std::mutex maintenance_mutex_;
-    std::vector<Maintenance> maintenance_;
+    MaintenanceQueue maintenance_;
 };
 
 } // namespace beeline::arm64

@@ -271,22 +271,60 @@ void Vcpu::flush_tlb_all() {
     update_execution_context();
 }
 
+namespace {
+
+/// Operand of TLBI by address or ASID (C5.5): ASID in 63..48, VA[55:12] in 43..0. Bit 44, RES0 in these models, carries
+/// "last level only" from the TLBI *L* forms.
+struct TlbiOperand {
+    uint16_t asid;
+    uint64_t page;
+    bool last_level_only;
+
+    explicit TlbiOperand(uint64_t operand)
+        : asid(static_cast<uint16_t>(operand >> 48)), page((operand & ((uint64_t{1} << 44) - 1)) << kPageBits),
+          last_level_only((operand & Maintenance::kLastLevelOnly) != 0) {}
+};
+
+} // namespace
+
 void Vcpu::apply_maintenance(const Maintenance& operation) {
-    // Operand of TLBI by address or ASID (C5.5): ASID in 63..48, VA[55:12] in 43..0. Bit 44, RES0 in these models,
-    // carries "last level only" from the TLBI *L* forms.
-    const auto asid = static_cast<uint16_t>(operation.operand >> 48);
-    const uint64_t page = (operation.operand & ((uint64_t{1} << 44) - 1)) << kPageBits;
-    const bool last_level_only = (operation.operand & Maintenance::kLastLevelOnly) != 0;
+    const TlbiOperand of(operation.operand);
     switch (operation.kind) {
     case Maintenance::Kind::TlbAll: flush_tlb_all(); return;
-    case Maintenance::Kind::TlbAsid: translations.flush_asid(asid); break;
-    case Maintenance::Kind::TlbVa: translations.flush_va(page, asid, false, last_level_only); break;
-    case Maintenance::Kind::TlbVaAllAsid: translations.flush_va(page, asid, true, last_level_only); break;
+    case Maintenance::Kind::TlbAsid: translations.flush_asid(of.asid); break;
+    case Maintenance::Kind::TlbVa: translations.flush_va(of.page, of.asid, false, of.last_level_only); break;
+    case Maintenance::Kind::TlbVaAllAsid: translations.flush_va(of.page, of.asid, true, of.last_level_only); break;
     case Maintenance::Kind::InstructionAll: invalidate_all_code(); return;
     case Maintenance::Kind::InstructionLine: invalidate_code_line({operation.operand}); return;
     }
     counters.tlb_flushes++;
     update_execution_context();
+}
+
+bool Vcpu::concerned_by(const Maintenance& operation) const {
+    const TlbiOperand of(operation.operand);
+    switch (operation.kind) {
+    case Maintenance::Kind::TlbAsid: return translations.may_hold(of.asid);
+    case Maintenance::Kind::TlbVa: return translations.may_hold(of.page, of.asid);
+    case Maintenance::Kind::InstructionLine: return blocks_->pages_seen().may_have({operation.operand});
+    case Maintenance::Kind::TlbAll:
+    case Maintenance::Kind::TlbVaAllAsid:
+    case Maintenance::Kind::InstructionAll: return true;
+    }
+    return true;
+}
+
+bool Vcpu::post_maintenance(const Maintenance& operation) {
+    // Most processes run on one CPU, and most lines are of pages that were just filled with code.
+    if (!concerned_by(operation)) return false;
+    maintenance_.post(operation);
+    poll.fetch_or(kPollMaintenance, std::memory_order_seq_cst);
+    return true;
+}
+
+void Vcpu::serve_maintenance() {
+    for (const Maintenance& operation : maintenance_.take()) apply_maintenance(operation);
+    maintenance_.done();
 }
 
 } // namespace beeline::arm64

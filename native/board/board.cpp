@@ -356,8 +356,7 @@ bool Board::icc_write(arm64::Vcpu& cpu, uint32_t encoding, uint64_t value) {
 
 void Board::broadcast(arm64::Vcpu& from, const arm64::Maintenance& operation) {
     if (cpus_.size() == 1) return;
-    broadcasts_.fetch_add(1, std::memory_order_relaxed);
-    runtime::broadcast(threads_, from, operation);
+    broadcasts_.fetch_add(runtime::broadcast(threads_, from, operation), std::memory_order_relaxed);
 }
 
 void Board::synchronize(arm64::Vcpu& from) {

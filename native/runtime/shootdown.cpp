@@ -23,10 +23,12 @@ void back_off(unsigned round) {
 
 } // namespace
 
-void broadcast(const VcpuThreads& threads, arm64::Vcpu& from, const arm64::Maintenance& operation) {
+unsigned broadcast(const VcpuThreads& threads, arm64::Vcpu& from, const arm64::Maintenance& operation) {
+    unsigned posted = 0;
     for (const auto& thread : threads)
         if (&thread->cpu() != &from && thread->power() != VcpuThread::Power::Off)
-            thread->cpu().post_maintenance(operation);
+            posted += thread->cpu().post_maintenance(operation);
+    return posted;
 }
 
 void synchronize(const VcpuThreads& threads, arm64::Vcpu& from) {

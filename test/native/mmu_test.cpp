@@ -434,6 +434,85 @@ void maintenance() {
     check_equal(large.translate(0x1F000).pa, kRam + 0x10F000, "TLBI by another address of the 64 KiB page");
 }
 
+/// What other CPUs ask for concerns a CPU only where it may hold something of it.
+void asked_by_others() {
+    using Kind = Maintenance::Kind;
+    Setup setup;
+    Tables one(setup.machine, k4K, 39), two(setup.machine, k4K, 39);
+    one.map(0x1000, kRam, 3, kAf | kNg | kNormalAttr << 2);
+    two.map(0x1000, kRam, 3, kAf | kNg | kNormalAttr << 2);
+    two.map(0x2000, kRam, 3, kAf | kNormalAttr << 2);
+    setup.enable(k4K, 25, with_asid(one.root(), 5), 0);
+    const auto activate = [&](const Tables& tables, uint64_t asid) {
+        setup.sys().ttbr0_el1 = with_asid(tables.root(), asid);
+        setup.cpu->update_execution_context();
+    };
+    const auto asked = [&](Kind kind, uint64_t operand) { return setup.cpu->post_maintenance({kind, operand}); };
+    const auto of_asid = [&](uint64_t asid) { return asked(Kind::TlbAsid, with_asid(0, asid)); };
+    const auto of_page = [&](uint64_t page, uint64_t asid) { return asked(Kind::TlbVa, with_asid(page, asid)); };
+
+    check(of_asid(5) && of_page(1, 5), "the current address space");
+    check(!of_asid(6) && !of_page(1, 6), "an address space that was never current");
+    activate(one, 6);
+    check(of_asid(5) && of_asid(6) && of_page(1, 6), "both that were current");
+    setup.tlbi(Kind::TlbAsid, with_asid(0, 5));
+    setup.tlbi(Kind::TlbAsid, with_asid(0, 6));
+    check(!of_asid(5), "of what was left nothing is held after a flush");
+    check(of_asid(6), "of the current one there soon is");
+    activate(one, 5);
+    check(of_asid(5), "current once more");
+    setup.tlbi(Kind::TlbAll);
+    check(of_asid(5) && !of_asid(6), "everything was flushed");
+    check(asked(Kind::TlbAll, 0) && asked(Kind::TlbVaAllAsid, 1), "what concerns every address space");
+    check(of_page((uint64_t{1} << 43) | 1, 9), "what TTBR1 maps may be global");
+
+    // A global translation is found under every ASID, so maintenance under any ASID is meant for it.
+    activate(two, 6);
+    check(!of_page(2, 9), "no global translation yet");
+    check_equal(setup.translate(0x2000).pa, kRam, "global");
+    check(of_page(2, 9), "global translations are held");
+    check(!of_asid(9), "flushes of an ASID spare global translations");
+
+    // Code: pages that blocks were made of.
+    Setup code;
+    code.machine.write_code(kRam, {kHvc});
+    const auto line = [&](uint64_t address) { return code.cpu->post_maintenance({Kind::InstructionLine, address}); };
+    check(!line(kRam) && !line(kRam + kPageSize), "nothing was executed");
+    code.cpu->state.pc = kRam;
+    code.cpu->run();
+    check(line(kRam) && line(kRam + kPageSize - 64) && !line(kRam + kPageSize), "the page that was executed");
+    check(code.cpu->maintenance_pending(), "waits");
+    code.cpu->serve_maintenance();
+    check(!code.cpu->maintenance_pending(), "served");
+}
+
+/// What waits for a CPU that does not run is bounded, and a burst of one kind leaves the other as it was asked for.
+void bursts() {
+    using Kind = Maintenance::Kind;
+    MaintenanceQueue queue;
+    queue.post({Kind::InstructionLine, kRam});
+    for (size_t i = 0; i < 2 * MaintenanceQueue::kMostTranslations; i++) queue.post({Kind::TlbVa, i});
+    std::vector<Maintenance> taken = queue.take();
+    check(taken.size() == 2 && taken[0].kind == Kind::TlbAll && taken[1].kind == Kind::InstructionLine &&
+              taken[1].operand == kRam,
+          "a burst of TLB maintenance");
+    check(queue.pending(), "pending until it is done");
+    queue.post({Kind::TlbVa, 1});
+    queue.done();
+    check(queue.pending(), "more came meanwhile");
+    for (size_t i = 0; i < 2 * MaintenanceQueue::kMostLines; i++) queue.post({Kind::InstructionLine, i * 64});
+    taken = queue.take();
+    check(taken.size() == 2 && taken[0].kind == Kind::TlbVa && taken[1].kind == Kind::InstructionAll,
+          "a burst of lines");
+    queue.post({Kind::TlbVa, 1});
+    queue.post({Kind::TlbAll, 0});
+    queue.post({Kind::TlbVa, 2});
+    taken = queue.take();
+    check(taken.size() == 1 && taken[0].kind == Kind::TlbAll, "all is all");
+    queue.done();
+    check(!queue.pending() && queue.take().empty(), "nothing is left");
+}
+
 /// The instruction lookups that carry lookup_tag must fail after maintenance of a page that was fetched from, where the
 /// tables have something else for it now; where they have not, they go on.
 void lookup_tags() {
@@ -671,6 +750,8 @@ int main() {
     permissions();
     hardware_flags();
     maintenance();
+    asked_by_others();
+    bursts();
     lookup_tags();
     accesses();
     address_translation();

@@ -71,6 +71,8 @@ Block* BlockCache::find_or_decode(GuestPa pa, uint8_t context, const uint8_t* ho
 }
 
 Block* BlockCache::decode_block(GuestPa pa, uint8_t context, const uint8_t* host_page) {
+    // Before a byte is read: who changes one from now on is told to tell.
+    pages_seen_.add(pa);
     Block* block = allocate();
     block->pa = pa;
     block->links[0] = block->links[1] = nullptr;

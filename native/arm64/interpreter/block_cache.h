@@ -4,6 +4,7 @@
 
 #include "arm64/debugger.h"
 #include "arm64/interpreter/block.h"
+#include "arm64/interpreter/page_filter.h"
 
 #include <array>
 #include <cstddef>
@@ -38,6 +39,9 @@ public:
     void set_cuts(const PageOffsets* cuts) { cuts_ = cuts; }
     /// From now on blocks have one instruction, and are entered by run() alone.
     void decode_one_at_a_time() { one_at_a_time_ = true; }
+
+    /// Any thread may ask whether blocks of a page have been decoded.
+    const PageFilter& pages_seen() const { return pages_seen_; }
 
     /// Counts how often all memory was recycled.
     uint64_t epoch() const { return epoch_; }
@@ -75,6 +79,7 @@ private:
     bool one_at_a_time_ = false;
     const PageOffsets* cuts_ = nullptr;
     std::unordered_map<uint64_t, CodePage> pages_;
+    PageFilter pages_seen_;
     std::array<JumpEntry, 4096> jump_cache_{};
 };
 
