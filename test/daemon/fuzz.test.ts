@@ -112,9 +112,13 @@ describe(`${fuzzCount} random and mutated messages`, function () {
     const statusBefore = await owner.call('vm.status', { vm: 'victim' });
 
     const random = new Random(fuzzSeed);
+    let connections = 0;
     const connection = async () => {
       const headers = { authorization: `Bearer ${daemon.tokens.view}` };
-      const socket = new WebSocket(new URL('/monitor', daemon.url), { headers });
+      // Some messages are wrong tokens, for which an address is blocked in the end: each connection has its own.
+      const number = 256 + connections++;
+      const localAddress = `127.0.${number >> 8}.${number & 255}`;
+      const socket = new WebSocket(new URL('/monitor', daemon.url), { headers, localAddress });
       await new Promise((resolve, reject) => socket.once('open', resolve).once('error', reject));
       return socket;
     };
