@@ -84,6 +84,10 @@ makes the machine that was saved, without IMAGE; --memory, --cpus and the rest a
 --net may be given anew where files or ports have moved. Other disks must not have changed since. Connections of --net
 user are not kept.
 
+--sandbox keeps only what was named here: files in place, the folders of sockets, images, and a folder of temporary files in
+the cache. Programs, other sockets and most of the kernel's services are refused once the guest runs; --net user keeps the
+network. --copy-out, --snapshot-save, --perf-dump and --perf-map do not go with it.
+
 Keys: Ctrl-A x quits, Ctrl-A c continues a paused guest, Ctrl-A s saves, Ctrl-A ? shows help, Ctrl-A Ctrl-A sends Ctrl-A.
 
 Exit status: that of the last --exec; else 0 guest powered off or --until matched, 1 failure of Beeline, 2 bad usage or input, 3 guest reset with
@@ -109,6 +113,7 @@ interface RawRunOptions
       | 'icount'
       | 'perfMap'
       | 'paused'
+      | 'sandbox'
       | 'quiet'
       | keyof JobRunOptions
     >,
@@ -130,6 +135,7 @@ interface RawRunOptions
   readonly icountShift?: number;
   readonly perfMap?: boolean;
   readonly paused?: boolean;
+  readonly sandbox?: boolean;
   readonly quiet?: boolean;
 }
 
@@ -233,6 +239,7 @@ function addRun(program: Command, done: (status: number) => void): void {
       append<QmpAddress>(parseQmp),
     )
     .option('--paused', 'wait at the first instruction for gdb, QMP, Ctrl-A c or SIGCONT')
+    .option('--sandbox', 'give up all files and privileges that the guest does not need (Linux 5.13 with Landlock)')
     .option('--timeout <SECONDS>', 'end with status 4 after this time', parseTimeout)
     .option('--stats <FILE>', 'write statistics as JSON; - prints a table')
     .option('--quiet', 'print nothing of our own but errors')
@@ -258,6 +265,7 @@ function addRun(program: Command, done: (status: number) => void): void {
         icountShift = icount ? 0 : undefined,
         perfMap = false,
         paused = false,
+        sandbox = false,
         quiet = false,
         tier = 'direct',
         gic,
@@ -283,6 +291,7 @@ function addRun(program: Command, done: (status: number) => void): void {
           ...(icountShift !== undefined && { icount: icountShift }),
           perfMap,
           paused,
+          sandbox,
           quiet,
           tier,
           ...(gic !== undefined && { gic: gic === '2' ? 2 : 3 }),

@@ -1,5 +1,5 @@
 // beeline run: one guest in the foreground.
-import { constants, copyFileSync, existsSync } from 'node:fs';
+import { constants, copyFileSync, existsSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { writeFileAtomically } from '../atomic-file.js';
 import { BeelineError, ExitStatus, messageOf, systemCode } from '../errors.js';
@@ -73,6 +73,8 @@ export interface RunOptions extends JobRunOptions {
   readonly gdb?: GdbAddress;
   readonly qmp: readonly QmpAddress[];
   readonly paused: boolean;
+  /** Give up what the guest does not need. */
+  readonly sandbox: boolean;
   readonly quiet: boolean;
   /** commander's name for --no-reboot: false when given. */
   readonly reboot: boolean;
@@ -334,9 +336,12 @@ function connectInput(
 /** Runs a guest to its end and returns the exit status. Throws BeelineError before the guest has started. */
 export async function run(imageName: string | undefined, options: RunOptions): Promise<number> {
   checkOptions(options, imageName);
+  const sandbox = options.sandbox ? await import('./sandbox.js') : undefined;
+  sandbox?.checkSandbox(options);
   if (options.snapshotLoad !== undefined) {
     const addon = loadAddon();
     const config = restoredConfig(options, savedMachine(addon, options.snapshotLoad));
+    sandbox?.confineRun(addon, options, config);
     return await runMachine(undefined, options, config, addon, undefined);
   }
   const hasOwn = options.kernel !== undefined || options.firmware !== undefined || options.load.length > 0;
@@ -347,6 +352,7 @@ export async function run(imageName: string | undefined, options: RunOptions): P
   const addon = loadAddon();
   const image = name === undefined ? undefined : await images?.ensureImage(name, { quiet: options.quiet });
   const drives = drivesOf(options, image);
+  sandbox?.confineRun(addon, options, machineConfig(options, image, drives));
   const job = hasJob(options) ? await JobRun.prepare(options, image, drives) : undefined;
   try {
     return await runMachine(
@@ -425,6 +431,7 @@ async function runMachine(
 
   let result: SessionResult;
   try {
+    if (options.sandbox) (await import('./sandbox.js')).filterRun(addon, config);
     result = await (job?.run(session) ?? session.run());
     gdb?.close(result.outcome.status);
   } finally {
@@ -447,7 +454,7 @@ async function runMachine(
   }
   if (options.stats !== undefined) {
     if (options.stats === '-') process.stdout.write(statsTable(stats));
-    else writeFileAtomically(options.stats, `${JSON.stringify(stats, null, 2)}\n`);
+    else (options.sandbox ? writeFileSync : writeFileAtomically)(options.stats, `${JSON.stringify(stats, null, 2)}\n`);
   }
   if (options.perfDump !== undefined && result.stats !== undefined) {
     writePerfDump(options.perfDump, session.translations(), {

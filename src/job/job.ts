@@ -112,16 +112,9 @@ export class Job {
       const path = resolve(host);
       // Names of files and hard links get the folder in front, targets of symbolic links do not.
       const transform = `--transform=s,^\\./,copy/${1000 + index}/,S`;
-      await runTool('tar', [
-        '-r',
-        '-f',
-        this.#archive,
-        ...owner,
-        transform,
-        '-C',
-        dirname(path),
-        `./${basename(path)}`,
-      ]);
+      const args = ['-r', '-f', this.#archive, ...owner, transform, `./${basename(path)}`];
+      // A confined process may enter the folder, but not look into it, as tar would with -C.
+      await runTool('tar', args, { cwd: dirname(path) });
     }
     const size = statSync(this.#archive).size;
     truncateSync(this.#archive, Math.ceil(size / sectorSize) * sectorSize);

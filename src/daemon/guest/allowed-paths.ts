@@ -1,14 +1,19 @@
-// What a guest's process may touch of the host's files: its program, what it was given, and its own folder.
+// What a process that runs a guest may touch of the host's files: its program, what it was given, and a folder of its own.
 import { closeSync, existsSync, linkSync, openSync, realpathSync, rmSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { BeelineError, messageOf } from '../../errors.js';
-import type { AllowedPath } from '../../native/addon.js';
+import type { AllowedPath, Drive, NativeMachineConfig, Network, Port, Share } from '../../native/addon.js';
 import { findAddon } from '../../native/loader.js';
 import { projectRoot } from '../../paths.js';
 import type { GuestFolder } from '../guest-folder.js';
 import type { StartFile } from './protocol.js';
 
-type Config = StartFile['config'];
+type Config = Pick<NativeMachineConfig, 'kernel' | 'initrd' | 'dtb' | 'firmware' | 'firmwareVars' | 'loads'> & {
+  readonly drives?: readonly Drive[];
+  readonly networks?: readonly Network[];
+  readonly ports?: readonly Port[];
+  readonly shares?: readonly Share[];
+};
 
 /** Of Node, its libraries, and name resolution. */
 const system: readonly AllowedPath[] = [
@@ -41,7 +46,13 @@ function portPaths({ ports = [] }: Config): AllowedPath[] {
   });
 }
 
+/** For a guest's process of the daemon. */
 export function allowedPaths(folder: GuestFolder, { config, backing = [] }: StartFile): AllowedPath[] {
+  return [...machinePaths(config, backing), { path: folder.path, access: 'own' }];
+}
+
+/** What a machine needs: the program, and what it is made of. `backing`: the files below its drives. */
+export function machinePaths(config: Config, backing: readonly string[]): AllowedPath[] {
   const given = [config.kernel, config.initrd, config.dtb, config.firmware, ...config.loads.map(({ path }) => path)];
   const addon = realpathSync(findAddon());
   const own = [projectRoot, join(projectRoot, 'node_modules'), addon, ...given].filter(
@@ -57,7 +68,6 @@ export function allowedPaths(folder: GuestFolder, { config, backing = [] }: Star
     ...(config.shares ?? []).map(({ path, readonly }) => ({ path, access: readonly ? 'read' : 'share' }) as const),
     ...(config.firmwareVars === '' ? [] : [{ path: config.firmwareVars, access: 'write' as const }]),
     ...(usesTap ? [{ path: '/dev/net/tun', access: 'write' as const }] : []),
-    { path: folder.path, access: 'own' },
   ];
 }
 
