@@ -118,6 +118,11 @@ export const errorTable = {
     remedy: '{remedy}',
     status: ExitStatus.usage,
   },
+  BEELINE_E_BENCH_TIME: {
+    cause: 'one of the results was measured with counted guest time: {detail}',
+    remedy: 'measure both with --icount, or both without',
+    status: ExitStatus.usage,
+  },
   BEELINE_E_BENCH_MACHINES: {
     cause: 'the results come from different machines: {detail}',
     remedy: 'give --across-machines if you want them compared all the same',

@@ -21,14 +21,35 @@ const patience = 2000;
 
 export class BeelineGuest extends GuestProcess {
   readonly #child: ChildProcess;
+  readonly #isCounted: boolean;
   #last: Counters | undefined;
+  /** Counted guest time: what waits for the next exchange. */
+  #input = '';
 
-  constructor(child: ChildProcess) {
+  constructor(child: ChildProcess, isCounted: boolean) {
     super(child);
     this.#child = child;
-    child.on('message', ({ counters }: Reply) => {
-      this.#last = counters;
+    this.#isCounted = isCounted;
+    child.on('message', (reply: Reply) => this.#receive(reply));
+    // A Beeline from before there were exchanges.
+    if (isCounted) child.stdout?.once('data', () => this.console.end('this Beeline cannot be run with counted time'));
+  }
+
+  #receive({ counters, output = '', waits = false }: Reply): void {
+    this.#last = counters;
+    this.console.push(Buffer.from(output, 'latin1'));
+    if (!waits) return;
+    // Whoever waits for the output answers before the next turn of the event loop.
+    setImmediate(() => {
+      const input = this.#input;
+      this.#input = '';
+      this.#child.send({ kind: 'exchanged', input } satisfies Request, () => undefined);
     });
+  }
+
+  override send(text: string): void {
+    if (this.#isCounted) this.#input += Buffer.from(text).toString('latin1');
+    else super.send(text);
   }
 
   /** Once what it had to tell has arrived, too. */
@@ -43,8 +64,9 @@ export class BeelineGuest extends GuestProcess {
     return this.#last;
   }
 
-  /** None when the machine does not answer. */
+  /** None when the machine does not answer. With counted guest time: those of the last output. */
   counters(): Promise<Counters> {
+    if (this.#isCounted) return Promise.resolve(this.#last ?? {});
     return new Promise((resolve) => {
       const finish = (counters: Counters) => {
         clearTimeout(timer);
@@ -65,7 +87,7 @@ export class BeelineGuest extends GuestProcess {
 export function startMachine(config: NativeMachineConfig, root: string): BeelineGuest {
   const child = fork(join(root, worker), [], { stdio: ['pipe', 'pipe', 'pipe', 'ipc'], detached: true });
   child.send({ kind: 'start', config } satisfies Request, () => undefined);
-  return new BeelineGuest(child);
+  return new BeelineGuest(child, config.icount !== undefined);
 }
 
 export function startBeeline({ tier, disable, cpuModel }: BeelineVariant, files: GuestFiles, cpus: number) {

@@ -1,33 +1,48 @@
 // One guest in a process of its own, so that a guest that hangs can be killed and takes nobody along. Its serial port is
-// on standard input and output; its counters are told on request. Started by beeline-guest.ts.
+// on standard input and output; its counters are told on request. With counted guest time it tells output and counters
+// together, whenever the machine takes input, and the machine goes on when the answer has come: so everything happens at
+// the same instruction in every run. Started by beeline-guest.ts.
 import type { Counters, NativeMachineConfig } from '../native/addon.js';
 import { loadAddon } from '../native/loader.js';
 import { Session } from '../vm/session.js';
 
-export type Request = { readonly kind: 'start'; readonly config: NativeMachineConfig } | { readonly kind: 'counters' };
+export type Request =
+  | { readonly kind: 'start'; readonly config: NativeMachineConfig }
+  | { readonly kind: 'counters' }
+  /** The answer to what `waits`. `input`: latin1. */
+  | { readonly kind: 'exchanged'; readonly input: string };
 
-/** Sums over all CPUs: on request, and by itself when the guest has ended. */
+/** On request, and by itself when the guest has ended. */
 export interface Reply {
+  /** Sums over all CPUs. */
   readonly counters: Counters;
+  /** Counted guest time: what was written since the reply before, latin1. */
+  readonly output?: string;
+  /** Counted guest time: nothing goes on until the answer. */
+  readonly waits?: boolean;
 }
 
 let session: Session | undefined;
+let endExchange: () => void = () => undefined;
+let held: Buffer[] = [];
 
 function start(config: NativeMachineConfig): void {
+  const isCounted = config.icount !== undefined;
   const started = new Session(loadAddon(), {
     config,
     sends: [],
     until: undefined,
     timeout: undefined,
-    output: (data) => process.stdout.write(data),
+    output: (data) => (isCounted ? held.push(Buffer.from(data)) : process.stdout.write(data)),
     paused: () => undefined,
+    ...(isCounted && { exchange }),
   });
   session = started;
   process.stdin.on('data', (data) => started.write(data));
   started.run().then(
     ({ outcome }) => {
       process.stderr.write(`${outcome.reason} ${outcome.detail}\n`);
-      tellCounters(() => process.exit(outcome.status));
+      tell({}, () => process.exit(outcome.status));
     },
     (error: unknown) => {
       process.stderr.write(`${error}\n`);
@@ -36,7 +51,12 @@ function start(config: NativeMachineConfig): void {
   );
 }
 
-function tellCounters(done: () => void = () => undefined): void {
+function exchange(done: () => void): void {
+  endExchange = done;
+  tell({ waits: true });
+}
+
+function tell(more: Pick<Reply, 'waits'> = {}, done: () => void = () => undefined): void {
   const counters: Record<string, number> = {};
   const add = (name: string, value: number) => {
     counters[name] = (counters[name] ?? 0) + value;
@@ -45,12 +65,24 @@ function tellCounters(done: () => void = () => undefined): void {
   for (const cpu of stats?.cpus ?? []) for (const [name, value] of Object.entries(cpu)) add(name, value);
   for (const cpu of stats?.switches ?? [])
     for (const [cause, count] of Object.entries(cpu)) add(`switch-${cause}`, count);
-  process.send?.({ counters } satisfies Reply, undefined, undefined, done);
+  const output = Buffer.concat(held).toString('latin1');
+  held = [];
+  process.send?.({ counters, ...(output !== '' && { output }), ...more } satisfies Reply, undefined, undefined, done);
 }
 
 process.on('message', (request: Request) => {
-  if (request.kind === 'start') start(request.config);
-  else tellCounters();
+  switch (request.kind) {
+    case 'start':
+      start(request.config);
+      break;
+    case 'counters':
+      tell();
+      break;
+    case 'exchanged':
+      if (request.input !== '') session?.write(Buffer.from(request.input, 'latin1'));
+      endExchange();
+      break;
+  }
 });
 // Whoever started us is gone.
 process.on('disconnect', () => process.exit(1));

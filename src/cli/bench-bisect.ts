@@ -5,6 +5,7 @@ import { runTool, ToolError } from '../process.js';
 import { type Bisection, bisect, type Found, type Ratio } from '../regression/bisect.js';
 import { machineFingerprint } from '../regression/fingerprint.js';
 import { withHistory } from '../regression/history.js';
+import type { Metric } from '../regression/metrics.js';
 import { pairedQuestions } from '../regression/questions.js';
 import { baseName, headName } from '../regression/result.js';
 import { commitOf, revisionStore } from '../regression/revisions.js';
@@ -13,7 +14,8 @@ import { usualLimits, verdictStatus } from '../regression/verdict.js';
 import { selectWorkloads, type Workload } from '../regression/workloads.js';
 import { interruptibly, type JudgeOptions, keep, say, take } from './bench-run.js';
 
-export interface BisectOptions extends Pick<JudgeOptions, 'metric' | 'minimumEffect'> {
+export interface BisectOptions extends Pick<JudgeOptions, 'minimumEffect'> {
+  readonly metric: Metric;
   readonly good: string;
   readonly bad: string;
   /** Pairs. */

@@ -6,6 +6,7 @@ import { metrics, usualMetric } from '../regression/metrics.js';
 import type { ListOptions } from './bench.js';
 import { addAblation, usualAblationRuns } from './bench-ablation-program.js';
 import { addBisect } from './bench-bisect-program.js';
+import type { HistoryOptions } from './bench-history.js';
 import type { BenchRunOptions, JudgeOptions } from './bench-run.js';
 import { parseChoice, parseCount } from './parse.js';
 import { techniqueNames } from './techniques.js';
@@ -25,21 +26,29 @@ function parsePercent(option: string, text: string): number {
   throw new BeelineError('BEELINE_E_OPTION_VALUE', { option, detail, remedy: 'give a number such as 1 or 2.5' });
 }
 
-function addMetric(command: Command): Command {
-  return command
-    .addOption(
-      new Option('--metric <NAME>', 'what is judged; the others are only shown')
-        .choices(metrics)
-        .default(usualMetric)
-        .argParser((text: string) => parseChoice('--metric', metrics, text)),
-    )
-    .option('--minimum-effect <PERCENT>', 'the smallest difference that matters (default: 1)', (text: string) =>
-      parsePercent('--minimum-effect', text),
-    );
+function metricOption(what: string): Option {
+  return new Option('--metric <NAME>', what)
+    .choices(metrics)
+    .argParser((text: string) => parseChoice('--metric', metrics, text));
+}
+
+/** Where guest time is counted there is something quieter than otherwise. */
+function quietMetricOption(what: string): Option {
+  return metricOption(`${what} (default: ${usualMetric}, with --icount instructions)`);
+}
+
+const judged = 'what is judged; the others are only shown';
+
+function addMinimumEffect(command: Command): Command {
+  return command.option(
+    '--minimum-effect <PERCENT>',
+    'the smallest difference that matters (default: 1)',
+    (text: string) => parsePercent('--minimum-effect', text),
+  );
 }
 
 function addJudging(command: Command): Command {
-  return addMetric(command)
+  return addMinimumEffect(command.addOption(quietMetricOption(judged)))
     .option('--across-machines', 'compare even what different machines have measured')
     .addHelpText('after', verdictNotes);
 }
@@ -73,6 +82,7 @@ function addRuns(bench: Command, done: (status: number) => void): void {
       .description('Runs workloads phase by phase, and says whether this Beeline is better or worse than another.')
       .option('--reference <QEMU>', 'run them on this program, too, such as qemu-system-aarch64')
       .option('--against <WHAT>', 'compare with a revision, a folder with another Beeline that is built, or a result')
+      .option('--icount', 'count guest time in instructions: every run is the same; judged are guest instructions')
       .addOption(
         new Option('--disable <TECHNIQUE>', 'switch a technique of the direct tier off; repeatable')
           .choices(techniqueNames)
@@ -84,7 +94,7 @@ function addRuns(bench: Command, done: (status: number) => void): void {
   ).action(async (selection: string[], options: BenchRunOptions) => {
     done(await (await runs()).runBench(selection, options));
   });
-  addBisect(addMetric(measuring('bisect')), done);
+  addBisect(addMinimumEffect(measuring('bisect').addOption(metricOption(judged).default(usualMetric))), done);
   addAblation(keeping(measuring('ablation', usualAblationRuns)), done);
   keeping(measuring('calibrate'))
     .description('Measures this Beeline against itself, to learn how much noise there is on this machine.')
@@ -94,8 +104,13 @@ function addRuns(bench: Command, done: (status: number) => void): void {
   bench
     .command('history')
     .description('Lists what was measured on this machine.')
-    .option('--all-machines', 'on others, too')
-    .action(async (options: { allMachines?: boolean }) => done((await runs()).listHistory(options)));
+    .addOption(new Option('--all-machines', 'on others, too').conflicts('changePoints'))
+    .option('--change-points', 'list where a workload became faster or slower for good')
+    .addOption(quietMetricOption('whose changes'))
+    .option('--minimum-effect <PERCENT>', 'the smallest change that is listed (default: 1)', (text: string) =>
+      parsePercent('--minimum-effect', text),
+    )
+    .action(async (options: HistoryOptions) => done((await import('./bench-history.js')).showHistory(options)));
   bench
     .command('show')
     .description('Prints a result.')

@@ -14,9 +14,9 @@ import type { ExportFormat } from '../regression/export-formats.js';
 import { machineFingerprint } from '../regression/fingerprint.js';
 import { type History, withHistory } from '../regression/history.js';
 import { prepareMachine } from '../regression/machine.js';
-import { comparisonTable, failureList, heading, page, phaseTable } from '../regression/markdown.js';
-import { type Metric, metrics, usualMetric } from '../regression/metrics.js';
-import { apartQuestions, type NoiseOf, pairedQuestions } from '../regression/questions.js';
+import { comparisonTable, failureList, heading, page, phaseTable, repeatabilityTable } from '../regression/markdown.js';
+import { type Metric, metrics, quietMetric, usualMetric } from '../regression/metrics.js';
+import { apartQuestions, type NoiseOf, pairedQuestions, unknownNoise } from '../regression/questions.js';
 import { baseName, failedRuns, headName, type Run, type RunResult, readResult } from '../regression/result.js';
 import { builtRevision } from '../regression/revisions.js';
 import { carryOut } from '../regression/schedule.js';
@@ -27,7 +27,8 @@ import { onEndingSignal, signalStatus } from '../signals.js';
 
 /** What commands that judge have in common. */
 export interface JudgeOptions {
-  readonly metric: Metric;
+  /** Otherwise the quietest. */
+  readonly metric?: Metric;
   /** A share: 0.01 is 1 %. */
   readonly minimumEffect?: number;
   readonly acrossMachines?: boolean;
@@ -40,6 +41,7 @@ export interface BenchRunOptions extends JudgeOptions {
   readonly reference?: string;
   readonly against?: string;
   readonly disable?: readonly string[];
+  readonly icount?: boolean;
   readonly json?: string;
 }
 
@@ -80,11 +82,13 @@ export interface Measurement {
   readonly qemu: Qemu | undefined;
   /** Runs that are known to fail before anything starts. */
   readonly failed: readonly Run[];
+  /** Counted guest time. */
+  readonly icount?: boolean;
 }
 
 /** Ends early, with what there is, when the signal comes. */
 export async function take(
-  { workloads, subjects, purpose, qemu, failed }: Measurement,
+  { workloads, subjects, purpose, qemu, failed, icount = false }: Measurement,
   { runs: pairs, warmUp: warmUps }: Pick<BenchRunOptions, 'runs' | 'warmUp'>,
   folder: string,
   signal: AbortSignal,
@@ -97,7 +101,11 @@ export async function take(
     subjects,
     pairs,
     warmUps,
-    prepare: (workload: Workload) => prepareMachine(workload, folder, signal),
+    prepare: async (workload: Workload) => {
+      const machine = await prepareMachine(workload, folder, signal);
+      if (!icount || machine.cpus === 1) return machine;
+      throw new BeelineError('BEELINE_E_WORKLOAD', { path: workload.name, detail: '--icount is for one CPU' });
+    },
   };
   const observer = {
     onRun: (run: Run) => {
@@ -118,7 +126,7 @@ export async function take(
     purpose,
     environment,
     fingerprint: machineFingerprint(),
-    icount: false,
+    icount,
     interrupted: signal.aborted,
     subjects: subjects.map(({ description }) => description),
     runs,
@@ -128,12 +136,15 @@ export async function take(
 /** Every metric is shown; those of `metric` are judged together. */
 export function judge(
   questionsOf: (metric: Metric, noise: NoiseOf) => Question[],
-  { metric, minimumEffect = usualLimits.minimumEffect }: JudgeOptions,
-  fingerprint: string,
+  { metric: wanted, minimumEffect = usualLimits.minimumEffect }: JudgeOptions,
+  { fingerprint, icount }: Pick<RunResult, 'fingerprint' | 'icount'>,
 ): { readonly judged: Comparison[]; readonly shown: Comparison[] } {
   const limits = { ...usualLimits, minimumEffect };
+  const metric = wanted ?? quietMetric(icount);
   return withHistory((history) => {
-    const answer = (one: Metric) => compare(questionsOf(one, noiseFrom(history, fingerprint)), limits);
+    // What was calibrated is how noisy the host's time is.
+    const noise = icount ? unknownNoise : noiseFrom(history, fingerprint.id);
+    const answer = (one: Metric) => compare(questionsOf(one, noise), limits);
     return { judged: answer(metric), shown: metrics.filter((other) => other !== metric).flatMap(answer) };
   });
 }
@@ -188,6 +199,11 @@ async function resolveAgainst(against: string | undefined, signal: AbortSignal):
 }
 
 export async function runBench(selection: readonly string[], options: BenchRunOptions): Promise<number> {
+  const { icount = false } = options;
+  if (icount && options.reference !== undefined) {
+    const detail = 'what another emulator does in counted time says nothing about how fast it is';
+    throw new BeelineError('BEELINE_E_OPTION_VALUE', { option: '--icount', detail, remedy: 'leave --reference out' });
+  }
   const workloads = selectWorkloads(selection);
   return interruptibly(async (signal, folder) => {
     const versus = await resolveAgainst(options.against, signal);
@@ -202,11 +218,18 @@ export async function runBench(selection: readonly string[], options: BenchRunOp
           });
     const disabled = options.disable ?? [];
     const subjects = [
-      ...(versus.root === undefined ? [] : [beelineSubject({ name: baseName, root: versus.root, disabled: [] })]),
-      beelineSubject({ name: headName, root: projectRoot, disabled }),
+      ...(versus.root === undefined
+        ? []
+        : [beelineSubject({ name: baseName, root: versus.root, disabled: [], icount })]),
+      beelineSubject({ name: headName, root: projectRoot, disabled, icount }),
       ...(qemu === undefined ? [] : [qemuSubject(qemu)]),
     ];
-    const result = await take({ workloads, subjects, purpose: 'measure', qemu, failed }, options, folder, signal);
+    const result = await take(
+      { workloads, subjects, purpose: 'measure', qemu, failed, icount },
+      options,
+      folder,
+      signal,
+    );
     if (options.json !== undefined) writeFileAtomically(options.json, `${JSON.stringify(result, null, 2)}\n`);
     const { result: before } = versus;
     const across = options.acrossMachines ?? false;
@@ -217,7 +240,7 @@ export async function runBench(selection: readonly string[], options: BenchRunOp
           ? (metric: Metric, noise: NoiseOf) =>
               pairedQuestions(result, { base: baseName, head: headName }, metric, noise)
           : undefined;
-    const found = questionsOf === undefined ? undefined : judge(questionsOf, options, result.fingerprint.id);
+    const found = questionsOf === undefined ? undefined : judge(questionsOf, options, result);
     const withQemu = (['wall', 'cpu'] as const).flatMap((metric) =>
       compare(pairedQuestions(result, { base: headName, head: 'QEMU' }, metric)),
     );
@@ -232,6 +255,7 @@ export async function runBench(selection: readonly string[], options: BenchRunOp
         ],
         ['QEMU', withQemu.length === 0 ? '' : comparisonTable(withQemu, { base: 'Beeline', head: 'QEMU' }, false)],
         ['Phases', phaseTable(result)],
+        ['The same to the instruction', repeatabilityTable(result)],
         ['Failures', failureList(result)],
       ]),
     );
@@ -243,11 +267,7 @@ export function compareResults(basePath: string, headPath: string, options: Judg
   const base = resultOf(basePath);
   const head = resultOf(headPath);
   const across = options.acrossMachines ?? false;
-  const { judged, shown } = judge(
-    (metric, noise) => apartQuestions(base, head, metric, across, noise),
-    options,
-    head.fingerprint.id,
-  );
+  const { judged, shown } = judge((metric, noise) => apartQuestions(base, head, metric, across, noise), options, head);
   const titles = { base: baseName, head: headName };
   process.stdout.write(
     page([
@@ -289,23 +309,6 @@ export async function calibrate(
   });
 }
 
-/** Of this machine, unless all are asked for; oldest first. */
-export function listHistory({ allMachines = false }: { readonly allMachines?: boolean }): number {
-  const results = withHistory((history) =>
-    history.results(allMachines ? {} : { fingerprint: machineFingerprint().id }),
-  );
-  for (const result of results) {
-    const { id, startedAt, fingerprint, purpose, subjects } = result;
-    const failed = failedRuns(result).length;
-    const names = subjects.map(({ name, revision }) => `${name} ${revision}`).join(', ');
-    const outcome = failed === 0 ? '' : `, ${failed} failed`;
-    process.stdout.write(
-      `${id}  ${startedAt}  ${fingerprint.id}  ${purpose}  ${result.runs.length} runs${outcome}; ${names}\n`,
-    );
-  }
-  return ExitStatus.ok;
-}
-
 export function showResult(what: string): number {
   const result = resultOf(what);
   process.stdout.write(
@@ -313,6 +316,7 @@ export function showResult(what: string): number {
       ['', heading(result)],
       ...(result.purpose === 'ablation' ? ablationSections(result, usualMetric) : []),
       ['Phases', phaseTable(result)],
+      ['The same to the instruction', repeatabilityTable(result)],
       ['Failures', failureList(result)],
     ]),
   );

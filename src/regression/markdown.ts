@@ -1,8 +1,11 @@
 // Results and comparisons as Markdown, for terminals and pull requests.
 import { median } from 'simple-statistics';
 import { type Column, markdownTable, threeFigures } from '../bench/markdown-table.js';
+import { type ChangePointOptions, effectOf } from './change-points.js';
 import type { Metric } from './metrics.js';
+import { repeatability } from './repeatability.js';
 import { doneRuns, failedRuns, type RunResult, workloadsOf } from './result.js';
+import { changesIn, type Series } from './series.js';
 import type { Comparison } from './verdict.js';
 
 const left = (title: string): Column => ({ title, align: 'left' });
@@ -22,6 +25,10 @@ function amount(metric: string, values: readonly number[]): string {
 
 function share(value: number): string {
   return `${(value * 100).toFixed(1)} %`;
+}
+
+function pText(p: number): string {
+  return p < 0.001 ? '<0.001' : p.toFixed(3);
 }
 
 /** The titles say what is divided by what. */
@@ -48,7 +55,7 @@ export function comparisonTable(
     ratioText(ratio),
     `${ratioText(interval.low)} to ${ratioText(interval.high)}`,
     String(Math.min(base.length, head.length)),
-    ...(withVerdict ? [p < 0.001 ? '<0.001' : p.toFixed(3), share(threshold), `**${verdict}**`] : []),
+    ...(withVerdict ? [pText(p), share(threshold), `**${verdict}**`] : []),
   ]);
   return markdownTable(columns, rows);
 }
@@ -93,6 +100,51 @@ export function phaseTable(result: RunResult): string {
   return rows.length === 0 ? '' : markdownTable(columns, rows);
 }
 
+/** Where a series changed for good, newest first. */
+export function changeTable(series: readonly Series[], options: ChangePointOptions): string {
+  const columns = [
+    left('workload'),
+    left('measure'),
+    left('since'),
+    left('result'),
+    left('revision before'),
+    left('revision'),
+    right('before'),
+    right('after'),
+    right('change'),
+    right('p'),
+  ];
+  const changes = series
+    .flatMap((one) => changesIn(one, options).map((change) => ({ one, change, since: one.points[change.index] })))
+    .sort((a, b) => (b.since?.startedAt ?? '').localeCompare(a.since?.startedAt ?? ''));
+  const longest = Math.max(0, ...series.map(({ points }) => points.length));
+  if (changes.length === 0) return `No change in ${series.length} series of up to ${longest} results.\n`;
+  const rows = changes.map(({ one: { workload, metric, icount, points }, change, since }) => [
+    workload,
+    icount ? `${metric}, --icount` : metric,
+    since?.startedAt.slice(0, 16) ?? '',
+    since?.id ?? '',
+    points[change.index - 1]?.revision ?? '',
+    since?.revision ?? '',
+    amount(metric, [change.before]),
+    amount(metric, [change.after]),
+    `${change.after > change.before ? '+' : ''}${share(effectOf(change))}`,
+    pText(change.p),
+  ]);
+  return markdownTable(columns, rows);
+}
+
+/** With counted guest time: how many of the runs had the same instruction counts in every phase. */
+export function repeatabilityTable(result: RunResult): string {
+  if (!result.icount) return '';
+  const columns = [left('workload'), left('subject'), right('instructions'), right('identical runs')];
+  const rows = repeatability(result).map(({ workload, subject, instructions, runs, identical }) => {
+    const text = `${identical} of ${runs}`;
+    return [workload, subject, String(instructions), identical === runs ? text : `**${text}**`];
+  });
+  return rows.length === 0 ? '' : markdownTable(columns, rows);
+}
+
 /** One bullet for each run without a result. */
 export function failureList(result: RunResult): string {
   return failedRuns(result)
@@ -108,7 +160,7 @@ export function heading({ id, environment, fingerprint, subjects, interrupted, i
     ...subjects.map(({ name, revision, disabled }) => {
       return `* ${name}: ${revision}${disabled.length === 0 ? '' : `, without ${disabled.join(', ')}`}`;
     }),
-    ...(icount ? ['* virtual time follows the instructions'] : []),
+    ...(icount ? ['* guest time is counted in instructions'] : []),
     ...(interrupted ? ['', '**Interrupted: not everything was measured.**'] : []),
   ].join('\n');
 }

@@ -3,3 +3,7 @@ export const metrics = ['wall', 'cpu', 'instructions', 'memory'] as const;
 export type Metric = (typeof metrics)[number];
 /** Quieter than wall time on machines that are shared. */
 export const usualMetric: Metric = 'cpu';
+
+export function quietMetric(icount: boolean): Metric {
+  return icount ? 'instructions' : usualMetric;
+}

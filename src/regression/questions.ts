@@ -33,7 +33,12 @@ function checkMachines(base: RunResult, head: RunResult): void {
   throw new BeelineError('BEELINE_E_BENCH_MACHINES', { detail: `${words(base)} and ${words(head)}` });
 }
 
-/** Two results that were measured apart. Throws BEELINE_E_BENCH_MACHINES unless `acrossMachines`. */
+function checkTime(base: RunResult, head: RunResult): void {
+  if (base.icount === head.icount) return;
+  throw new BeelineError('BEELINE_E_BENCH_TIME', { detail: base.icount ? base.id : head.id });
+}
+
+/** Two results that were measured apart. Throws BEELINE_E_BENCH_TIME, and BEELINE_E_BENCH_MACHINES unless `acrossMachines`. */
 export function apartQuestions(
   base: RunResult,
   head: RunResult,
@@ -41,6 +46,7 @@ export function apartQuestions(
   acrossMachines: boolean,
   noiseOf: NoiseOf = unknownNoise,
 ): Question[] {
+  checkTime(base, head);
   if (!acrossMachines) checkMachines(base, head);
   const known = workloadsOf(base);
   return workloadsOf(head)

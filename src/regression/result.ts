@@ -93,7 +93,7 @@ export const RunResultSchema = Type.Object(
     ),
     environment: EnvironmentSchema,
     fingerprint: FingerprintSchema,
-    icount: Type.Boolean({ description: 'Whether virtual time followed the instructions.' }),
+    icount: Type.Boolean({ description: 'Whether guest time was counted in instructions.' }),
     interrupted: Type.Boolean(),
     subjects: Type.Array(SubjectSchema),
     runs: Type.Array(Type.Union([DoneRunSchema, FailedRunSchema])),

@@ -17,13 +17,18 @@ export interface BeelineSubject {
   /** The folder of the clone, which is built. */
   readonly root: string;
   readonly disabled: readonly string[];
+  /** Counted guest time. */
+  readonly icount?: boolean;
 }
 
-export function beelineSubject({ name, root, disabled }: BeelineSubject): Subject {
+export function beelineSubject({ name, root, disabled, icount = false }: BeelineSubject): Subject {
   return {
     description: { name, kind: 'beeline', revision: describeRevision(root), disabled: [...disabled] },
     start: ({ memory, ...machine }) =>
-      startMachine({ ...plainMachine, ...machine, memoryBytes: memory, disable: disabled }, root),
+      startMachine(
+        { ...plainMachine, ...machine, memoryBytes: memory, disable: disabled, ...(icount && { icount: 0 }) },
+        root,
+      ),
   };
 }
 

@@ -41,14 +41,20 @@ export const plainMachine: NativeMachineConfig = {
   keepDetails: false,
 };
 
+/**
+ * Counted guest time: the machine stands still, all of its output having been handed over, until `done`. Who answers to
+ * output before the next turn of the event loop needs no exchange of his own.
+ */
+export type Exchange = (done: () => void) => void;
+
 export function createMachine(
   addon: Addon,
   config: NativeMachineConfig,
   events: Omit<NativeMachineEvents, 'onSerialExchange'>,
+  exchange: Exchange = setImmediate,
 ): NativeMachine {
   try {
-    // Whoever answers to output does so before the next turn of the event loop.
-    const onSerialExchange = () => setImmediate(() => machine.serialExchanged());
+    const onSerialExchange = () => exchange(() => machine.serialExchanged());
     const machine = new addon.Machine(config, { ...events, onSerialExchange });
     return machine;
   } catch (error) {

@@ -10,7 +10,7 @@ import type {
   NativeStats,
 } from '../native/addon.js';
 import { type DebuggerHost, MachineDebugger } from './debugger.js';
-import { createMachine, fromNative } from './machine.js';
+import { createMachine, type Exchange, fromNative } from './machine.js';
 import { ConsoleWatcher, type Reply } from './matcher.js';
 import { type EndReason, type Outcome, outcome, type PanicAction } from './outcome.js';
 import { describeMachine } from './snapshot.js';
@@ -44,6 +44,7 @@ export interface SessionOptions {
   /** The machine has paused by itself, until resume(). */
   readonly paused: (reason: string) => void;
   readonly happened?: (event: SessionEvent) => void;
+  readonly exchange?: Exchange;
 }
 
 /** What becomes of the machine, for those who follow it. */
@@ -121,25 +122,30 @@ export class Session {
       },
       onPanicEnd: () => this.#actOnPanic(),
     });
-    this.#machine = createMachine(addon, options.config, {
-      onSerial: (data) => this.#onSerial(data),
-      onPause: (reason) => {
-        this.#lacksSpace = true;
-        options.paused(reason);
-        this.#enterPause(reason);
-        this.debugger.stopped({ cpu: 0, kind: 'pause', address: 0n });
+    this.#machine = createMachine(
+      addon,
+      options.config,
+      {
+        onSerial: (data) => this.#onSerial(data),
+        onPause: (reason) => {
+          this.#lacksSpace = true;
+          options.paused(reason);
+          this.#enterPause(reason);
+          this.debugger.stopped({ cpu: 0, kind: 'pause', address: 0n });
+        },
+        onDebuggerStop: (cpu, kind, address) => {
+          this.#enterPause('');
+          this.debugger.stopped({ cpu, kind, address });
+        },
+        onGuestReset: (count) => {
+          if (this.#panicAction === 'none') this.#panicked = false;
+          this.#resetsUntold += count;
+          if (this.#resetTimer === undefined) this.#tellResets();
+        },
+        onExit: (reason, detail) => this.#onExit(reason, detail),
       },
-      onDebuggerStop: (cpu, kind, address) => {
-        this.#enterPause('');
-        this.debugger.stopped({ cpu, kind, address });
-      },
-      onGuestReset: (count) => {
-        if (this.#panicAction === 'none') this.#panicked = false;
-        this.#resetsUntold += count;
-        if (this.#resetTimer === undefined) this.#tellResets();
-      },
-      onExit: (reason, detail) => this.#onExit(reason, detail),
-    });
+      options.exchange,
+    );
     this.debugger = new MachineDebugger(this.#machine, options.config.cpus, this.#debuggerHost());
   }
 
