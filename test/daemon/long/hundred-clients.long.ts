@@ -26,6 +26,13 @@ function residentMebibytes(pid: number): number {
   return Number(kibibytes) / 1024;
 }
 
+/** Seconds of CPU that a process has used. */
+function cpuSeconds(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return (Number(fields[11]) + Number(fields[12])) / 100;
+}
+
 const median = (values: readonly number[]) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
 
 /** Reboots the guest whenever it has come to its prompt; how long each boot took, by the guest's own clock of events. */
@@ -121,7 +128,9 @@ describe(`${clientCount} clients that follow everything`, function () {
         buffered = Math.max(buffered, ...clients.map(({ bufferedBytes }) => bufferedBytes));
       });
     }, 1000);
+    const used = cpuSeconds(daemon.pid);
     const observed = await loop.during(observedSeconds);
+    const share = (100 * (cpuSeconds(daemon.pid) - used)) / observedSeconds;
     clearInterval(watch);
     const { events, bytes, samples, gaps, behind, lost } = await report;
     assert.equal(await stalled.told, 4008, 'the stalled client is told, and dropped');
@@ -138,7 +147,8 @@ describe(`${clientCount} clients that follow everything`, function () {
     process.stdout.write(
       `      a boot takes ${median(unobserved).toFixed(2)} s unobserved (${unobserved.length} boots), ` +
         `${median(observed).toFixed(2)} s observed (${observed.length}): ${slower.toFixed(1)} % more; each client had ` +
-        `${events} events, ${bytes} bytes and ${samples} samples; the daemon grew from ` +
+        `${events} events, ${bytes} bytes and ${samples} samples; the daemon used ` +
+        `${share.toFixed(0)} % of a core and grew from ` +
         `${size.toFixed(0)} to ${largest.toFixed(0)} MiB, with ${buffered} bytes kept at most for one client\n`,
     );
   });
