@@ -274,10 +274,10 @@ export const errorTable = {
     remedy: '{remedy}',
     status: ExitStatus.failure,
   },
-  BEELINE_E_DISK_CHANGED: {
-    cause: 'the disk {path} is not what it was when {vm} first started: {detail}',
+  BEELINE_E_FILE_CHANGED: {
+    cause: 'the file {path} is not what it was when {vm} first started: {detail}',
     remedy:
-      'if you have changed it yourself, start the guest with --accept-disks; if not, distrust all that the guest has written',
+      'if you have changed it yourself, start the guest with --accept-files; if not, distrust all that the guest has written',
     status: ExitStatus.failure,
   },
   BEELINE_E_SANDBOX: {

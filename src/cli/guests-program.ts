@@ -93,9 +93,9 @@ function addLife(program: Command, done: Done): void {
     .description('Starts guests that are not running.')
     .argument('<GUEST...>', 'guests')
     .option('--paused', 'executing nothing until they are resumed')
-    .option('--accept-disks', 'also when disks have become what the guest could have made of them')
-    .action(async (names: string[], options: ClientOptions & { paused?: boolean; acceptDisks?: boolean }) => {
-      const params = { paused: options.paused ?? false, acceptDisks: options.acceptDisks ?? false };
+    .option('--accept-files', 'also when files have become what the guest could have made of them')
+    .action(async (names: string[], options: ClientOptions & { paused?: boolean; acceptFiles?: boolean }) => {
+      const params = { paused: options.paused ?? false, acceptFiles: options.acceptFiles ?? false };
       done(
         await (await guests()).forGuests(names, options, (client, vm) => client.call('vm.start', { vm, ...params })),
       );

@@ -2,7 +2,7 @@
 // finds out what that is, gives up the rest, and executes itself anew, since the limits are a thread's own.
 import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readlinkSync, realpathSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { readDisk } from '../daemon/disks.js';
+import { readDisk } from '../daemon/given-files.js';
 import { machinePaths, makeFiles } from '../daemon/guest/allowed-paths.js';
 import { BeelineError } from '../errors.js';
 import { imageCache } from '../images/cache.js';

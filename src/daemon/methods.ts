@@ -60,12 +60,12 @@ function vmMethods({ supervisor }: MethodContext) {
       if (start === true) await vm.start('request');
       return vm.status();
     },
-    'vm.start': async ({ vm: name, paused = false, acceptDisks = false }, session) => {
-      if (acceptDisks && !includesRole(session.role, 'admin')) {
-        throw new BeelineError('BEELINE_E_FORBIDDEN', { action: 'accepting changed disks', role: 'admin' });
+    'vm.start': async ({ vm: name, paused = false, acceptFiles = false }, session) => {
+      if (acceptFiles && !includesRole(session.role, 'admin')) {
+        throw new BeelineError('BEELINE_E_FORBIDDEN', { action: 'accepting changed files', role: 'admin' });
       }
       const vm = supervisor.get(name);
-      await vm.start('request', { paused, acceptDisks });
+      await vm.start('request', { paused, acceptFiles });
       return vm.status();
     },
     'vm.pause': ask('pause', 'paused'),

@@ -8,8 +8,8 @@ import { VmConfig } from '../monitor/domains/vm.js';
 import type { EventData } from '../monitor/protocol.js';
 import { StateCause, VmName, VmState } from '../monitor/types.js';
 import { accepts } from '../monitor/validation.js';
-import { Disk } from './disks.js';
 import type { LoggedEvent } from './event-log.js';
+import { Disk, RealPaths } from './given-files.js';
 import { ProcessIdentity } from './process-identity.js';
 
 export const VmRecord = Type.Object({
@@ -48,6 +48,8 @@ export const VmRecord = Type.Object({
   process: Type.Optional(Type.Union([ProcessIdentity, Type.Null()])),
   /** Its own drives when they were first handed over. */
   disks: Type.Optional(Type.Array(Disk)),
+  /** Its own files, likewise. */
+  paths: Type.Optional(RealPaths),
 });
 export type VmRecord = Static<typeof VmRecord>;
 

@@ -8,8 +8,8 @@ import type { VmStatus } from '../monitor/domains/vm.js';
 import type { EventData, EventName, Result } from '../monitor/protocol.js';
 import type { StateCause, VmState } from '../monitor/types.js';
 import { ConsoleReader } from './console-store.js';
-import { checkDisk, readDisk } from './disks.js';
 import type { LoggedEvent } from './event-log.js';
+import { checkDisk, checkPaths, readDisk, realPaths } from './given-files.js';
 import type { GuestEvent, MemoryBytes, MemoryRange, StartFile } from './guest/protocol.js';
 import { GuestFolder, removeGuest } from './guest-folder.js';
 import { type LaunchedGuest, launchGuest } from './guest-launcher.js';
@@ -62,8 +62,8 @@ export interface StartOptions {
   readonly paused?: boolean;
   /** The file to go on from. */
   readonly snapshot?: string;
-  /** Take the disks for what they are now. */
-  readonly acceptDisks?: boolean;
+  /** Take the files for what they are now. */
+  readonly acceptFiles?: boolean;
 }
 
 type Drive = NonNullable<StartFile['config']['drives']>[number];
@@ -160,11 +160,11 @@ export class Vm {
     return this.#exclusively(() => this.#start(cause, options));
   }
 
-  async #start(cause: StateCause, { paused = false, snapshot, acceptDisks = false }: StartOptions): Promise<void> {
+  async #start(cause: StateCause, { paused = false, snapshot, acceptFiles = false }: StartOptions): Promise<void> {
     if (this.isLiving) throw this.#refusal('started', 'stop it first');
     await this.#endLastProcess();
     const config = { ...nativeConfig(this.#record.config), ...(snapshot !== undefined && { snapshot }) };
-    const backing = this.#settleDisks(config.drives ?? [], acceptDisks);
+    const backing = this.#settleFiles(config.drives ?? [], acceptFiles);
     this.#host.admit(this);
     clearTimeout(this.#restartTimer);
     const start = this.#record.starts + 1;
@@ -199,18 +199,21 @@ export class Vm {
     if (this.#record.state === 'starting') await this.#untilState((state) => state !== 'starting', processGrace);
   }
 
-  /** The files below the drives. What the guest's own drives were when it first started is kept, and is what they may be. */
-  #settleDisks(drives: readonly Drive[], accept: boolean): string[] {
+  /** The files below the drives. What the guest's own files were when it first started is kept, and is what they may be. */
+  #settleFiles(drives: readonly Drive[], accept: boolean): string[] {
+    const paths = realPaths(this.#record.config);
     const now = drives.map(readDisk);
     const own = new Set(this.#record.config.drives?.map(({ path }) => path));
     const known = accept ? [] : (this.#record.disks ?? []);
     if (this.#host.sandbox) {
+      if (!accept) checkPaths(this.name, this.#record.paths ?? {}, paths);
       for (const disk of now) {
         const before = known.find(({ path }) => path === disk.path);
         if (before !== undefined) checkDisk(this.name, before, disk);
       }
     }
     if (known.length === 0) this.#change({ disks: now.filter(({ path }) => own.has(path)) });
+    if (accept || this.#record.paths === undefined) this.#change({ paths });
     return now.flatMap(({ backing }) => backing);
   }
 

@@ -7,6 +7,8 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
+  rmSync,
   symlinkSync,
   truncateSync,
   writeFileSync,
@@ -127,8 +129,8 @@ describe("a guest's process", function () {
     await daemon.start();
     const owner = await daemon.client();
     const drives = [{ path: top }, { path: raw }];
-    const run = async (acceptDisks = false) => {
-      await owner.call('vm.start', { vm: 'a', acceptDisks });
+    const run = async (acceptFiles = false) => {
+      await owner.call('vm.start', { vm: 'a', acceptFiles });
       await owner.call('vm.stop', { vm: 'a', timeout: 0 });
     };
     const refused = (detail: RegExp) => assert.rejects(run(), detail);
@@ -137,7 +139,7 @@ describe("a guest's process", function () {
     const header = readFileSync(top);
     // As its process could: the header now names another file.
     image('rebase', '-u', '-b', secret, '-F', 'raw', top);
-    await refused(/top\.qcow2 is not what it was when a first started: it has .*secret below it.*--accept-disks/s);
+    await refused(/top\.qcow2 is not what it was when a first started: it has .*secret below it.*--accept-files/s);
     image('rebase', '-u', '-b', '', top);
     await run();
     image('create', '-f', 'qcow2', '-b', secret, '-F', 'raw', raw);
@@ -147,10 +149,31 @@ describe("a guest's process", function () {
     await run();
     image('rebase', '-u', '-b', secret, '-F', 'raw', top);
     const viewer = await connect({ kind: 'url', url: daemon.url, token: daemon.tokens.control });
-    await assert.rejects(viewer.call('vm.start', { vm: 'a', acceptDisks: true }), /admin/);
+    await assert.rejects(viewer.call('vm.start', { vm: 'a', acceptFiles: true }), /admin/);
     viewer.close();
     await run(true);
     await run();
+    owner.close();
+  });
+
+  it('gets no file by links in a folder that it shares', async () => {
+    const shared = folder.at('shared');
+    mkdirSync(shared);
+    writeFileSync(folder.at('secret'), 'host only');
+    daemon = new TestDaemon(folder.path);
+    await daemon.start();
+    const owner = await daemon.client();
+    const { loads } = tinyGuest('idle', `${shared}/code`);
+    const config = { loads, memoryBytes: 32 << 20, shares: [{ path: shared, tag: 'x' }] };
+    await owner.call('vm.create', { name: 'a', config, start: true });
+    await owner.call('vm.stop', { vm: 'a', timeout: 0 });
+    renameSync(`${shared}/code`, `${shared}/kept`);
+    symlinkSync('../secret', `${shared}/code`);
+    const changed = /code is not what it was when a first started: it leads to .*secret now/;
+    await assert.rejects(owner.call('vm.start', { vm: 'a' }), changed);
+    rmSync(`${shared}/code`);
+    renameSync(`${shared}/kept`, `${shared}/code`);
+    await owner.call('vm.start', { vm: 'a' });
     owner.close();
   });
 

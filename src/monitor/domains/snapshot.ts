@@ -52,7 +52,7 @@ export const snapshot = {
         'BEELINE_E_LIMIT',
         'BEELINE_E_SNAPSHOT',
         'BEELINE_E_SNAPSHOT_UNKNOWN',
-        'BEELINE_E_DISK_CHANGED',
+        'BEELINE_E_FILE_CHANGED',
         'BEELINE_E_FILE_UNREADABLE',
       ],
     }),

@@ -217,12 +217,12 @@ export const vm = {
         {
           vm: VmName,
           paused: Type.Optional(Type.Boolean({ description: 'Start without executing (default: false).' })),
-          acceptDisks: Type.Optional(
+          acceptFiles: Type.Optional(
             Type.Boolean({
               description:
-                'Take the disks for what they are now. Else a confined guest is refused when one has become a qcow2 image, or has ' +
-                'a backing file, that it was not or had not at the first start, since the guest could have done that. Default: ' +
-                'false; true is for the role admin.',
+                'Take the files of the guest for what they are now. Else a confined guest is refused when one leads elsewhere by ' +
+                'links, has become a qcow2 image, or has a backing file, as it did not at the first start, since the guest could ' +
+                'have done that. Default: false; true is for the role admin.',
             }),
           ),
         },
@@ -232,7 +232,7 @@ export const vm = {
       errors: [
         ...lifeErrors,
         'BEELINE_E_FORBIDDEN',
-        'BEELINE_E_DISK_CHANGED',
+        'BEELINE_E_FILE_CHANGED',
         'BEELINE_E_LIMIT',
         'BEELINE_E_DISK',
         'BEELINE_E_OPTION_VALUE',

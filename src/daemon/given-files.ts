@@ -1,9 +1,10 @@
-// What the drives of a guest were when they were first handed over. A process writes to its drives, headers included, so
-// what those say later on is the process's word: it gives no access to a file that was not below the drive before.
-import { closeSync, openSync, readSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+// What the files of a guest were when they were first handed over. A process writes to its drives, headers included, and a
+// guest puts links into folders that it shares. What they say later on is its word: it gives no access to other files.
+import { closeSync, openSync, readSync, realpathSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
 import { type Static, Type } from '@sinclair/typebox';
 import { BeelineError } from '../errors.js';
+import type { VmConfig } from '../monitor/domains/vm.js';
 import type { StartFile } from './guest/protocol.js';
 
 type Drive = NonNullable<StartFile['config']['drives']>[number];
@@ -85,10 +86,38 @@ export function readDisk({ path, format }: Below): Disk {
   return { path, format: isQcow2 ? 'qcow2' : 'raw', backing };
 }
 
-/** Throws BEELINE_E_DISK_CHANGED when `now` is more than `before`: of another format, or with files that are new. */
+/** By the name it was given, where each file really lies, or will when it is made. */
+export const RealPaths = Type.Record(Type.String(), Type.String());
+export type RealPaths = Static<typeof RealPaths>;
+
+function realPath(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    const folder = dirname(resolve(path));
+    return folder === path ? path : join(realPath(folder), basename(path));
+  }
+}
+
+export function realPaths(config: VmConfig): RealPaths {
+  const { kernel, initrd, dtb, firmware, firmwareVars, loads, drives, shares, ports } = config;
+  const lists = [loads, drives, shares, ports].flatMap((list) => (list ?? []).map(({ path }) => path));
+  const given = [kernel, initrd, dtb, firmware, firmwareVars, ...lists].filter((path) => path !== undefined);
+  return Object.fromEntries(given.map((path) => [path, realPath(path)]));
+}
+
+/** Throws BEELINE_E_FILE_CHANGED when a name leads elsewhere now. */
+export function checkPaths(vm: string, before: RealPaths, now: RealPaths): void {
+  for (const [path, real] of Object.entries(now)) {
+    if (before[path] === undefined || before[path] === real) continue;
+    throw new BeelineError('BEELINE_E_FILE_CHANGED', { vm, path, detail: `it leads to ${real} now` });
+  }
+}
+
+/** Throws BEELINE_E_FILE_CHANGED when `now` is more than `before`: of another format, or with files that are new. */
 export function checkDisk(vm: string, before: Disk, now: Disk): void {
   const refuse = (detail: string) => {
-    throw new BeelineError('BEELINE_E_DISK_CHANGED', { vm, path: now.path, detail });
+    throw new BeelineError('BEELINE_E_FILE_CHANGED', { vm, path: now.path, detail });
   };
   if (before.format === 'raw' && now.format === 'qcow2') refuse('it was a raw image and has become a qcow2 image');
   const added = now.backing.find((file) => !before.backing.includes(file));
