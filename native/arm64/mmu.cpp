@@ -387,6 +387,18 @@ bool translate_fetch(Vcpu& cpu, uint64_t va, GuestPa& pa) {
     return true;
 }
 
+bool find_fetch(Vcpu& cpu, uint64_t va, GuestPa& pa) {
+    const bool canonical = static_cast<uint64_t>(static_cast<int64_t>(va << 8) >> 8) == va;
+    if (!mmu_enabled(cpu) || !canonical || va % 4 != 0) return false;
+    const Mapping* const cached = cpu.translations.find(va, current_asid(cpu));
+    const Regime regime = cpu.state.pstate.el == 0 ? Regime::El0 : Regime::El1;
+    if (cached == nullptr || !permitted(cached->flags, Access::Fetch, regime) ||
+        !cpu.translations.fetches(va).knows(va & kVaMask & ~kPageMask))
+        return false;
+    pa = {cached->translate(va)};
+    return true;
+}
+
 bool translate_for_par(Vcpu& cpu, uint64_t va, Access access, Regime regime, uint64_t& par, Fault& fault) {
     constexpr uint64_t kRes1 = bit(11), kNonSecure = bit(9);
     constexpr unsigned kShareabilityShift = 7, kAttributesShift = 56;

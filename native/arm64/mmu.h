@@ -19,6 +19,8 @@ bool translate_data(Vcpu& cpu, uint64_t va, Access access, Regime regime, Transl
 
 /// Translates the address of an instruction at the current exception level. False: cpu.fault is set with Access::Fetch.
 bool translate_fetch(Vcpu& cpu, uint64_t va, GuestPa& pa);
+/// The same where the translation is cached and its origin known, with nothing but a look. False says nothing.
+bool find_fetch(Vcpu& cpu, uint64_t va, GuestPa& pa);
 
 /// The ASID in use: of TTBR0_EL1 or TTBR1_EL1 by TCR_EL1.A1, 8 or 16 bits by TCR_EL1.AS.
 uint16_t current_asid(const Vcpu& cpu);

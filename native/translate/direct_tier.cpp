@@ -2,6 +2,7 @@
 
 #include "arm64/execution_context.h"
 #include "arm64/interpreter/block.h"
+#include "arm64/mmu.h"
 #include "arm64/vcpu.h"
 
 #include <algorithm>
@@ -24,6 +25,7 @@ namespace {
 constexpr size_t kRuntimeBytes = size_t{64} << 10;
 constexpr size_t kSegmentBytes = size_t{4} << 20;
 constexpr unsigned kSegments = 12;
+constexpr IndirectEntry kEmptySlot{~uint64_t{0}, ~uint64_t{0}, nullptr, nullptr};
 
 /// The interpreter's handlers take unretired instructions off a count by the block that they are in.
 Block helper_block = [] {
@@ -70,7 +72,7 @@ std::unique_ptr<DirectTier> DirectTier::create(arm64::Vcpu& cpu, const DirectOpt
 DirectTier::DirectTier(arm64::Vcpu& cpu, const DirectOptions& options, std::unique_ptr<host::CodeCache> cache)
     : cpu_(cpu), options_(options), cache_(std::move(cache)), assembler_(cache_->writable(), cache_->size()),
       translator_(assembler_, cpu, options_.techniques, host::cpu_flags()), segments_(kSegments), discarded_(kSegments),
-      indirect_(kIndirectEntries, IndirectEntry{~uint64_t{0}, ~uint64_t{0}, nullptr, nullptr}) {
+      indirect_(kIndirectEntries, kEmptySlot), slot_links_(kIndirectEntries), recent_(kRecentEntries) {
     translator_.generate_runtime(cache_->executable(), cache_->writable());
     translated_state(cpu).indirect_table = indirect_.data();
     translator_.set_miss_listener(this);
@@ -170,9 +172,14 @@ bool DirectTier::run_known() {
     const uint64_t pc = cpu_.state.pc;
     cpu_.lookup_tag = cpu_.lookup_tag_at(pc);
     const IndirectEntry& entry = indirect_entry(pc);
-    if (entry.pc != pc || entry.tag != cpu_.lookup_tag) return false;
-    link_last_exit(*entry.translation);
-    enter(*entry.translation);
+    Translation* translation = entry.translation;
+    if (entry.pc != pc || entry.tag != cpu_.lookup_tag) {
+        translation = find_recent(pc);
+        if (translation == nullptr) return false;
+        remember_at_pc(*translation);
+    }
+    link_last_exit(*translation);
+    enter(*translation);
     return true;
 }
 
@@ -192,8 +199,24 @@ bool DirectTier::run_block(Block& block) {
 // ---- translations ----
 
 Translation* DirectTier::find(GuestPa pa, uint8_t context) {
-    const auto found = translations_.find(key_of(pa, context));
-    return found == translations_.end() ? nullptr : found->second.get();
+    const uint64_t key = key_of(pa, context);
+    RecentEntry& recent = recent_entry(key);
+    if (recent.key == key && recent.translation != nullptr) return recent.translation;
+    const auto found = translations_.find(key);
+    if (found == translations_.end()) return nullptr;
+    recent = {key, found->second.get()};
+    return recent.translation;
+}
+
+/// Code that another process, or this one at another address, has executed, without the interpreter's help.
+Translation* DirectTier::find_recent(uint64_t pc) {
+    GuestPa pa;
+    if (!arm64::find_fetch(cpu_, pc, pa)) return nullptr;
+    const uint64_t key = key_of(pa, static_cast<uint8_t>(cpu_.lookup_tag & arm64::Vcpu::kTagContext));
+    const RecentEntry& recent = recent_entry(key);
+    if (recent.key != key || recent.translation == nullptr) return nullptr;
+    // Flash that stopped being readable cannot be executed either.
+    return cpu_.environment().host_page({pa.value & ~kPageMask}, false) == nullptr ? nullptr : recent.translation;
 }
 
 Translation* DirectTier::translate(GuestPa pa, uint8_t context) {
@@ -228,9 +251,21 @@ Translation* DirectTier::translate(GuestPa pa, uint8_t context) {
 void DirectTier::remember_at_pc(Translation& translation) {
     const uint64_t pc = cpu_.state.pc;
     const unsigned slot = indirect_index(pc);
-    IndirectEntry& entry = indirect_[slot];
-    if (entry.translation != &translation) translation.indirect_slots.push_back(slot);
-    entry = {pc, cpu_.lookup_tag, translation.code, &translation};
+    if (indirect_[slot].translation != &translation) {
+        empty_slot(slot);
+        const uint32_t next = std::exchange(translation.first_slot, slot);
+        slot_links_[slot] = {Translation::kNoSlot, next};
+        if (next != Translation::kNoSlot) slot_links_[next].previous = slot;
+    }
+    indirect_[slot] = {pc, cpu_.lookup_tag, translation.code, &translation};
+}
+
+void DirectTier::empty_slot(uint32_t slot) {
+    Translation* const translation = std::exchange(indirect_[slot], kEmptySlot).translation;
+    if (translation == nullptr) return;
+    const auto [previous, next] = slot_links_[slot];
+    (previous == Translation::kNoSlot ? translation->first_slot : slot_links_[previous].next) = next;
+    if (next != Translation::kNoSlot) slot_links_[next].previous = previous;
 }
 
 /// A site that misses this often per instruction executed costs more than a look into the TLB does.
@@ -305,12 +340,13 @@ void DirectTier::discard(Translation& translation) {
     while (translation.incoming != nullptr) unlink(*translation.incoming);
     for (Exit& exit : translation.exits) unlink(exit);
     translation.discarded = true;
-    for (const uint32_t slot : translation.indirect_slots)
-        if (indirect_[slot].translation == &translation)
-            indirect_[slot] = {~uint64_t{0}, ~uint64_t{0}, nullptr, nullptr};
+    while (translation.first_slot != Translation::kNoSlot) empty_slot(translation.first_slot);
+    const uint64_t key = key_of(translation.pa, translation.context);
+    RecentEntry& recent = recent_entry(key);
+    if (recent.translation == &translation) recent.translation = nullptr;
     translated_state(cpu_).synchronized_tag = TranslatedState::kUnsynchronized;
     std::erase(segments_[translation.segment], &translation);
-    const auto owner = translations_.find(key_of(translation.pa, translation.context));
+    const auto owner = translations_.find(key);
     discarded_[translation.segment].push_back(std::move(owner->second));
     translations_.erase(owner);
 }

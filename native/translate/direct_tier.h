@@ -62,11 +62,13 @@ private:
     IndirectEntry& indirect_entry(uint64_t pc) { return indirect_[indirect_index(pc)]; }
     void on_misses(arm64::Vcpu& cpu, MissCounter& counter) override;
     void remember_at_pc(Translation& translation);
+    void empty_slot(uint32_t slot);
     /// From where code is written to where it runs.
     int64_t code_offset() const { return cache_->executable() - cache_->writable(); }
     void add_to_perf_map(const Translation& translation) const;
 
     Translation* find(arm64::GuestPa pa, uint8_t context);
+    Translation* find_recent(uint64_t pc);
     Translation* translate(arm64::GuestPa pa, uint8_t context);
     void enter(const Translation& translation);
     void execute(const Translation& translation);
@@ -92,6 +94,19 @@ private:
     /// Discarded translations whose code is still in its segment: it may be executing.
     std::vector<std::vector<std::unique_ptr<Translation>>> discarded_;
     std::vector<IndirectEntry> indirect_;
+    /// Neighbours, by slot of `indirect_`, in the list of slots that hold the same translation.
+    struct SlotLinks {
+        uint32_t previous, next;
+    };
+    std::vector<SlotLinks> slot_links_;
+    /// In front of `translations_`, which is too large for the host's caches.
+    struct RecentEntry {
+        uint64_t key;
+        Translation* translation;
+    };
+    static constexpr unsigned kRecentEntries = 8192;
+    RecentEntry& recent_entry(uint64_t key) { return recent_[(key ^ key >> 13 ^ key >> 26) % kRecentEntries]; }
+    std::vector<RecentEntry> recent_;
     Exit* last_exit_ = nullptr; ///< What translated code was left by, to be linked to what comes next.
     uint64_t last_page_ = 0;    ///< Vcpu::page_va then.
     uint64_t last_target_ = 0;  ///< Where it leads: an exception or interrupt may come in between.

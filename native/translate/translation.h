@@ -90,7 +90,8 @@ struct Translation {
     std::vector<GuardedAccess> accesses;
     std::list<PageLink> page_links;
     std::list<MissCounter> miss_counters;
-    std::vector<uint32_t> indirect_slots; ///< Of the table of indirect branches that have held it.
+    static constexpr uint32_t kNoSlot = ~uint32_t{0};
+    uint32_t first_slot = kNoSlot; ///< Of those in the table of indirect branches that hold it: a list.
     /// Chains of instructions that the interpreter's handlers execute.
     std::vector<std::unique_ptr<arm64::Insn[]>> helper_chains;
     std::vector<uint32_t> words;   ///< Guest code as translated.
