@@ -280,6 +280,11 @@ export const errorTable = {
       'if you have changed it yourself, start the guest with --accept-files; if not, distrust all that the guest has written',
     status: ExitStatus.failure,
   },
+  BEELINE_E_MEMORY_DUMP: {
+    cause: 'the memory of {vm} cannot be dumped: {detail}',
+    remedy: 'wait for another dump to end, make room, or give a name that is there already',
+    status: ExitStatus.failure,
+  },
   BEELINE_E_SANDBOX: {
     cause: "the guest's process cannot be confined ({detail})",
     remedy: 'use Linux 5.13 or newer with Landlock, or set sandbox = "off"',

@@ -126,6 +126,8 @@ function inspectionMethods({ supervisor }: MethodContext) {
     'cpu.step': ({ vm, cpu, count }) => supervisor.get(vm).step(cpu ?? 0, count ?? 1),
     'cpu.setBreakpoints': ({ vm, ...points }) => supervisor.get(vm).setBreakpoints(points),
     'cpu.breakpoints': ({ vm }) => supervisor.get(vm).breakpoints(),
+    'disk.list': ({ vm }) => supervisor.get(vm).disks(),
+    'memory.dump': ({ vm, name }) => supervisor.get(vm).dump(name),
     'memory.write': async ({ vm, ...bytes }) => ({ written: await supervisor.get(vm).writeMemory(bytes) }),
     'memory.read': async ({ vm, ...range }) => {
       const base64 = await supervisor.get(vm).read(range);

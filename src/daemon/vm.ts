@@ -430,6 +430,14 @@ export class Vm {
     return (await this.#linkFor('read').request('read', range)).base64;
   }
 
+  dump(name: string) {
+    return this.#linkFor('dumped').request('dump', { name }, snapshotLimit);
+  }
+
+  disks() {
+    return this.#linkFor('asked for its disks').request('disks', {});
+  }
+
   async writeMemory(bytes: MemoryBytes): Promise<number> {
     return (await this.#linkFor('written').request('writeMemory', bytes)).written;
   }

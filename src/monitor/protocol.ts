@@ -4,6 +4,7 @@ import type { ErrorCode } from '../errors.js';
 import type { DomainDeclaration, EventDeclaration, MethodDeclaration, NoticeDeclaration } from './declare.js';
 import { console } from './domains/console.js';
 import { cpu } from './domains/cpu.js';
+import { disk } from './domains/disk.js';
 import { log } from './domains/log.js';
 import { memory } from './domains/memory.js';
 import { monitor } from './domains/monitor.js';
@@ -14,7 +15,7 @@ import { vm } from './domains/vm.js';
 /** Grows when something is taken away or changes its meaning. */
 export const protocolVersion = 1;
 
-export const domains = { vm, console, cpu, memory, snapshot, perf, log, monitor } as const satisfies Record<
+export const domains = { vm, console, cpu, memory, snapshot, disk, perf, log, monitor } as const satisfies Record<
   string,
   DomainDeclaration
 >;

@@ -86,6 +86,11 @@ export class QmpServer {
     return session;
   }
 
+  /** Memory into a file, as a client's dump-guest-memory would do it. */
+  async dump(path: string): Promise<void> {
+    await this.#target['dump-guest-memory']({ paging: false, protocol: `file:${path}` });
+  }
+
   event(name: EventName, data: object): void {
     for (const session of this.#sessions) session.event(name, data);
   }

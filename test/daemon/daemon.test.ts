@@ -146,6 +146,32 @@ describe('beeline daemon', function () {
     );
   });
 
+  it('dumps memory to core files, and lists disks with what was done to them', async () => {
+    const disk = folder.at('disk.img');
+    writeFileSync(disk, Buffer.alloc(1 << 20));
+    const config = { ...tiny('echo'), drives: [{ path: disk, format: 'raw' as const, readonly: true }] };
+    await client.call('vm.create', { name: 'echo', config, start: true });
+    const { path } = await client.call('memory.dump', { vm: 'echo', name: 'one' });
+    assert.equal(path, `${daemon.state}/guests/echo/dumps/one`);
+    assert.equal(readFileSync(path).subarray(0, 4).toString('latin1'), '\x7fELF');
+    assert.ok(statSync(path).size > config.memoryBytes);
+    assert.equal((await client.call('vm.status', { vm: 'echo' })).state, 'running');
+    for (let n = 0; n < 15; n++) await client.call('memory.dump', { vm: 'echo', name: `more-${n}` });
+    await assert.rejects(client.call('memory.dump', { vm: 'echo', name: 'too-many' }), code('BEELINE_E_MEMORY_DUMP'));
+    await assert.rejects(client.call('memory.dump', { vm: 'echo', name: '../up' }), code('BEELINE_E_PARAMS'));
+    const { disks } = await client.call('disk.list', { vm: 'echo' });
+    const [only] = disks;
+    assert.equal(disks.length, 1);
+    assert.ok(only !== undefined);
+    const { path: of, format, bytes, readonly, writes } = only;
+    assert.deepEqual(
+      { of, format, bytes, readonly, writes },
+      { of: disk, format: 'raw', bytes: 1 << 20, readonly: true, writes: 0 },
+    );
+    await client.call('vm.stop', { vm: 'echo', timeout: 0 });
+    await assert.rejects(client.call('disk.list', { vm: 'echo' }), code('BEELINE_E_VM_STATE'));
+  });
+
   it('halts one CPU alone until it is resumed or the machine reset', async () => {
     await client.call('vm.create', { name: 'echo', config: { ...tiny('echo'), cpus: 2 }, start: true });
     let output = '';

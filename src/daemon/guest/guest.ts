@@ -4,6 +4,7 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { BeelineError, messageOf } from '../../errors.js';
 import type { Place, Points, Registers } from '../../monitor/domains/cpu.js';
+import type { Disk } from '../../monitor/domains/disk.js';
 import type { StateCause, VmState } from '../../monitor/types.js';
 import type {
   Addon,
@@ -238,6 +239,14 @@ export class Guest {
 
   get drives(): readonly { readonly path: string }[] {
     return this.#start.config.drives ?? [];
+  }
+
+  disks(): Disk[] {
+    const { drives: all } = this.#machine.stats();
+    return this.#config.drives.flatMap(({ path, readonly, snapshot }, index) => {
+      const stats = all[index];
+      return stats === undefined ? [] : [{ path, readonly, snapshot, ...stats }];
+    });
   }
 
   /** The device tree that the guest has. */

@@ -79,6 +79,16 @@ async function main(folder: GuestFolder): Promise<void> {
     breakpoints: () => guest.points(),
     saveSnapshot: ({ path }: { path: string }) => guest.saveSnapshot(path),
     loadSnapshot: ({ path }: { path: string }) => guest.loadSnapshot(path),
+    dump: async ({ name }: { name: string }) => {
+      const path = folder.at(`dumps/${name}`);
+      try {
+        await qmp?.dump(path);
+      } catch (error) {
+        throw new BeelineError('BEELINE_E_MEMORY_DUMP', { vm: start.name, detail: messageOf(error) }, error);
+      }
+      return { path };
+    },
+    disks: () => ({ disks: guest.disks() }),
     counters: () => guest.counters(),
   });
   await socket.listen(folder.socket);

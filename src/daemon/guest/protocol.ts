@@ -3,7 +3,8 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { method } from '../../monitor/declare.js';
 import { mostSteps, Place, Points, Registers } from '../../monitor/domains/cpu.js';
-import { memoryBytes, memoryRange } from '../../monitor/domains/memory.js';
+import { Disk } from '../../monitor/domains/disk.js';
+import { DumpName, memoryBytes, memoryRange } from '../../monitor/domains/memory.js';
 import { PerfCounters } from '../../monitor/domains/perf.js';
 import { CpuIndex, closed, noParams, noResult, VmState } from '../../monitor/types.js';
 
@@ -193,6 +194,20 @@ export const guestMethods = {
     params: Type.Object({ path: Type.String() }, closed),
     result: noResult,
     errors: ['BEELINE_E_VM_STATE', 'BEELINE_E_SNAPSHOT', 'BEELINE_E_FILE_UNREADABLE'],
+  }),
+  dump: method({
+    description: 'Writes its memory to a file of its folder.',
+    role: 'control',
+    params: Type.Object({ name: DumpName }, closed),
+    result: Type.Object({ path: Type.String() }),
+    errors: ['BEELINE_E_VM_STATE', 'BEELINE_E_MEMORY_DUMP'],
+  }),
+  disks: method({
+    description: 'Its disks.',
+    role: 'view',
+    params: noParams,
+    result: Type.Object({ disks: Type.Array(Disk) }),
+    errors: [],
   }),
   counters: method({
     description: 'Its counters.',

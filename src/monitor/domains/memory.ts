@@ -21,6 +21,12 @@ export const memoryRange = {
   cpu: Type.Optional(CpuIndex),
 } as const;
 
+export const DumpName = Type.String({
+  pattern: '^[A-Za-z0-9][A-Za-z0-9_.-]*$',
+  maxLength: 64,
+  description: 'Name of a file: letters, digits and _ . - inside.',
+});
+
 /** What can be written at once, in characters of base64: as many bytes. */
 const longestWrite = Math.ceil(longestMemoryRead / 3) * 4;
 
@@ -59,6 +65,15 @@ export const memory = {
         closed,
       ),
       errors: accessErrors,
+    }),
+    dump: method({
+      description:
+        'Writes all RAM and the registers of all CPUs into an ELF core file, which gdb reads: physical addresses, a thread a CPU. ' +
+        'The guest stands still meanwhile. Files of at most 16 names are kept, in a folder of the guest.',
+      role: 'control',
+      params: Type.Object({ vm: VmName, name: DumpName }, closed),
+      result: Type.Object({ path: Type.String({ description: "On the daemon's host." }) }, closed),
+      errors: ['BEELINE_E_VM_UNKNOWN', 'BEELINE_E_VM_STATE', 'BEELINE_E_VM_PROCESS', 'BEELINE_E_MEMORY_DUMP'],
     }),
   },
   events: {},
