@@ -19,7 +19,7 @@ export const buildPackages = [
 /** To compile programs for guests. */
 export const crossPackages = ['gcc-aarch64-linux-gnu', 'libc6-dev-arm64-cross'];
 
-/** To run the tests: guests to compile, judges, gdb, a browser, file systems, firmware to start, and node-gyp's interpreter. */
+/** To run the tests: guests to compile, judges, gdb, a browser, Redis, file systems, firmware to start, and node-gyp's interpreter. */
 export const testPackages = [
   ...crossPackages,
   'qemu-user',
@@ -32,6 +32,7 @@ export const testPackages = [
   'openssh-client',
   'prometheus',
   'qemu-efi-aarch64',
+  'redis-server',
   'u-boot-qemu',
   'python3',
   'python3-labgrid',

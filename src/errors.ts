@@ -123,6 +123,11 @@ export const errorTable = {
     remedy: 'measure both with --icount, or both without',
     status: ExitStatus.usage,
   },
+  BEELINE_E_BENCH_QUEUE: {
+    cause: '--queue: {url}: {detail}',
+    remedy: 'give the address of a Redis that runs, such as redis://localhost:6379',
+    status: ExitStatus.usage,
+  },
   BEELINE_E_BENCH_MACHINES: {
     cause: 'the results come from different machines: {detail}',
     remedy: 'give --across-machines if you want them compared all the same',

@@ -8,13 +8,11 @@ import { everything } from '../regression/ablation-names.js';
 import { failureList, heading, page } from '../regression/markdown.js';
 import type { Metric } from '../regression/metrics.js';
 import { selectWorkloads } from '../regression/workloads.js';
-import { interruptibly, keep, statusOf, take } from './bench-run.js';
+import { interruptibly, keep, statusOf, type TakeOptions, take } from './bench-run.js';
 import { techniqueNames } from './techniques.js';
 
-export interface AblationOptions {
-  /** Rounds. */
-  readonly runs: number;
-  readonly warmUp: number;
+/** Runs are rounds. */
+export interface AblationOptions extends TakeOptions {
   readonly only?: readonly string[];
   readonly metric: Metric;
   readonly json?: string;

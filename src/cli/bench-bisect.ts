@@ -3,25 +3,22 @@ import { BeelineError, ExitStatus } from '../errors.js';
 import { projectRoot } from '../paths.js';
 import { runTool, ToolError } from '../process.js';
 import { type Bisection, bisect, type Found, type Ratio } from '../regression/bisect.js';
-import { machineFingerprint } from '../regression/fingerprint.js';
 import { withHistory } from '../regression/history.js';
-import type { Metric } from '../regression/metrics.js';
+import { quietMetric } from '../regression/metrics.js';
 import { pairedQuestions } from '../regression/questions.js';
 import { baseName, headName } from '../regression/result.js';
 import { commitOf, revisionStore } from '../regression/revisions.js';
 import { beelineSubject } from '../regression/subjects.js';
 import { usualLimits, verdictStatus } from '../regression/verdict.js';
 import { selectWorkloads, type Workload } from '../regression/workloads.js';
-import { interruptibly, type JudgeOptions, keep, say, take } from './bench-run.js';
+import { interruptibly, type JudgeOptions, keep, say, type TakeOptions, take } from './bench-run.js';
 
-export interface BisectOptions extends Pick<JudgeOptions, 'minimumEffect'> {
-  readonly metric: Metric;
+export interface BisectOptions extends Pick<JudgeOptions, 'metric' | 'minimumEffect'>, TakeOptions {
+  readonly icount?: boolean;
   readonly good: string;
   readonly bad: string;
   /** Pairs. */
-  readonly runs: number;
   readonly mostRuns: number;
-  readonly warmUp: number;
 }
 
 async function resolve(option: string, what: string, signal: AbortSignal): Promise<string> {
@@ -71,23 +68,24 @@ export async function runBisect(selection: readonly string[], options: BisectOpt
   const selected = selectWorkloads(selection);
   return interruptibly(async (signal, folder) => {
     const store = revisionStore();
-    const { metric, minimumEffect = usualLimits.minimumEffect } = options;
+    const { icount = false, metric = quietMetric(icount), minimumEffect = usualLimits.minimumEffect } = options;
     const measured = async (
       folders: { readonly base: string; readonly head: string },
       pairs: number,
       workloads: readonly Workload[],
     ) => {
       const subjects = [
-        beelineSubject({ name: baseName, root: folders.base, disabled: [] }),
-        beelineSubject({ name: headName, root: folders.head, disabled: [] }),
+        beelineSubject({ name: baseName, root: folders.base, disabled: [], icount }),
+        beelineSubject({ name: headName, root: folders.head, disabled: [], icount }),
       ];
-      const measurement = { workloads, subjects, purpose: 'bisect', qemu: undefined, failed: [] } as const;
-      const result = await take(measurement, { runs: pairs, warmUp: options.warmUp }, folder, signal);
+      const measurement = { workloads, subjects, purpose: 'bisect', qemu: undefined, failed: [], icount } as const;
+      const result = await take(measurement, { ...options, runs: pairs }, folder, signal);
       keep(result);
       signal.throwIfAborted();
       return withHistory((history) =>
         pairedQuestions(result, { base: baseName, head: headName }, metric, (workload, one, count) =>
-          history.noise(machineFingerprint().id, workload, one, count),
+          // What was calibrated is how noisy the host's time is.
+          icount ? Number.NaN : history.noise(result.fingerprint.id, workload, one, count),
         ),
       );
     };

@@ -7,7 +7,8 @@ import type { ListOptions } from './bench.js';
 import { addAblation, usualAblationRuns } from './bench-ablation-program.js';
 import { addBisect } from './bench-bisect-program.js';
 import type { HistoryOptions } from './bench-history.js';
-import type { BenchRunOptions, JudgeOptions } from './bench-run.js';
+import type { BenchRunOptions, JudgeOptions, TakeOptions } from './bench-run.js';
+import type { WorkerCommandOptions } from './bench-worker.js';
 import { parseChoice, parseCount } from './parse.js';
 import { techniqueNames } from './techniques.js';
 
@@ -17,6 +18,9 @@ const workloads = () => import('./bench.js');
 const runs = () => import('./bench-run.js');
 
 const usualRuns = 10;
+/** Seconds. */
+const usualPatience = 60;
+const usualLostAfter = 30;
 
 /** A share of 1. */
 function parsePercent(option: string, text: string): number {
@@ -26,18 +30,15 @@ function parsePercent(option: string, text: string): number {
   throw new BeelineError('BEELINE_E_OPTION_VALUE', { option, detail, remedy: 'give a number such as 1 or 2.5' });
 }
 
-function metricOption(what: string): Option {
-  return new Option('--metric <NAME>', what)
+/** Where guest time is counted there is something quieter than otherwise. */
+function quietMetricOption(what: string): Option {
+  return new Option('--metric <NAME>', `${what} (default: ${usualMetric}, with --icount instructions)`)
     .choices(metrics)
     .argParser((text: string) => parseChoice('--metric', metrics, text));
 }
 
-/** Where guest time is counted there is something quieter than otherwise. */
-function quietMetricOption(what: string): Option {
-  return metricOption(`${what} (default: ${usualMetric}, with --icount instructions)`);
-}
-
 const judged = 'what is judged; the others are only shown';
+const countedTime = 'count guest time in instructions: every run is the same; judged are guest instructions';
 
 function addMinimumEffect(command: Command): Command {
   return command.option(
@@ -73,6 +74,13 @@ function addRuns(bench: Command, done: (status: number) => void): void {
         'runs of each before, that do not count',
         (text: string) => parseCount('--warm-up', 0, text),
         1,
+      )
+      .option('--queue <URL>', 'have them measured by workers (beeline bench worker), such as redis://localhost:6379')
+      .option(
+        '--queue-patience <SECONDS>',
+        'how long to wait for a Redis or workers that are gone',
+        (text: string) => parseCount('--queue-patience', 1, text),
+        usualPatience,
       );
   const keeping = (command: Command) =>
     command.option('--json <FILE>', 'write the result, as schemas/bench-run.schema.json describes');
@@ -82,7 +90,7 @@ function addRuns(bench: Command, done: (status: number) => void): void {
       .description('Runs workloads phase by phase, and says whether this Beeline is better or worse than another.')
       .option('--reference <QEMU>', 'run them on this program, too, such as qemu-system-aarch64')
       .option('--against <WHAT>', 'compare with a revision, a folder with another Beeline that is built, or a result')
-      .option('--icount', 'count guest time in instructions: every run is the same; judged are guest instructions')
+      .option('--icount', countedTime)
       .addOption(
         new Option('--disable <TECHNIQUE>', 'switch a technique of the direct tier off; repeatable')
           .choices(techniqueNames)
@@ -94,12 +102,33 @@ function addRuns(bench: Command, done: (status: number) => void): void {
   ).action(async (selection: string[], options: BenchRunOptions) => {
     done(await (await runs()).runBench(selection, options));
   });
-  addBisect(addMinimumEffect(measuring('bisect').addOption(metricOption(judged).default(usualMetric))), done);
+  addBisect(
+    addMinimumEffect(
+      measuring('bisect').addOption(quietMetricOption('what is searched for')).option('--icount', countedTime),
+    ),
+    done,
+  );
   addAblation(keeping(measuring('ablation', usualAblationRuns)), done);
   keeping(measuring('calibrate'))
     .description('Measures this Beeline against itself, to learn how much noise there is on this machine.')
-    .action(async (selection: string[], options: BenchRunOptions) => {
+    .action(async (selection: string[], options: TakeOptions & Pick<BenchRunOptions, 'json'>) => {
       done(await (await runs()).calibrate(selection, options));
+    });
+  bench
+    .command('worker')
+    .summary('measure what others ask for')
+    .description(
+      'Takes runs from a queue and measures them on this machine, one after the other, until it is interrupted.',
+    )
+    .requiredOption('--queue <URL>', 'a Redis, such as redis://localhost:6379')
+    .option(
+      '--lost-after <SECONDS>',
+      'give the runs of a worker that is silent for so long to another',
+      (text: string) => parseCount('--lost-after', 1, text),
+      usualLostAfter,
+    )
+    .action(async (options: WorkerCommandOptions) => {
+      done(await (await import('./bench-worker.js')).runWorker(options));
     });
   bench
     .command('history')

@@ -11,13 +11,21 @@ import { projectRoot } from '../paths.js';
 import { ablationSections } from '../regression/ablation-chart.js';
 import { exportResult } from '../regression/export.js';
 import type { ExportFormat } from '../regression/export-formats.js';
-import { machineFingerprint } from '../regression/fingerprint.js';
+import { type Fingerprint, machineFingerprint } from '../regression/fingerprint.js';
 import { type History, withHistory } from '../regression/history.js';
 import { prepareMachine } from '../regression/machine.js';
 import { comparisonTable, failureList, heading, page, phaseTable, repeatabilityTable } from '../regression/markdown.js';
 import { type Metric, metrics, quietMetric, usualMetric } from '../regression/metrics.js';
 import { apartQuestions, type NoiseOf, pairedQuestions, unknownNoise } from '../regression/questions.js';
-import { baseName, failedRuns, headName, type Run, type RunResult, readResult } from '../regression/result.js';
+import {
+  baseName,
+  byMachine,
+  failedRuns,
+  headName,
+  type Run,
+  type RunResult,
+  readResult,
+} from '../regression/result.js';
 import { builtRevision } from '../regression/revisions.js';
 import { carryOut } from '../regression/schedule.js';
 import { beelineSubject, qemuSubject, type Subject } from '../regression/subjects.js';
@@ -34,15 +42,23 @@ export interface JudgeOptions {
   readonly acrossMachines?: boolean;
 }
 
-export interface BenchRunOptions extends JudgeOptions {
-  /** Pairs. */
-  readonly runs: number;
-  readonly warmUp: number;
+export interface BenchRunOptions extends JudgeOptions, TakeOptions {
   readonly reference?: string;
   readonly against?: string;
   readonly disable?: readonly string[];
   readonly icount?: boolean;
   readonly json?: string;
+}
+
+/** How often to measure, and where. */
+export interface TakeOptions {
+  /** Pairs. */
+  readonly runs: number;
+  readonly warmUp: number;
+  /** Of Redis; otherwise this process measures. */
+  readonly queue?: string;
+  /** Seconds. */
+  readonly queuePatience: number;
 }
 
 export function say(line: string): void {
@@ -86,30 +102,43 @@ export interface Measurement {
   readonly icount?: boolean;
 }
 
+/** Where it was measured: here unless workers have. */
+function placesOf(machines: readonly Fingerprint[]): Pick<RunResult, 'fingerprint' | 'machines'> {
+  const fingerprint = machines[0] ?? machineFingerprint();
+  return machines.length < 2 ? { fingerprint } : { fingerprint, machines: [...machines] };
+}
+
 /** Ends early, with what there is, when the signal comes. */
 export async function take(
   { workloads, subjects, purpose, qemu, failed, icount = false }: Measurement,
-  { runs: pairs, warmUp: warmUps }: Pick<BenchRunOptions, 'runs' | 'warmUp'>,
+  { runs: pairs, warmUp: warmUps, queue: url, queuePatience: patience }: TakeOptions,
   folder: string,
   signal: AbortSignal,
 ): Promise<RunResult> {
   const environment = describeEnvironment(qemu);
+  const id = `${environment.date.replace(/\D/g, '').slice(0, 14)}-${randomBytes(3).toString('hex')}`;
   const runs: Run[] = [...failed];
+  const machines = new Map<string, Fingerprint>();
+  // Loaded when needed: most people have no Redis.
+  const queue =
+    url === undefined
+      ? undefined
+      : await (await import('../regression/redis-queue.js')).RedisQueue.connect({
+          ...{ url, batch: id, subjects, warmUps, icount, patience, say },
+        });
   for (const run of failed) say(describeRun(run));
   const plan = {
     workloads,
     subjects,
     pairs,
     warmUps,
-    prepare: async (workload: Workload) => {
-      const machine = await prepareMachine(workload, folder, signal);
-      if (!icount || machine.cpus === 1) return machine;
-      throw new BeelineError('BEELINE_E_WORKLOAD', { path: workload.name, detail: '--icount is for one CPU' });
-    },
+    queue,
+    prepare: (workload: Workload) => prepareMachine(workload, folder, icount, signal),
   };
   const observer = {
-    onRun: (run: Run) => {
-      runs.push(run);
+    onRun: (run: Run, machine?: Fingerprint) => {
+      if (machine !== undefined) machines.set(machine.id, machine);
+      runs.push(machine === undefined ? run : { ...run, machine: machine.id });
       say(describeRun(run));
     },
     onWarmUp: (workload: string, subject: string) => say(`${workload}, warm-up, ${subject}`),
@@ -121,11 +150,11 @@ export async function take(
   }
   return {
     schema: 'beeline.bench-run.1',
-    id: `${environment.date.replace(/\D/g, '').slice(0, 14)}-${randomBytes(3).toString('hex')}`,
+    id,
     startedAt: environment.date,
     purpose,
     environment,
-    fingerprint: machineFingerprint(),
+    ...placesOf([...machines.values()]),
     icount,
     interrupted: signal.aborted,
     subjects: subjects.map(({ description }) => description),
@@ -182,7 +211,9 @@ function noiseFrom(history: History, fingerprint: string): NoiseOf {
 /** Keeps it in the history. What cannot be kept has been printed all the same, and is told. */
 export function keep(result: RunResult): boolean {
   try {
-    withHistory((history) => history.add(result));
+    withHistory((history) => {
+      for (const one of byMachine(result)) history.add(one);
+    });
     return true;
   } catch (error) {
     if (!(error instanceof BeelineError)) throw error;
@@ -284,7 +315,7 @@ export function compareResults(basePath: string, headPath: string, options: Judg
 /** The same Beeline in pairs with itself: whatever differs then is noise. */
 export async function calibrate(
   selection: readonly string[],
-  options: Pick<BenchRunOptions, 'runs' | 'warmUp' | 'json'>,
+  options: TakeOptions & Pick<BenchRunOptions, 'json'>,
 ): Promise<number> {
   const workloads = selectWorkloads(selection);
   return interruptibly(async (signal, folder) => {

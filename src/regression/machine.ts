@@ -36,7 +36,12 @@ async function additions({ kern, script }: Workload, signal: AbortSignal): Promi
 }
 
 /** `folder` has to last as long as the machine. Throws BeelineError. */
-export async function prepareMachine(workload: Workload, folder: string, signal: AbortSignal): Promise<Machine> {
+export async function prepareMachine(
+  workload: Workload,
+  folder: string,
+  icount: boolean,
+  signal: AbortSignal,
+): Promise<Machine> {
   const image = await ensureImage(workload.image, { quiet: true });
   if (image.kernel === undefined) {
     const detail = `the image ${workload.image} is booted by firmware, which workloads cannot be`;
@@ -62,13 +67,17 @@ export async function prepareMachine(workload: Workload, folder: string, signal:
     truncateSync(path, parseMemory(workload.disk));
     drives.push({ path, format: 'raw', readonly: false, snapshot: true, at: '', serial: '', aio: 'auto' });
   }
+  const cpus = workload.cpus ?? image.cpus ?? 1;
+  if (icount && cpus > 1) {
+    throw new BeelineError('BEELINE_E_WORKLOAD', { path: workload.name, detail: '--icount is for one CPU' });
+  }
   const words = [image.append, workload.append, workload.script === undefined ? undefined : `rdinit=/${scriptPath}`];
   return {
     kernel: image.kernel,
     initrd,
     append: words.filter((word) => word !== undefined && word !== '').join(' '),
     memory: workload.memory === undefined ? (image.memory ?? usualMemory) : parseMemory(workload.memory),
-    cpus: workload.cpus ?? image.cpus ?? 1,
+    cpus,
     drives,
   };
 }

@@ -27,9 +27,13 @@ export function pairedQuestions(
 }
 
 function checkMachines(base: RunResult, head: RunResult): void {
-  if (base.fingerprint.id === head.fingerprint.id) return;
-  const words = ({ fingerprint: { id, cpu, cores, kernel } }: RunResult) =>
-    `${id} (${cpu}, ${cores} cores, Linux ${kernel})`;
+  const machinesOf = ({ fingerprint, machines = [fingerprint] }: RunResult) => machines;
+  const all = [...machinesOf(base), ...machinesOf(head)];
+  if (all.every(({ id }) => id === head.fingerprint.id)) return;
+  const words = (result: RunResult) =>
+    machinesOf(result)
+      .map(({ id, cpu, cores, kernel }) => `${id} (${cpu}, ${cores} cores, Linux ${kernel})`)
+      .join(', ');
   throw new BeelineError('BEELINE_E_BENCH_MACHINES', { detail: `${words(base)} and ${words(head)}` });
 }
 

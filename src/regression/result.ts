@@ -36,6 +36,7 @@ export const failureKinds = [
   'guest-ended',
   'not-started',
   'qemu-missing',
+  'queue-lost',
 ] as const;
 export type FailureKind = (typeof failureKinds)[number];
 
@@ -43,6 +44,7 @@ const place = {
   workload: Type.String(),
   subject: Type.String(),
   pair: Type.Integer({ minimum: 0, description: 'What has the same number was measured next to each other.' }),
+  machine: Type.Optional(Type.String({ description: 'Of `machines`, which one measured it.' })),
 };
 
 const DoneRunSchema = Type.Object(
@@ -62,9 +64,10 @@ const FailedRunSchema = Type.Object(
   { description: 'A run that has no times.', ...closed },
 );
 export type FailedRun = Static<typeof FailedRunSchema>;
-export type Run = DoneRun | FailedRun;
+export const RunSchema = Type.Union([DoneRunSchema, FailedRunSchema]);
+export type Run = Static<typeof RunSchema>;
 
-const SubjectSchema = Type.Object(
+export const SubjectSchema = Type.Object(
   {
     name: Type.String(),
     kind: Type.Union([Type.Literal('beeline'), Type.Literal('qemu')]),
@@ -93,10 +96,13 @@ export const RunResultSchema = Type.Object(
     ),
     environment: EnvironmentSchema,
     fingerprint: FingerprintSchema,
+    machines: Type.Optional(
+      Type.Array(FingerprintSchema, { minItems: 2, description: 'All, where workers on several have measured.' }),
+    ),
     icount: Type.Boolean({ description: 'Whether guest time was counted in instructions.' }),
     interrupted: Type.Boolean(),
     subjects: Type.Array(SubjectSchema),
-    runs: Type.Array(Type.Union([DoneRunSchema, FailedRunSchema])),
+    runs: Type.Array(RunSchema),
   },
   {
     $id: 'beeline.bench-run.1',
@@ -145,6 +151,17 @@ export function doneRuns({ runs }: Pick<RunResult, 'runs'>, workload: string, su
 
 export function failedRuns({ runs }: Pick<RunResult, 'runs'>): FailedRun[] {
   return runs.filter((run): run is FailedRun => run.status === 'failed');
+}
+
+/** A result of several machines as one of each, so that histories hold what can be compared. */
+export function byMachine(result: RunResult): RunResult[] {
+  const { machines, ...common } = result;
+  if (machines === undefined) return [result];
+  return machines.map((fingerprint, index) => {
+    // What nobody has measured counts on the first.
+    const runs = result.runs.filter(({ machine = machines[0]?.id }) => machine === fingerprint.id);
+    return { ...common, id: `${result.id}-${index + 1}`, fingerprint, runs };
+  });
 }
 
 /** In the order of the first run. */

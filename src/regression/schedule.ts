@@ -1,55 +1,123 @@
 // The order of the runs. What is to be compared runs right next to each other, now the one first, now the other (ABBA), so
 // that whatever slows the machine down for a while, or more and more, hits both alike.
 import { messageOf } from '../errors.js';
+import type { Fingerprint } from './fingerprint.js';
 import type { Machine } from './machine.js';
 import { measure } from './measure.js';
 import type { Run } from './result.js';
 import type { Subject } from './subjects.js';
 import type { Workload } from './workloads.js';
 
-export interface Plan {
-  readonly workloads: readonly Workload[];
+/** One run of every subject. It is never split, so that its ratios are those of one machine. */
+export interface Pair {
+  readonly workload: Workload;
+  readonly pair: number;
+}
+
+export interface Setting {
   readonly subjects: readonly Subject[];
-  readonly pairs: number;
   /** Runs of each subject whose result does not count: they fill the caches of the host. */
   readonly warmUps: number;
   prepare(workload: Workload, signal: AbortSignal): Promise<Machine>;
 }
 
 export interface Observer {
-  onRun(run: Run): void;
+  /** `machine` measured it; otherwise this one. */
+  onRun(run: Run, machine?: Fingerprint): void;
   onWarmUp(workload: string, subject: string): void;
 }
 
-/** What fails once is not tried again; all the rest goes on. Rejects with the signal's reason when that comes. */
-export async function carryOut(plan: Plan, observer: Observer, signal: AbortSignal): Promise<void> {
-  for (const workload of plan.workloads) {
-    const place = (subject: Subject, pair: number) => ({
-      workload: workload.name,
-      subject: subject.description.name,
-      pair,
-    });
-    let machine: Machine;
+/** Has pairs measured, by whomever. */
+export interface PairQueue {
+  /** Each pair once, in any order. Rejects with the signal's reason when that comes. */
+  carryOut(pairs: readonly Pair[], observer: Observer, signal: AbortSignal): Promise<void>;
+}
+
+interface Prepared {
+  readonly machine: Machine;
+  /** What fails once is not tried again; all the rest goes on. */
+  taking: readonly Subject[];
+}
+
+/** Measures pairs in this process, one after the other. */
+export class PairRunner {
+  readonly #setting: Setting;
+  /** undefined for what could not be prepared. */
+  readonly #prepared = new Map<string, Prepared | undefined>();
+
+  constructor(setting: Setting) {
+    this.#setting = setting;
+  }
+
+  /** Rejects with the signal's reason when that comes. */
+  async run({ workload, pair }: Pair, observer: Observer, signal: AbortSignal): Promise<void> {
+    if (!this.#prepared.has(workload.name)) await this.#prepare(workload, pair, observer, signal);
+    const prepared = this.#prepared.get(workload.name);
+    if (prepared !== undefined) await this.#round(prepared, workload, pair, pair, observer, signal);
+  }
+
+  async #prepare(workload: Workload, pair: number, observer: Observer, signal: AbortSignal): Promise<void> {
+    const { subjects, warmUps, prepare } = this.#setting;
+    let prepared: Prepared;
     try {
-      machine = await plan.prepare(workload, signal);
+      prepared = { machine: await prepare(workload, signal), taking: subjects };
     } catch (error) {
       signal.throwIfAborted();
       const detail = messageOf(error);
-      for (const subject of plan.subjects) {
-        observer.onRun({ ...place(subject, 0), status: 'failed', kind: 'not-started', phase: null, detail });
+      for (const { description } of subjects) {
+        const place = { workload: workload.name, subject: description.name, pair };
+        observer.onRun({ ...place, status: 'failed', kind: 'not-started', phase: null, detail });
       }
-      continue;
+      this.#prepared.set(workload.name, undefined);
+      return;
     }
-    let taking = [...plan.subjects];
-    const take = async (subject: Subject, pair: number, isWarmUp: boolean) => {
-      const outcome = await measure(workload, machine, subject, signal);
-      if (outcome.status === 'failed') taking = taking.filter((other) => other !== subject);
-      if (isWarmUp && outcome.status === 'done') observer.onWarmUp(workload.name, subject.description.name);
-      else observer.onRun({ ...place(subject, pair), ...outcome });
-    };
-    for (let round = -plan.warmUps; round < plan.pairs; round++) {
-      const order = round % 2 === 0 ? taking : taking.toReversed();
-      for (const subject of order) await take(subject, Math.max(0, round), round < 0);
+    for (let round = -warmUps; round < 0; round++) await this.#round(prepared, workload, pair, round, observer, signal);
+    this.#prepared.set(workload.name, prepared);
+  }
+
+  /** Rounds below 0 warm up. */
+  async #round(
+    prepared: Prepared,
+    workload: Workload,
+    pair: number,
+    round: number,
+    observer: Observer,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const order = round % 2 === 0 ? prepared.taking : prepared.taking.toReversed();
+    for (const subject of order) {
+      const outcome = await measure(workload, prepared.machine, subject, signal);
+      const { name } = subject.description;
+      if (outcome.status === 'failed') prepared.taking = prepared.taking.filter((other) => other !== subject);
+      if (round < 0 && outcome.status === 'done') observer.onWarmUp(workload.name, name);
+      else observer.onRun({ workload: workload.name, subject: name, pair, ...outcome });
     }
+  }
+}
+
+export interface Plan extends Setting {
+  readonly workloads: readonly Workload[];
+  readonly pairs: number;
+  /** Otherwise this process measures. */
+  readonly queue?: PairQueue | undefined;
+}
+
+/** Rejects with the signal's reason when that comes. */
+export async function carryOut(plan: Plan, observer: Observer, signal: AbortSignal): Promise<void> {
+  const pairs = plan.workloads.flatMap((workload) =>
+    Array.from({ length: plan.pairs }, (_, pair): Pair => ({ workload, pair })),
+  );
+  await (plan.queue ?? new LocalQueue(plan)).carryOut(pairs, observer, signal);
+}
+
+class LocalQueue implements PairQueue {
+  readonly #runner: PairRunner;
+
+  constructor(setting: Setting) {
+    this.#runner = new PairRunner(setting);
+  }
+
+  async carryOut(pairs: readonly Pair[], observer: Observer, signal: AbortSignal): Promise<void> {
+    for (const pair of pairs) await this.#runner.run(pair, observer, signal);
   }
 }

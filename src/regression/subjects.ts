@@ -9,6 +9,8 @@ import type { SubjectDescription } from './result.js';
 
 export interface Subject {
   readonly description: SubjectDescription;
+  /** What it takes to make it: the folder of a clone, or QEMU's command. */
+  readonly program: string;
   start(machine: Machine): GuestProcess;
 }
 
@@ -24,6 +26,7 @@ export interface BeelineSubject {
 export function beelineSubject({ name, root, disabled, icount = false }: BeelineSubject): Subject {
   return {
     description: { name, kind: 'beeline', revision: describeRevision(root), disabled: [...disabled] },
+    program: root,
     start: ({ memory, ...machine }) =>
       startMachine(
         { ...plainMachine, ...machine, memoryBytes: memory, disable: disabled, ...(icount && { icount: 0 }) },
@@ -35,6 +38,7 @@ export function beelineSubject({ name, root, disabled, icount = false }: Beeline
 export function qemuSubject(qemu: Qemu): Subject {
   return {
     description: { name: 'QEMU', kind: 'qemu', revision: qemu.version, disabled: [] },
+    program: qemu.command,
     start: (machine) =>
       startQemu(qemu, machine, {
         ...machine,
