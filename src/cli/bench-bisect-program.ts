@@ -23,7 +23,7 @@ export function addBisect(command: Command, done: (status: number) => void): voi
     .requiredOption('--bad <REV>', 'a revision after, which is slow')
     .option(
       '--most-runs <N>',
-      `runs in pairs at most, while fewer tell nothing (default: ${usualMostRuns})`,
+      'runs in pairs at most, while fewer tell nothing',
       (text: string) => parseCount('--most-runs', fewestRuns, text),
       usualMostRuns,
     )
