@@ -126,6 +126,20 @@ void ThreadedDevice::main() {
     ending();
 }
 
+ThreadedDevice::Taken ThreadedDevice::take(unsigned number, Chain& chain) {
+    Virtqueue& chains = queues_[number];
+    if (!chains.enabled()) return Taken::None;
+    for (;;) {
+        switch (chains.pop(chain)) {
+        case Virtqueue::Pop::Chain: return Taken::Chain;
+        case Virtqueue::Pop::Broken: fail(); return Taken::Failed;
+        case Virtqueue::Pop::Empty:
+            // Only what comes from now on would be told of.
+            if (!chains.enable_notifications()) return Taken::None;
+        }
+    }
+}
+
 /// False: the device was stopped while it was frozen.
 bool ThreadedDevice::turn(std::span<const pollfd> polled) {
     uint64_t signals = 0;

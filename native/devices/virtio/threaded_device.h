@@ -9,8 +9,10 @@
 #include <condition_variable>
 #include <cstdint>
 #include <mutex>
+#include <optional>
 #include <poll.h>
 #include <span>
+#include <utility>
 #include <vector>
 
 namespace beeline::devices::virtio {
@@ -56,7 +58,27 @@ protected:
     // ---- for the device to call from these ----------------------------------------------------------------------
     bool active() const { return active_; }
     Virtqueue& queue(unsigned number) { return queues_[number]; }
-    /// Something was returned to a queue: the driver is told after work() if it wants to be.
+    enum class Taken : uint8_t { Chain, None, Failed };
+    /// Takes the next chain of a queue. None: the driver will tell of the next one; or it does not drive this queue.
+    Taken take(unsigned number, Chain& chain);
+    /// Returns it, with the number of bytes written to it: the driver is told after work() if it wants to be.
+    void give_back(unsigned number, const Chain& chain, uint32_t written) {
+        queues_[number].push(chain.head, written);
+        used(number);
+    }
+    /// Hands the chains of a queue to `answer`, up to `most` before others have their turn. That returns the number of
+    /// bytes written, with which the chain goes back; or nothing, where the driver broke the rules.
+    template <class Answer> void serve(unsigned number, unsigned most, Answer answer) {
+        if (queues_[number].enabled()) queues_[number].suppress_notifications();
+        for (unsigned taken = 0; taken < most; taken++) {
+            if (take(number, served_) != Taken::Chain) return;
+            const std::optional<uint32_t> written = answer(std::as_const(served_));
+            if (!written) return fail();
+            give_back(number, served_, *written);
+        }
+        notify_thread(number);
+    }
+    /// Something was returned to a queue in another way.
     void used(unsigned number) { used_ |= uint64_t{1} << number; }
     /// The driver broke the rules.
     void fail() { broken_ = true; }
@@ -84,6 +106,7 @@ private:
     bool frozen_ = false, resting_ = true; ///< The thread is outside of work() and what follows it.
     std::condition_variable rests_, thawed_;
     uint64_t used_ = 0; ///< Queues that something was returned to.
+    Chain served_;      ///< The one that serve() has taken.
 
     std::vector<pollfd> polled_; ///< The thread's own.
 };

@@ -26,18 +26,7 @@ Virtio9p::Virtio9p(std::unique_ptr<share::Directory> directory, const std::strin
 uint64_t Virtio9p::features() const { return kMountTag; }
 
 void Virtio9p::work(std::span<const pollfd>, uint64_t notified) {
-    Virtqueue& requests = queue(0);
-    if (notified == 0 || !requests.enabled()) return;
-    unsigned taken = 0;
-    do {
-        requests.suppress_notifications();
-        for (;;) {
-            if (taken++ == kRequestsATurn) return notify_thread(0);
-            const Virtqueue::Pop popped = requests.pop(chain_);
-            if (popped == Virtqueue::Pop::Empty) break;
-            if (popped == Virtqueue::Pop::Broken || !answer()) return fail();
-        }
-    } while (requests.enable_notifications());
+    if (notified != 0) serve(0, kRequestsATurn, [this](const Chain& chain) { return answer(chain); });
 }
 
 /// What the guest holds are descriptors of this process, which no other can have.
@@ -45,21 +34,19 @@ void Virtio9p::exchange_own(snapshot::Archive& archive) {
     archive.require(!server_.mounted(), "a shared folder is mounted");
 }
 
-/// False: there is no message, or no room for an answer.
-bool Virtio9p::answer() {
+/// Nothing: there is no message, or no room for an answer.
+std::optional<uint32_t> Virtio9p::answer(const Chain& chain) {
     uint32_t size = 0;
-    const uint64_t room = total_length(chain_.writable), sent = total_length(chain_.readable);
-    if (room < kLeastRoom || copy_from(chain_.readable, 0, &size, sizeof size) != sizeof size) return false;
-    if (size < share::kMessageHeader || size > sent || size > share::P9Server::kLargestMessage) return false;
+    const uint64_t room = total_length(chain.writable), sent = total_length(chain.readable);
+    if (room < kLeastRoom || copy_from(chain.readable, 0, &size, sizeof size) != sizeof size) return std::nullopt;
+    if (size < share::kMessageHeader || size > sent || size > share::P9Server::kLargestMessage) return std::nullopt;
     request_.resize(size);
-    copy_from(chain_.readable, 0, request_.data(), size);
+    copy_from(chain.readable, 0, request_.data(), size);
     // The guest may have changed it meanwhile: what was checked counts.
     std::memcpy(request_.data(), &size, sizeof size);
     const std::span<const uint8_t> reply = server_.answer(request_, room);
-    copy_to(chain_.writable, 0, reply.data(), reply.size());
-    queue(0).push(chain_.head, static_cast<uint32_t>(reply.size()));
-    used(0);
-    return true;
+    copy_to(chain.writable, 0, reply.data(), reply.size());
+    return static_cast<uint32_t>(reply.size());
 }
 
 } // namespace beeline::devices::virtio

@@ -6,6 +6,7 @@
 #include "share/p9_server.h"
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,11 +26,10 @@ private:
     void work(std::span<const pollfd> polled, uint64_t notified) override;
     void deactivated() override { server_.reset(); }
     void exchange_own(snapshot::Archive& archive) override;
-    bool answer();
+    std::optional<uint32_t> answer(const Chain& chain);
 
     share::P9Server server_;
     std::vector<uint8_t> configuration_;
-    Chain chain_;
     std::vector<uint8_t> request_;
 };
 

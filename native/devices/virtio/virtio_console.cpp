@@ -136,7 +136,8 @@ int VirtioConsole::prepare(std::vector<pollfd>& descriptors) {
 void VirtioConsole::work(std::span<const pollfd> polled, uint64_t) {
     for (Port& port : ports_) port.config.stream->serve(polled.subspan(port.first_descriptor, port.descriptors));
     take_emergency_output();
-    if (active() && multiport_) take_control();
+    if (active() && multiport_)
+        serve(kControlTransmit, kChainsATurn, [this](const Chain& chain) { return take_control(chain); });
     for (Port& port : ports_) {
         if (active()) transmit(port);
         flush(port);
@@ -184,20 +185,6 @@ void VirtioConsole::exchange_own(snapshot::Archive& archive) {
     }
 }
 
-VirtioConsole::Taken VirtioConsole::take(unsigned number, Chain& chain) {
-    Virtqueue& buffers = queue(number);
-    if (!buffers.enabled()) return Taken::None;
-    for (;;) {
-        switch (buffers.pop(chain)) {
-        case Virtqueue::Pop::Chain: return Taken::Chain;
-        case Virtqueue::Pop::Broken: fail(); return Taken::Failed;
-        case Virtqueue::Pop::Empty:
-            // Only what comes from now on would be told of.
-            if (!buffers.enable_notifications()) return Taken::None;
-        }
-    }
-}
-
 // ---- Output -----------------------------------------------------------------------------------------------------
 
 /// The driver of a console waits for its output to be taken with a lock held (Linux turns on the spot): it never has
@@ -229,7 +216,7 @@ void VirtioConsole::transmit(Port& port) {
     const unsigned number = transmit_queue(port.id);
     for (unsigned chains = 0;; chains++) {
         if (!port.has_output) {
-            if (chains == kChainsATurn) return wake();
+            if (chains == kChainsATurn) return notify_thread(number);
             if (take(number, port.output) != Taken::Chain) return;
             if (!port.output.writable.empty()) return fail();
             port.has_output = true;
@@ -284,7 +271,7 @@ bool VirtioConsole::write_output(Port& port) {
     for (size_t turn = 0; port.written < total;) {
         if (!port.config.stream->has_reader()) return true;
         if (turn >= kBytesATurn) {
-            wake();
+            notify_thread(transmit_queue(port.id));
             return false;
         }
         const size_t taken = port.config.stream->write(part(port.output.readable, port.written, kBytesATurn));
@@ -305,12 +292,11 @@ void VirtioConsole::receive(Port& port) {
             if (!port.room.readable.empty()) return fail();
             port.has_room = true;
         }
-        if (chains == kChainsATurn) return wake();
+        if (chains == kChainsATurn) return notify_thread(number);
         const size_t got = port.config.stream->read(port.room.writable);
         if (got == 0) return;
         port.has_room = false;
-        queue(number).push(port.room.head, static_cast<uint32_t>(got));
-        used(number);
+        give_back(number, port.room, static_cast<uint32_t>(got));
     }
 }
 
@@ -325,26 +311,24 @@ void VirtioConsole::note_connection(Port& port) {
     if (now != 0) port.news |= kOpened;
 }
 
-void VirtioConsole::take_control() {
-    for (unsigned chains = 0; take(kControlTransmit, control_) == Taken::Chain; chains++) {
-        if (!control_.writable.empty()) return fail();
-        Control message{};
-        const bool whole = copy_from(control_.readable, 0, &message, sizeof message) == sizeof message;
-        queue(kControlTransmit).push(control_.head, 0);
-        used(kControlTransmit);
-        if (!whole) continue;
-        if (message.event == kDeviceReady && message.value == 1)
-            for (Port& port : ports_) port.news |= kAdd;
-        if (Port* port = this->port(message.id); port != nullptr && message.event == kPortReady) {
-            port->ready = message.value == 1;
-            port->connection = 0;
-            port->news =
-                static_cast<uint8_t>((port->config.console ? kConsole : 0) | (port->config.name.empty() ? 0 : kName));
-        } else if (port != nullptr && message.event == kPortOpen) {
-            port->guest_open = message.value == 1;
-        }
-        if (chains == kChainsATurn) return wake();
+/// Nothing: the chain is none of a transmit queue.
+std::optional<uint32_t> VirtioConsole::take_control(const Chain& chain) {
+    if (!chain.writable.empty()) return std::nullopt;
+    Control message{};
+    if (copy_from(chain.readable, 0, &message, sizeof message) != sizeof message) return 0;
+    if (message.event == kDeviceReady && message.value == 1)
+        for (Port& port : ports_) port.news |= kAdd;
+    Port* port = this->port(message.id);
+    if (port == nullptr) return 0;
+    if (message.event == kPortReady) {
+        port->ready = message.value == 1;
+        port->connection = 0;
+        port->news =
+            static_cast<uint8_t>((port->config.console ? kConsole : 0) | (port->config.name.empty() ? 0 : kName));
+    } else if (message.event == kPortOpen) {
+        port->guest_open = message.value == 1;
     }
+    return 0;
 }
 
 void VirtioConsole::give_control() {
@@ -375,8 +359,7 @@ bool VirtioConsole::give_message(const Port& port, News news) {
     }
     copy_to(control_.writable, 0, &message, sizeof message);
     if (news == kName) copy_to(control_.writable, sizeof message, name.data(), name.size());
-    queue(kControlReceive).push(control_.head, static_cast<uint32_t>(length));
-    used(kControlReceive);
+    give_back(kControlReceive, control_, static_cast<uint32_t>(length));
     return true;
 }
 

@@ -77,8 +77,6 @@ private:
     static unsigned transmit_queue(uint32_t port) { return receive_queue(port) + 1; }
     Port* port(uint32_t id);
     bool takes_input(const Port& port) const;
-    enum class Taken : uint8_t { Chain, None, Failed };
-    Taken take(unsigned number, Chain& chain);
 
     void take_emergency_output();
     void keep(Port& port, std::span<const iovec> bytes);
@@ -89,7 +87,7 @@ private:
     void pay_interrupt(Port& port);
     void receive(Port& port);
     void note_connection(Port& port);
-    void take_control();
+    std::optional<uint32_t> take_control(const Chain& chain);
     void give_control();
     bool give_message(const Port& port, News news);
 

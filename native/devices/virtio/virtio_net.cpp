@@ -57,41 +57,25 @@ int VirtioNet::prepare(std::vector<pollfd>& descriptors) {
 
 void VirtioNet::work(std::span<const pollfd> polled, uint64_t notified) {
     if ((notified & 1 << kReceive) != 0) deliver_waiting();
-    if ((notified & 1 << kTransmit) != 0) transmit();
+    if ((notified & 1 << kTransmit) != 0)
+        serve(kTransmit, kChainsATurn, [this](const Chain& chain) { return transmit(chain); });
     network_->serve(polled);
     network_->finish();
 }
 
 // ---- From the guest ------------------------------------------------------------------------------------------------
 
-void VirtioNet::transmit() {
-    Virtqueue& frames = queue(kTransmit);
-    if (!frames.enabled()) return;
-    unsigned taken = 0;
-    do {
-        frames.suppress_notifications();
-        for (;;) {
-            if (taken++ == kChainsATurn) return notify_thread(kTransmit);
-            const Virtqueue::Pop popped = frames.pop(sent_);
-            if (popped == Virtqueue::Pop::Empty) break;
-            if (popped == Virtqueue::Pop::Broken || !transmit_chain()) return fail();
-        }
-    } while (frames.enable_notifications());
-}
-
-/// False: the chain is none of a transmit queue.
-bool VirtioNet::transmit_chain() {
-    const uint64_t total = total_length(sent_.readable);
-    if (total < kHeaderBytes || !sent_.writable.empty()) return false;
+/// Nothing: the chain is none of a transmit queue.
+std::optional<uint32_t> VirtioNet::transmit(const Chain& chain) {
+    const uint64_t total = total_length(chain.readable);
+    if (total < kHeaderBytes || !chain.writable.empty()) return std::nullopt;
     Header header;
-    copy_from(sent_.readable, 0, &header, sizeof header);
+    copy_from(chain.readable, 0, &header, sizeof header);
     const size_t length = total - kHeaderBytes;
-    const bool sendable = length >= net::kEthernetHeader && length <= net::kLargestFrame;
-    if (sendable) copy_from(sent_.readable, kHeaderBytes, frame_.get(), length);
-    queue(kTransmit).push(sent_.head, 0);
-    used(kTransmit);
-    if (sendable) network_->send(header.frame, {frame_.get(), length});
-    return true;
+    if (length < net::kEthernetHeader || length > net::kLargestFrame) return 0;
+    copy_from(chain.readable, kHeaderBytes, frame_.get(), length);
+    network_->send(header.frame, {frame_.get(), length});
+    return 0;
 }
 
 // ---- To the guest --------------------------------------------------------------------------------------------------
@@ -126,14 +110,9 @@ VirtioNet::Delivery VirtioNet::deliver(const net::FrameHeader& header, std::span
             return Delivery::Dropped;
         }
         Chain& chain = room_[room_chains_];
-        const Virtqueue::Pop popped = buffers.pop(chain);
-        if (popped == Virtqueue::Pop::Empty) {
-            // Only what comes from now on would be told of.
-            if (buffers.enable_notifications()) continue;
-            return Delivery::NoRoom;
-        }
-        if (popped == Virtqueue::Pop::Broken || !chain.readable.empty() ||
-            total_length(chain.writable) < kHeaderBytes) {
+        const Taken taken = take(kReceive, chain);
+        if (taken == Taken::None) return Delivery::NoRoom;
+        if (taken == Taken::Failed || !chain.readable.empty() || total_length(chain.writable) < kHeaderBytes) {
             fail();
             return Delivery::Dropped;
         }
@@ -141,8 +120,7 @@ VirtioNet::Delivery VirtioNet::deliver(const net::FrameHeader& header, std::span
         room += total_length(chain.writable);
         // Without mergeable buffers each frame has one chain, or none where that is too short (5.1.6.4.1).
         if (!mergeable_ && room < wanted) {
-            buffers.push(chain.head, 0);
-            used(kReceive);
+            give_back(kReceive, chain, 0);
             room_chains_ = 0;
             return Delivery::Dropped;
         }

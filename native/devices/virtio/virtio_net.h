@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <vector>
 
 namespace beeline::devices::virtio {
@@ -41,8 +42,7 @@ private:
     void exchange_own(snapshot::Archive&) override {}
     void deactivated() override;
 
-    void transmit();
-    bool transmit_chain();
+    std::optional<uint32_t> transmit(const Chain& chain);
     void receive(const net::FrameHeader& header, std::span<const uint8_t> frame) override;
     void deliver_waiting();
     enum class Delivery : uint8_t { Done, NoRoom, Dropped };
@@ -52,7 +52,6 @@ private:
     std::array<uint8_t, 8> configuration_{};
     bool mergeable_ = false;
 
-    Chain sent_;
     std::unique_ptr<uint8_t[]> frame_ = std::make_unique<uint8_t[]>(net::kLargestFrame);
     std::vector<Chain> room_; ///< Receive buffers taken from the queue: the first `room_chains_` of them.
     size_t room_chains_ = 0;

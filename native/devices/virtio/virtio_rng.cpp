@@ -1,6 +1,7 @@
 #include "devices/virtio/virtio_rng.h"
 
 #include <algorithm>
+#include <optional>
 #include <sys/random.h>
 
 namespace beeline::devices::virtio {
@@ -40,24 +41,12 @@ size_t VirtioRng::fill(std::span<const iovec> buffers) {
 }
 
 void VirtioRng::work(std::span<const pollfd>, uint64_t notified) {
-    Virtqueue& requests = queue(0);
-    if (notified == 0 || !requests.enabled()) return;
-    unsigned taken = 0;
-    do {
-        requests.suppress_notifications();
-        for (;;) {
-            if (taken++ == kChainsATurn) {
-                notify_thread(0);
-                return;
-            }
-            const Virtqueue::Pop popped = requests.pop(chain_);
-            if (popped == Virtqueue::Pop::Empty) break;
-            // The driver gives no buffer to read (5.4.6.1).
-            if (popped == Virtqueue::Pop::Broken || !chain_.readable.empty()) return fail();
-            requests.push(chain_.head, static_cast<uint32_t>(fill(chain_.writable)));
-            used(0);
-        }
-    } while (requests.enable_notifications());
+    if (notified == 0) return;
+    serve(0, kChainsATurn, [this](const Chain& chain) -> std::optional<uint32_t> {
+        // The driver gives no buffer to read (5.4.6.1).
+        if (!chain.readable.empty()) return std::nullopt;
+        return static_cast<uint32_t>(fill(chain.writable));
+    });
 }
 
 } // namespace beeline::devices::virtio

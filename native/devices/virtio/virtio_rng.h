@@ -25,7 +25,6 @@ private:
 
     const bool repeatable_;
     std::mt19937_64 numbers_;
-    Chain chain_;
 };
 
 } // namespace beeline::devices::virtio
