@@ -223,6 +223,11 @@ export const errorTable = {
     remedy: 'let the guest switch it on first',
     status: ExitStatus.failure,
   },
+  BEELINE_E_BALLOON: {
+    cause: '{vm} has no memory balloon',
+    remedy: 'give it one: --balloon mmio, or balloon in its config',
+    status: ExitStatus.failure,
+  },
   BEELINE_E_ADDRESS: {
     cause: 'there is no memory at the {space} address {address}',
     remedy: 'devices and unmapped addresses cannot be read',

@@ -123,6 +123,8 @@ board::MachineConfig config_from(const Napi::Object& object) {
     Napi::Array networks = object.Get("networks").As<Napi::Array>();
     for (uint32_t i = 0; i < networks.Length(); i++)
         config.networks.push_back(network_from(networks.Get(i).As<Napi::Object>()));
+    if (const std::string bus = text_of(object, "balloon"); bus != "none")
+        config.balloon = bus == "pci" ? board::DeviceBus::Pci : board::DeviceBus::Mmio;
     Napi::Array shares = object.Get("shares").As<Napi::Array>();
     for (uint32_t i = 0; i < shares.Length(); i++)
         config.shares.push_back(share_from(shares.Get(i).As<Napi::Object>()));
@@ -205,6 +207,8 @@ Napi::Function MachineObject::define(Napi::Env env) {
                            InstanceMethod("serialExchanged", &MachineObject::serial_exchanged),
                            InstanceMethod("saveSnapshot", &MachineObject::save_snapshot),
                            InstanceMethod("loadSnapshot", &MachineObject::load_snapshot),
+                           InstanceMethod("setBalloon", &MachineObject::set_balloon),
+                           InstanceMethod("balloon", &MachineObject::balloon),
                            InstanceMethod("stats", &MachineObject::stats),
                            InstanceMethod("translations", &MachineObject::translations),
                            InstanceMethod("dtb", &MachineObject::dtb),
@@ -270,6 +274,27 @@ Napi::Value MachineObject::serial_write(const Napi::CallbackInfo& info) {
 }
 
 void MachineObject::serial_exchanged(const Napi::CallbackInfo&) { machine_->serial_exchanged(); }
+
+Napi::Value MachineObject::set_balloon(const Napi::CallbackInfo& info) {
+    const auto bytes = static_cast<uint64_t>(info[0].ToNumber().Int64Value());
+    return Napi::Boolean::New(info.Env(), machine_->set_balloon(bytes));
+}
+
+Napi::Value MachineObject::balloon(const Napi::CallbackInfo& info) {
+    const std::optional<board::Machine::Balloon> balloon = machine_->balloon();
+    if (!balloon) return info.Env().Undefined();
+    // By the names that Linux's driver gives them.
+    static constexpr const char* kNames[] = {"swapIn",     "swapOut",         "majorFaults",     "minorFaults",
+                                             "freeMemory", "totalMemory",     "availableMemory", "caches",
+                                             "hugePages",  "hugePageFailures"};
+    Napi::Object statistics = Napi::Object::New(info.Env());
+    for (const auto& [tag, value] : balloon->statistics)
+        if (tag < std::size(kNames)) statistics.Set(kNames[tag], number(info.Env(), value));
+    Napi::Object result = Napi::Object::New(info.Env());
+    result.Set("bytes", number(info.Env(), balloon->bytes_left));
+    result.Set("statistics", statistics);
+    return result;
+}
 
 Napi::Value MachineObject::stats(const Napi::CallbackInfo& info) {
     Napi::Env env = info.Env();

@@ -31,6 +31,8 @@ private:
     Napi::Value load_snapshot(const Napi::CallbackInfo& info);
     Napi::Value serial_write(const Napi::CallbackInfo& info);
     void serial_exchanged(const Napi::CallbackInfo& info);
+    Napi::Value set_balloon(const Napi::CallbackInfo& info);
+    Napi::Value balloon(const Napi::CallbackInfo& info);
     Napi::Value stats(const Napi::CallbackInfo& info);
     Napi::Value translations(const Napi::CallbackInfo& info);
     Napi::Value dtb(const Napi::CallbackInfo& info);

@@ -130,6 +130,12 @@ void Board::add_share(std::unique_ptr<share::Directory> directory, const std::st
     insert_next(bus, std::make_unique<devices::virtio::Virtio9p>(std::move(directory), tag, memory_));
 }
 
+void Board::add_balloon(DeviceBus bus) {
+    auto balloon = std::make_unique<devices::virtio::VirtioBalloon>(memory_);
+    balloon_ = balloon.get();
+    insert_next(bus, std::move(balloon));
+}
+
 void Board::add_console(std::vector<devices::virtio::VirtioConsole::PortConfig> ports, DeviceBus bus) {
     insert_next(bus, std::make_unique<devices::virtio::VirtioConsole>(std::move(ports), memory_));
 }
@@ -256,6 +262,22 @@ void Board::retry_drives() {
     for (devices::virtio::VirtioBlk* drive : drives_) drive->retry();
     const std::lock_guard guard(lock_);
     set_limit();
+}
+
+bool Board::set_balloon(uint64_t bytes) {
+    if (balloon_ == nullptr) return false;
+    const std::lock_guard guard(lock_);
+    balloon_->set_target(static_cast<uint32_t>(bytes / devices::virtio::VirtioBalloon::kPageBytes));
+    set_limit();
+    return true;
+}
+
+std::optional<Board::Balloon> Board::balloon() {
+    if (balloon_ == nullptr) return std::nullopt;
+    std::map<uint16_t, uint64_t> statistics = balloon_->statistics();
+    const std::lock_guard guard(lock_);
+    set_limit();
+    return Balloon{balloon_->actual() * devices::virtio::VirtioBalloon::kPageBytes, std::move(statistics)};
 }
 
 Board::Counts Board::counts() {

@@ -22,6 +22,7 @@
 #include "devices/pl061.h"
 #include "devices/timer_queue.h"
 #include "devices/virtio/virtio_9p.h"
+#include "devices/virtio/virtio_balloon.h"
 #include "devices/virtio/virtio_blk.h"
 #include "devices/virtio/virtio_console.h"
 #include "devices/virtio/virtio_mmio.h"
@@ -33,6 +34,7 @@
 #include "translate/direct_tier.h"
 
 #include <atomic>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -89,6 +91,7 @@ public:
     /// These put a device into the next free slot of the bus. Before the threads start.
     void add_drive(std::unique_ptr<block::Disk> disk, std::string serial, DeviceBus bus);
     void add_network(std::unique_ptr<net::Network> network, const net::MacAddress& mac, DeviceBus bus);
+    void add_balloon(DeviceBus bus);
     /// `tag` is what the guest mounts it by.
     void add_share(std::unique_ptr<share::Directory> directory, const std::string& tag, DeviceBus bus);
     /// One device with these ports, consoles first.
@@ -130,6 +133,14 @@ public:
     void serial_output_drained();
     /// Writes that found no room on the host are tried again.
     void retry_drives();
+
+    /// Asks the guest to give up so many bytes. False: there is no balloon.
+    bool set_balloon(uint64_t bytes);
+    struct Balloon {
+        uint64_t bytes = 0;                      ///< That the guest has given up.
+        std::map<uint16_t, uint64_t> statistics; ///< As it last told of its memory (Virtio 1.2, 5.5.6.3).
+    };
+    std::optional<Balloon> balloon();
 
     /// The flash's contents, for loaders. Only while the CPUs are still.
     devices::GuestMemoryAccess& flash() { return flash_contents_; }
@@ -248,6 +259,7 @@ private:
     unsigned free_slot_ = 0, free_pci_slot_ = 1;
     std::vector<std::unique_ptr<devices::virtio::VirtioDevice>> virtio_devices_;
     std::vector<devices::virtio::VirtioBlk*> drives_; ///< Those of them.
+    devices::virtio::VirtioBalloon* balloon_ = nullptr;
 };
 
 } // namespace beeline::board

@@ -78,6 +78,7 @@ public:
             board_->add_drive(std::move(disk), drive.serial, drive.bus);
         }
         if (Status networks = add_networks(); !networks) return networks;
+        if (config_.balloon) board_->add_balloon(*config_.balloon);
         for (const Share& share : config_.shares) {
             share::ShareFailure failure;
             std::unique_ptr<share::Directory> directory = share::Directory::open(share.path, share.read_only, failure);
@@ -258,6 +259,15 @@ public:
         const std::lock_guard lock(mutex_);
         exchanging_ = exchanging;
         changed_.notify_all();
+    }
+
+    bool set_balloon(uint64_t bytes_left) {
+        return board_->set_balloon(memory_->size() - std::min(bytes_left, memory_->size()));
+    }
+    std::optional<Balloon> balloon() const {
+        std::optional<Board::Balloon> balloon = board_->balloon();
+        if (!balloon) return std::nullopt;
+        return Balloon{memory_->size() - std::min(balloon->bytes, memory_->size()), std::move(balloon->statistics)};
     }
 
     std::optional<arm64::CpuState> cpu_state(unsigned cpu) const {
@@ -737,8 +747,8 @@ Result<std::unique_ptr<Machine>> Machine::create(const MachineConfig& config, Ma
     if (!memory) return std::move(memory.error());
     auto implementation = std::make_unique<Implementation>(config, events, std::move(*memory), std::move(perf_map));
     // Ports take two devices at most.
-    if (const size_t devices =
-            config.drives.size() + config.networks.size() + config.shares.size() + (config.ports.empty() ? 0 : 2);
+    if (const size_t devices = config.drives.size() + config.networks.size() + config.shares.size() +
+                               (config.ports.empty() ? 0 : 2) + (config.balloon ? 1 : 0);
         devices > Board::kMostDevices)
         return value_error(
             config.networks.empty() ? "--drive" : "--net",
@@ -765,6 +775,8 @@ Status Machine::save_snapshot(const std::string& path, const std::string& descri
 Status Machine::load_snapshot(const std::string& path) { return implementation_->load_snapshot(path); }
 size_t Machine::serial_write(std::span<const uint8_t> bytes) { return implementation_->serial_write(bytes); }
 void Machine::serial_exchanged() { implementation_->serial_exchanged(); }
+bool Machine::set_balloon(uint64_t bytes_left) { return implementation_->set_balloon(bytes_left); }
+std::optional<Machine::Balloon> Machine::balloon() const { return implementation_->balloon(); }
 std::vector<uint8_t> Machine::dtb() const { return implementation_->dtb(); }
 const std::vector<const translate::DirectTier*>& Machine::direct_tiers() const {
     return implementation_->board().direct_tiers();

@@ -14,6 +14,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -67,6 +68,7 @@ struct MachineConfig {
     std::vector<RawLoad> raw_loads;
     std::vector<Drive> drives;         ///< The guest's first disk first.
     std::vector<NetworkCard> networks; ///< Its first card first.
+    std::optional<DeviceBus> balloon;  ///< Where there is one.
     std::vector<Share> shares;
     std::vector<ConsolePort> ports;    ///< One console device on each bus that some of them name.
     bool acpi = true;                  ///< Offer firmware ACPI tables.
@@ -175,6 +177,15 @@ public:
     static constexpr size_t kSerialQueueBytes = size_t{1} << 20;
     /// The answer to MachineEvents::on_serial_exchange().
     void serial_exchanged();
+
+    /// Has the guest's memory balloon leave it so many bytes of its memory, up to all. False: there is none.
+    bool set_balloon(uint64_t bytes_left);
+    struct Balloon {
+        uint64_t bytes_left = 0;                 ///< Of the guest's memory, as far as it has followed.
+        std::map<uint16_t, uint64_t> statistics; ///< As the guest last told (Virtio 1.2, 5.5.6.3).
+    };
+    /// Nothing: there is no balloon.
+    std::optional<Balloon> balloon() const;
 
     /// What a CPU's registers hold while the machine is paused; nothing while it is not, there is no such CPU, or that
     /// is off.

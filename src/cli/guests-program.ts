@@ -70,6 +70,7 @@ function addLife(program: Command, done: Done): void {
       'a folder for the guest, as for beeline run; repeatable',
       (text: string, before: readonly Share[] | undefined) => [...(before ?? []), parseShare(text)],
     )
+    .addOption(choice('--balloon <BUS>', 'a memory balloon, as for beeline run', ['mmio', 'pci']))
     .option('--memory <SIZE>', 'guest memory, such as 512M or 1G (default: 1G)', parseMemory)
     .option('--cpus <N>', 'number of CPUs (default: 1)', parseCpus)
     .addOption(choice('--cpu <MODEL>', 'CPU model (default: n1)', ['n1', 'a57']))

@@ -83,6 +83,7 @@ export interface CreateOptions extends ClientOptions {
   readonly console?: readonly Port[];
   readonly port?: readonly Port[];
   readonly share?: readonly Share[];
+  readonly balloon?: 'mmio' | 'pci';
   readonly memory?: number;
   readonly cpus?: number;
   readonly cpu?: 'n1' | 'a57';
@@ -148,6 +149,7 @@ export function create(name: string, image: string | undefined, options: CreateO
       loads: options.load?.map((load) => ({ ...load, path: resolve(load.path) })),
       drives: options.drive?.map(askedDrive),
       networks: options.net?.map(askedNetwork),
+      balloon: options.balloon,
       shares:
         options.share === undefined
           ? undefined

@@ -184,6 +184,11 @@ function addRun(program: Command, done: (status: number) => void): void {
       'a folder for the guest to mount by TAG with 9p: readonly; repeatable',
       append<Share>(parseShare),
     )
+    .addOption(
+      new Option('--balloon <BUS>', 'a memory balloon, which QMP controls; free memory goes back to the host')
+        .choices(['mmio', 'pci'])
+        .argParser((text: string) => parseChoice('--balloon', ['mmio', 'pci'], text)),
+    )
     .option('--disk <FILE>', "keep the changes to the image's disk in this file, made when missing")
     .option('--memory <SIZE>', 'guest memory, such as 512M or 1G; without a unit MiB (default: 1G)', parseMemory)
     .option(

@@ -196,7 +196,7 @@ class Translation {
       return;
     }
     const [, plain, suffix, port] =
-      /^(?:virtio-(blk|net|rng|serial|9p)(-device|-pci)?|virt(console|serialport))$/.exec(driver) ?? [];
+      /^(?:virtio-(blk|net|rng|serial|9p|balloon)(-device|-pci)?|virt(console|serialport))$/.exec(driver) ?? [];
     const kind = plain ?? port;
     if (kind === undefined) throw refused(option, `${driver} has no counterpart here`);
     const bus: Bus = suffix === '-device' ? 'mmio' : 'pci';
@@ -207,6 +207,10 @@ class Translation {
     if (kind === 'serial') {
       this.#serialBus = bus;
       properties.ignore('max_ports');
+    }
+    if (kind === 'balloon') {
+      for (const name of ['deflate-on-oom', 'free-page-reporting']) properties.ignore(name, 'on');
+      this.words.push('--balloon', bus);
     }
     if (kind === '9p') this.#attachShare(option, properties, bus);
     if (kind === 'console' || kind === 'serialport') this.#attachPort(option, properties, kind === 'console');

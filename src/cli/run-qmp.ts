@@ -71,6 +71,8 @@ export class RunQmp {
       },
       stats: () => session.stats(),
       dtb: () => session.dtb(),
+      setBalloon: (bytes) => session.setBalloon(bytes),
+      balloon: () => session.balloon(),
       setPanicAction: (action) => session.setPanicAction(action),
       setReboot: (mayReboot) => session.setNoReboot(!mayReboot),
       snapshots: undefined,

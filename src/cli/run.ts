@@ -9,7 +9,17 @@ import { imageDrive } from '../images/drive.js';
 import type { BuiltImage } from '../images/ensure.js';
 import { getLog } from '../log.js';
 import { checkHostMemory } from '../memory-size.js';
-import type { Addon, Drive, NativeMachineConfig, Network, Port, RawLoad, Share, Tier } from '../native/addon.js';
+import type {
+  Addon,
+  DeviceBus,
+  Drive,
+  NativeMachineConfig,
+  Network,
+  Port,
+  RawLoad,
+  Share,
+  Tier,
+} from '../native/addon.js';
 import { loadAddon } from '../native/loader.js';
 import type { QmpAddress } from '../qmp/server.js';
 import { onEndingSignal, signalStatus } from '../signals.js';
@@ -64,6 +74,7 @@ export interface RunOptions extends JobRunOptions {
   readonly console: readonly Port[];
   readonly port: readonly Port[];
   readonly share: readonly Share[];
+  readonly balloon?: DeviceBus;
   readonly send: readonly Reply[];
   /** Seconds. */
   readonly timeout?: number;
@@ -208,6 +219,7 @@ function machineConfig(
     loads: options.load,
     drives,
     networks: options.net,
+    balloon: options.balloon ?? 'none',
     shares: checkShares(options.share),
     ports: joinPorts(options.console, options.port),
     ...executionConfig(options),

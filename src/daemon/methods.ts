@@ -128,6 +128,8 @@ function inspectionMethods({ supervisor }: MethodContext) {
     'cpu.breakpoints': ({ vm }) => supervisor.get(vm).breakpoints(),
     'disk.list': ({ vm }) => supervisor.get(vm).disks(),
     'memory.dump': ({ vm, name }) => supervisor.get(vm).dump(name),
+    'memory.setBalloon': ({ vm, bytes }) => supervisor.get(vm).balloon(bytes),
+    'memory.balloon': ({ vm }) => supervisor.get(vm).balloon(),
     'memory.write': async ({ vm, ...bytes }) => ({ written: await supervisor.get(vm).writeMemory(bytes) }),
     'memory.read': async ({ vm, ...range }) => {
       const base64 = await supervisor.get(vm).read(range);

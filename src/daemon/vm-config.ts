@@ -144,6 +144,7 @@ export function nativeConfig(config: VmConfig): StartFile['config'] {
     loads,
     drives: image?.disk === undefined ? drives : [imageDrive(image.disk), ...drives],
     networks,
+    balloon: config.balloon ?? 'none',
     shares: [...shares],
     ports,
     noReboot: config.reboot === false,

@@ -7,6 +7,7 @@ import type { Snapshot } from '../monitor/domains/snapshot.js';
 import type { VmStatus } from '../monitor/domains/vm.js';
 import type { EventData, EventName, Result } from '../monitor/protocol.js';
 import type { StateCause, VmState } from '../monitor/types.js';
+import type { NativeBalloon } from '../native/addon.js';
 import { ConsoleReader } from './console-store.js';
 import type { LoggedEvent } from './event-log.js';
 import { checkDisk, checkPaths, readDisk, realPaths } from './given-files.js';
@@ -436,6 +437,10 @@ export class Vm {
 
   disks() {
     return this.#linkFor('asked for its disks').request('disks', {});
+  }
+
+  balloon(bytes?: number): Promise<NativeBalloon> {
+    return this.#linkFor('asked about its memory').request('balloon', bytes === undefined ? {} : { bytes });
   }
 
   async writeMemory(bytes: MemoryBytes): Promise<number> {

@@ -105,6 +105,8 @@ export interface NativeMachineConfig {
   readonly drives: readonly Drive[];
   /** Its first card first. */
   readonly networks: readonly Network[];
+  /** How the guest gets at its memory balloon. */
+  readonly balloon: DeviceBus | 'none';
   readonly shares: readonly Share[];
   readonly ports: readonly Port[];
   /** Go on with the machine in this file, which has to be like this one, instead of switching one on. */
@@ -164,6 +166,14 @@ export interface NativeMachineEvents {
   onGuestReset(count: number): void;
   /** Comes once, after the last onSerial. */
   onExit(reason: ExitReason, detail: string): void;
+}
+
+/** What a guest's memory balloon has done. */
+export interface NativeBalloon {
+  /** Of the guest's memory that it has left. */
+  readonly bytes: number;
+  /** What the guest last told of its memory, by name, in bytes or events. */
+  readonly statistics: Readonly<Record<string, number>>;
 }
 
 /** Counters by name. The core decides which exist; every value is a non-negative number. */
@@ -271,6 +281,10 @@ export interface NativeMachine {
   serialWrite(data: Uint8Array): number;
   /** The answer to onSerialExchange(). */
   serialExchanged(): void;
+  /** Has the guest keep so many bytes of its memory. false: it has no balloon. */
+  setBalloon(bytes: number): boolean;
+  /** undefined: it has none. */
+  balloon(): NativeBalloon | undefined;
   stats(): NativeStats;
   /** By CPU; empty with the interpreter alone. Only when the machine has stopped. */
   translations(): NativeCode[];

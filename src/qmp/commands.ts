@@ -154,6 +154,8 @@ export const commands = {
   'query-current-machine': query(Type.Object({ 'wakeup-suspend-support': Type.Boolean() })),
   'query-target': query(Type.Object({ arch: Type.String() })),
   'query-kvm': query(Type.Object({ enabled: Type.Boolean(), present: Type.Boolean() })),
+  'query-balloon': query(Type.Object({ actual: Type.Integer() })),
+  balloon: action(Type.Object({ value: Type.Integer({ minimum: 1 }) }, closed)),
   'query-memory-size-summary': query(Type.Object({ 'base-memory': Type.Integer() })),
   'query-chardev': query(
     Type.Array(Type.Object({ label: Type.String(), filename: Type.String(), 'frontend-open': Type.Boolean() })),

@@ -38,6 +38,10 @@ export interface QmpHost {
   quit(): void;
   stats(): NativeStats;
   dtb(): Buffer;
+  /** Of the guest's memory that it is to keep; false: there is no balloon. */
+  setBalloon(bytes: number): boolean;
+  /** What it has left; undefined: there is no balloon. */
+  balloon(): number | undefined;
   setPanicAction(action: PanicAction): void;
   /** Whether the guest may reset itself, or ends with that. */
   setReboot(mayReboot: boolean): void;

@@ -7,7 +7,7 @@ import { version } from '../version.js';
 import { queryBlock, queryBlockStats, queryNodes } from './blocks.js';
 import type { Arguments, EventName, Returns } from './commands.js';
 import { Dumps } from './dumps.js';
-import { refused } from './errors.js';
+import { QmpError, refused } from './errors.js';
 import type { QmpHost, QmpSnapshots } from './host.js';
 import { describeJit, humanMonitor } from './human-monitor.js';
 import { Jobs } from './jobs.js';
@@ -59,6 +59,15 @@ function sessionCommands(host: QmpHost) {
     'query-current-machine': () => ({ 'wakeup-suspend-support': false }),
     'query-target': () => ({ arch: 'aarch64' }),
     'query-kvm': () => ({ enabled: false, present: false }),
+    'query-balloon': () => {
+      const actual = host.balloon();
+      if (actual === undefined) throw noBalloon();
+      return { actual };
+    },
+    balloon: ({ value }: Arguments<'balloon'>) => {
+      if (!host.setBalloon(value)) throw noBalloon();
+      return {};
+    },
     'query-memory-size-summary': () => ({ 'base-memory': config.memoryBytes }),
     'query-chardev': () => [...host.chardevs],
     'human-monitor-command': ({ 'command-line': line, 'cpu-index': cpu = 0 }: Arguments<'human-monitor-command'>) => {
@@ -67,6 +76,10 @@ function sessionCommands(host: QmpHost) {
       return humanMonitor(host, line, cpu, `${major}.${minor}.${micro} beeline-${version()}`);
     },
   } satisfies Partial<QmpTarget>;
+}
+
+function noBalloon(): QmpError {
+  return new QmpError('DeviceNotActive', 'No balloon device has been activated');
 }
 
 function checkCpu({ config }: QmpHost, cpu: number): void {

@@ -31,6 +31,7 @@ export const plainMachine: NativeMachineConfig = {
   loads: [],
   drives: [],
   networks: [],
+  balloon: 'none',
   shares: [],
   ports: [],
   noReboot: true,

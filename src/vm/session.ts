@@ -278,6 +278,14 @@ export class Session {
     return this.#machine.dtb();
   }
 
+  setBalloon(bytes: number): boolean {
+    return this.#machine.setBalloon(bytes);
+  }
+
+  balloon(): number | undefined {
+    return this.#machine.balloon()?.bytes;
+  }
+
   stats(): NativeStats {
     return this.#machine.stats();
   }

@@ -15,16 +15,20 @@ export interface CliOptions {
   readonly env?: NodeJS.ProcessEnv;
   /** Seconds after which it is killed. */
   readonly limit?: number;
+  readonly onStart?: (pid: number) => void;
+  /** Is given all of stdout so far. */
+  readonly onOutput?: (stdout: string) => void;
   readonly signalAfterOutput?: { readonly pattern: RegExp; readonly signal: NodeJS.Signals };
 }
 
 export function beeline(args: readonly string[], options: CliOptions = {}): Promise<CliResult> {
-  const { env = {}, limit = 60, signalAfterOutput } = options;
+  const { env = {}, limit = 60, onStart, onOutput, signalAfterOutput } = options;
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [cliPath, ...args], {
       env: { ...process.env, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
+    onStart?.(child.pid ?? 0);
     let stdout = '';
     let stderr = '';
     let signalled = false;
@@ -37,6 +41,7 @@ export function beeline(args: readonly string[], options: CliOptions = {}): Prom
     };
     child.stdout.on('data', (data: Buffer) => {
       stdout += data.toString();
+      onOutput?.(stdout);
       look();
     });
     child.stderr.on('data', (data: Buffer) => {

@@ -121,7 +121,7 @@ void PciTransport::raise(uint8_t bits) {
     set_interrupt(true);
 }
 
-void PciTransport::configuration_changed() {
+void PciTransport::raise_configuration_change() {
     raise(kConfigurationInterrupt);
     if (msix_enabled()) raise_message(configuration_vector_);
 }
@@ -135,7 +135,11 @@ void PciTransport::queues_used(uint64_t queues) {
 
 void PciTransport::needs_reset() {
     const std::lock_guard guard(board_lock_);
-    if (negotiation_.fail()) configuration_changed();
+    if (negotiation_.fail()) raise_configuration_change();
+}
+
+void PciTransport::configuration_changed() {
+    if (negotiation_.driving()) raise_configuration_change();
 }
 
 uint32_t PciTransport::read_and_clear_isr() {
@@ -229,7 +233,7 @@ void PciTransport::write_status(uint8_t value) {
     if (value == 0) return reset_device();
     const bool failed = (negotiation_.status() & Negotiation::kNeedsReset) != 0;
     negotiation_.set_status(value);
-    if (!failed && (negotiation_.status() & Negotiation::kNeedsReset) != 0) configuration_changed();
+    if (!failed && (negotiation_.status() & Negotiation::kNeedsReset) != 0) raise_configuration_change();
 }
 
 void PciTransport::write_queue(uint64_t offset, uint32_t value) {

@@ -30,6 +30,7 @@ private:
     // DriverInterrupts
     void queues_used(uint64_t queues) override;
     void needs_reset() override;
+    void configuration_changed() override;
 
     void add_structure(uint8_t type, uint32_t offset, uint32_t length);
     void reset_device();
@@ -39,7 +40,7 @@ private:
     void write_status(uint8_t value);
     uint32_t read_and_clear_isr();
     void raise(uint8_t bits);
-    void configuration_changed();
+    void raise_configuration_change();
     uint16_t valid_vector(uint32_t vector) const;
     /// The access that the PCI configuration access capability describes (4.1.4.9). False: none that can be made.
     struct Window {

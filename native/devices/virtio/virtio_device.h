@@ -13,7 +13,7 @@
 
 namespace beeline::devices::virtio {
 
-enum class DeviceId : uint32_t { None = 0, Net = 1, Block = 2, Console = 3, Entropy = 4, NineP = 9 };
+enum class DeviceId : uint32_t { None = 0, Net = 1, Block = 2, Console = 3, Entropy = 4, Balloon = 5, NineP = 9 };
 
 /// Feature bits of all devices (6).
 inline constexpr uint64_t kRingIndirectDescriptors = uint64_t{1} << 28, kRingEventIndex = uint64_t{1} << 29,
@@ -28,6 +28,8 @@ public:
     virtual void queues_used(uint64_t queues) = 0;
     /// The driver broke the rules: DEVICE_NEEDS_RESET (2.1).
     virtual void needs_reset() = 0;
+    /// The configuration space has changed. This one comes with the board lock held, which guards that.
+    virtual void configuration_changed() = 0;
 };
 
 /// Calls come with the board lock held but where it says otherwise; a device must not wait there for anything that

@@ -57,6 +57,10 @@ void VirtioMmio::needs_reset() {
     if (negotiation_.fail()) raise(kConfigurationChange);
 }
 
+void VirtioMmio::configuration_changed() {
+    if (negotiation_.driving()) raise(kConfigurationChange);
+}
+
 bool VirtioMmio::read(const MmioAccess& access, uint64_t& value) {
     value = 0;
     if (access.offset >= kConfig) {

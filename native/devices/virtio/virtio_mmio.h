@@ -26,6 +26,7 @@ public:
 private:
     void queues_used(uint64_t queues) override;
     void needs_reset() override;
+    void configuration_changed() override;
 
     uint32_t read_register(uint64_t offset);
     void write_register(uint64_t offset, uint32_t value);

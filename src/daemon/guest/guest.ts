@@ -9,6 +9,7 @@ import type { StateCause, VmState } from '../../monitor/types.js';
 import type {
   Addon,
   ExitReason,
+  NativeBalloon,
   NativeDebuggerPoints,
   NativeMachine,
   NativeMachineConfig,
@@ -99,8 +100,8 @@ export class Guest {
     this.#listener = listener;
     this.#console = new ConsoleWriter(folder.console);
     this.#journal = new JournalWriter(folder.events, guestJournalLimits);
-    const { drives = [], networks = [], shares = [], ports = [] } = start.config;
-    this.#config = { ...start.config, drives, networks, shares, ports };
+    const { drives = [], networks = [], balloon = 'none', shares = [], ports = [] } = start.config;
+    this.#config = { ...start.config, drives, networks, balloon, shares, ports };
     this.#machine = createMachine(addon, this.#config, {
       onSerial: (data) => this.#onSerial(data),
       onPause: (reason) => {
@@ -300,6 +301,22 @@ export class Guest {
     const pc = this.#machine.cpuState(cpu)?.pc ?? '0x0';
     const at = kind === 'breakpoint' ? null : `0x${address.toString(16)}`;
     this.#record('cpu.stopped', { cpu, reason: kind, pc, address: at });
+  }
+
+  setBalloon(bytes: number): boolean {
+    return this.#machine.setBalloon(bytes);
+  }
+
+  balloonBytes(): number | undefined {
+    return this.#machine.balloon()?.bytes;
+  }
+
+  balloon(bytes?: number): NativeBalloon {
+    this.#mustRun('asked about its memory');
+    if (bytes !== undefined) this.#machine.setBalloon(bytes);
+    const balloon = this.#machine.balloon();
+    if (balloon === undefined) throw new BeelineError('BEELINE_E_BALLOON', { vm: this.#start.name });
+    return balloon;
   }
 
   /** At least one byte. */

@@ -68,6 +68,7 @@ async function main(folder: GuestFolder): Promise<void> {
     write: ({ base64 }: { base64: string }) => ({ written: guest.write(Buffer.from(base64, 'base64')) }),
     registers: ({ cpu }: { cpu: number }) => guest.registers(cpu),
     read: (range: MemoryRange) => ({ base64: guest.read(range).toString('base64') }),
+    balloon: ({ bytes }: { bytes?: number }) => guest.balloon(bytes),
     writeMemory: (bytes: MemoryBytes) => ({ written: guest.writeMemory(bytes) }),
     halt: ({ cpu }: { cpu?: number }) => ({ cpus: guest.halt(cpu) }),
     releaseCpu: ({ cpu }: { cpu: number }) => {

@@ -4,7 +4,7 @@ import { type Static, Type } from '@sinclair/typebox';
 import { method } from '../../monitor/declare.js';
 import { mostSteps, Place, Points, Registers } from '../../monitor/domains/cpu.js';
 import { Disk } from '../../monitor/domains/disk.js';
-import { DumpName, memoryBytes, memoryRange } from '../../monitor/domains/memory.js';
+import { BalloonState, DumpName, memoryBytes, memoryRange } from '../../monitor/domains/memory.js';
 import { PerfCounters } from '../../monitor/domains/perf.js';
 import { CpuIndex, closed, noParams, noResult, VmState } from '../../monitor/types.js';
 
@@ -70,6 +70,7 @@ export const StartFile = Type.Object({
         }),
       ),
     ),
+    balloon: Type.Optional(Type.Union([deviceBus, Type.Literal('none')])),
     shares: Type.Optional(
       Type.Array(
         Type.Object({
@@ -145,6 +146,13 @@ export const guestMethods = {
     params: Type.Object(memoryBytes, closed),
     result: Type.Object({ written: Type.Integer() }),
     errors: ['BEELINE_E_CPU_UNKNOWN', 'BEELINE_E_VM_STATE', 'BEELINE_E_ADDRESS'],
+  }),
+  balloon: method({
+    description: 'Its memory balloon; with `bytes`, how much of its memory it is to have left.',
+    role: 'control',
+    params: Type.Object({ bytes: Type.Optional(Type.Integer({ minimum: 0 })) }, closed),
+    result: BalloonState,
+    errors: ['BEELINE_E_BALLOON'],
   }),
   halt: method({
     description: 'Pauses it or one CPU, and says where it stands.',

@@ -59,6 +59,8 @@ export function createQmpHost(guest: Guest, start: StartFile, folder: GuestFolde
     },
     stats: () => guest.stats(),
     dtb: () => guest.dtb(),
+    setBalloon: (bytes) => guest.setBalloon(bytes),
+    balloon: () => guest.balloonBytes(),
     setPanicAction: (action) => guest.setPanicAction(action),
     setReboot: (mayReboot) => guest.setReboot(mayReboot),
     snapshots: {

@@ -37,6 +37,19 @@ export const memoryBytes = {
   cpu: memoryRange.cpu,
 } as const;
 
+export const BalloonState = Type.Object(
+  {
+    bytes: Type.Integer({
+      minimum: 0,
+      description: 'Of its memory that the guest has left, as far as it has followed.',
+    }),
+    statistics: Type.Record(Type.String(), Type.Number(), {
+      description: 'What the guest last told of its memory, in bytes or events; being asked, it tells anew.',
+    }),
+  },
+  closed,
+);
+
 export const memory = {
   description: 'What the memory of a guest holds. Devices are not read: that could change them.',
   methods: {
@@ -54,6 +67,24 @@ export const memory = {
         closed,
       ),
       errors: accessErrors,
+    }),
+    setBalloon: method({
+      description:
+        'Has the memory balloon take what the guest has beyond `bytes`; the host gets it back as the guest follows.',
+      role: 'control',
+      params: Type.Object(
+        { vm: VmName, bytes: Type.Integer({ minimum: 0, description: 'That the guest keeps.' }) },
+        closed,
+      ),
+      result: BalloonState,
+      errors: ['BEELINE_E_VM_UNKNOWN', 'BEELINE_E_VM_STATE', 'BEELINE_E_VM_PROCESS', 'BEELINE_E_BALLOON'],
+    }),
+    balloon: method({
+      description: 'What the memory balloon has done.',
+      role: 'view',
+      params: Type.Object({ vm: VmName }, closed),
+      result: BalloonState,
+      errors: ['BEELINE_E_VM_UNKNOWN', 'BEELINE_E_VM_STATE', 'BEELINE_E_VM_PROCESS', 'BEELINE_E_BALLOON'],
     }),
     write: method({
       description:

@@ -132,6 +132,7 @@ export const VmConfig = Type.Object(
     ),
     drives: Type.Optional(Type.Array(VmDrive, { maxItems: 16, description: "The guest's first disk first." })),
     networks: Type.Optional(Type.Array(VmNetwork, { maxItems: 8, description: 'Its first card first.' })),
+    balloon: Type.Optional({ ...deviceBus, description: 'A memory balloon on this bus (default: none).' }),
     shares: Type.Optional(Type.Array(VmShare, { maxItems: 8, description: 'Each with a tag of its own.' })),
     ports: Type.Optional(Type.Array(VmPort, { maxItems: 29, description: 'Its first console first.' })),
     memoryBytes: Type.Optional(
