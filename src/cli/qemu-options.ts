@@ -1,5 +1,6 @@
 // QEMU's spellings of `run` options, turned into ours where both mean the same, before the command line is parsed.
 import { BeelineError } from '../errors.js';
+import { formatBytes, parseMemory } from '../memory-size.js';
 import { nearest } from './nearest.js';
 
 /** Words behind commas, as QEMU has them: the first may go without its name; two commas are one of the text. */
@@ -99,6 +100,13 @@ class Translation {
   /** As --serial and --qmp take them. */
   readonly #chardevs = new Map<string, string>();
   readonly #folders = new Map<string, Backend>();
+  /** Kinds of -object by identifier, and the identifiers that were asked for: they may stand anywhere. */
+  readonly #objects = new Map<string, string>();
+  readonly #wantedObjects: { option: string; kind: RegExp; identifier: string }[] = [];
+  /** Bytes of each memory-backend-ram. */
+  readonly #memories = new Map<string, number>();
+  #machineMemory: string | undefined;
+  #memoryBytes: number | undefined;
   /** Where ports go that come next. */
   #serialBus: Bus | undefined;
   #snapshot = false;
@@ -116,6 +124,7 @@ class Translation {
     for (const name of ['secure', 'virtualization', 'mte']) properties.ignore(name, 'off');
     for (const name of ['usb', 'graphics', 'dump-guest-core']) properties.ignore(name, 'off');
     properties.ignore('highmem');
+    this.#machineMemory = properties.take('memory-backend') ?? this.#machineMemory;
     properties.end();
   }
 
@@ -127,8 +136,10 @@ class Translation {
 
   memory(option: string, text: string): void {
     const properties = new Properties(option, text, 'size');
-    this.words.push('--memory', properties.take('size') ?? '');
+    const size = properties.take('size') ?? '';
+    this.words.push('--memory', size);
     properties.end();
+    this.#memoryBytes = parseMemory(size);
   }
 
   cpus(option: string, text: string): void {
@@ -200,8 +211,10 @@ class Translation {
     const kind = plain ?? port;
     if (kind === undefined) throw refused(option, `${driver} has no counterpart here`);
     const bus: Bus = suffix === '-device' ? 'mmio' : 'pci';
-    for (const name of ['id', 'bus', 'addr', 'disable-legacy', 'romfile', 'rng', 'num-queues']) properties.ignore(name);
-    // Every machine has a source of randomness.
+    for (const name of ['id', 'bus', 'addr', 'disable-legacy', 'romfile', 'num-queues']) properties.ignore(name);
+    // Every machine has a source of randomness, and every drive a thread.
+    if (kind === 'rng') this.#want(option, properties.take('rng'), /^rng-/);
+    if (kind === 'blk') this.#want(option, properties.take('iothread'), /^iothread$/);
     if (kind === 'blk') this.#attachDrive(option, properties, bus);
     if (kind === 'net') this.#attachNetwork(option, properties, bus);
     if (kind === 'serial') {
@@ -327,6 +340,60 @@ class Translation {
     return target;
   }
 
+  object(option: string, text: string): void {
+    const properties = new Properties(option, text, 'qom-type');
+    const kind = properties.take('qom-type') ?? '';
+    const identifier = properties.take('id');
+    if (identifier === undefined) throw refused(option, 'there is no id');
+    if (kind === 'rng-random') properties.ignore('filename', '/dev/urandom', '/dev/random');
+    else if (kind === 'memory-backend-ram') this.#memories.set(identifier, this.#backendBytes(option, properties));
+    else if (kind !== 'rng-builtin' && kind !== 'iothread') {
+      const remedy = 'choose rng-random, rng-builtin, iothread or memory-backend-ram, or leave it out';
+      throw refused(option, `${kind} has no counterpart here`, remedy);
+    }
+    properties.end();
+    if (this.#objects.has(identifier)) throw refused(option, `there are two with id=${identifier}`);
+    this.#objects.set(identifier, kind);
+  }
+
+  #backendBytes(option: string, properties: Properties): number {
+    const size = properties.take('size');
+    if (size === undefined) throw refused(option, 'there is no size');
+    for (const name of ['share', 'prealloc', 'merge']) properties.ignore(name, 'off');
+    properties.ignore('dump', 'on');
+    // Without a unit it is bytes, unlike that of -m.
+    return parseMemory(/^\d+$/.test(size) ? `${Number(size) / 1024}K` : size);
+  }
+
+  #want(option: string, identifier: string | undefined, kind: RegExp): void {
+    if (identifier !== undefined) this.#wantedObjects.push({ option, kind, identifier });
+  }
+
+  /** What objects are for, once all are known. */
+  #useObjects(): void {
+    for (const { option, kind, identifier } of this.#wantedObjects) {
+      if (!kind.test(this.#objects.get(identifier) ?? '')) {
+        throw refused(option, `no such -object has id=${identifier}`, 'give it, or leave the word out');
+      }
+    }
+    for (const identifier of this.#memories.keys()) {
+      if (identifier === this.#machineMemory) continue;
+      const remedy = `name it by -M memory-backend=${identifier}, or leave it out`;
+      throw refused('-object', `no -M has the memory ${identifier}`, remedy);
+    }
+    if (this.#machineMemory === undefined) return;
+    const bytes = this.#memories.get(this.#machineMemory);
+    if (bytes === undefined) {
+      const remedy = 'give it, or leave memory-backend out';
+      throw refused('-M', `no -object memory-backend-ram has id=${this.#machineMemory}`, remedy);
+    }
+    if (this.#memoryBytes === undefined) this.words.push('--memory', `${bytes / 1024}K`);
+    else if (this.#memoryBytes !== bytes) {
+      const sizes = `${formatBytes(bytes)}, not the ${formatBytes(this.#memoryBytes)} of -m`;
+      throw refused('-object', `the memory ${this.#machineMemory} has ${sizes}`, 'give both the same size');
+    }
+  }
+
   qmp(option: string, text: string): void {
     const target = this.#resolve(option, text);
     const [, kind, rest] = /^(unix|tcp):(.*)$/s.exec(target) ?? [];
@@ -370,6 +437,7 @@ class Translation {
 
   /** All words, once every option has been read. */
   finish(): string[] {
+    this.#useObjects();
     for (const [what, known] of [
       ['-drive', this.#drives],
       ['-netdev', this.#networks],
@@ -415,6 +483,7 @@ const withValue: Readonly<Record<string, Handler>> = {
   '-virtfs': (translation, ...rest) => translation.virtfs(...rest),
   '-nic': (translation, ...rest) => translation.nic(...rest),
   '-device': (translation, ...rest) => translation.device(...rest),
+  '-object': (translation, ...rest) => translation.object(...rest),
   '-chardev': (translation, ...rest) => translation.chardev(...rest),
   '-qmp': (translation, ...rest) => translation.qmp(...rest),
   '-mon': (translation, ...rest) => translation.monitor(...rest),
@@ -423,7 +492,6 @@ const withValue: Readonly<Record<string, Handler>> = {
   '-net': (translation, option, value) => translation.nic(option, value),
   '-name': nothing,
   '-rtc': nothing,
-  '-object': nothing,
   '-monitor': nothing,
   '-display': nothing,
   '-vga': nothing,

@@ -56,6 +56,34 @@ describe("QEMU's spellings", () => {
     }
   });
 
+  it('of objects are those that mean the same, and are where they are asked for', () => {
+    assert.equal(translate('-device virtio-rng-pci,rng=r -object rng-random,id=r,filename=/dev/urandom'), '');
+    assert.equal(
+      translate(
+        '-object iothread,id=t -object rng-builtin,id=r -drive file=d,if=none,id=a ' +
+          '-device virtio-blk-pci,drive=a,iothread=t',
+      ),
+      '--drive d,bus=pci',
+    );
+    const memory = '-object memory-backend-ram,id=m,size=1G -M virt,memory-backend=m';
+    assert.equal(translate(`${memory} -m 1024`), '--gic 2 --memory 1024');
+    assert.equal(
+      translate('-M virt,memory-backend=m -object memory-backend-ram,id=m,size=536870912'),
+      '--gic 2 --memory 524288K',
+    );
+    assert.match(refused(`${memory} -m 2G`), /the memory m has 1 GiB, not the 2 GiB of -m; give both the same size/);
+    assert.match(refused('-object memory-backend-ram,id=m,size=1G'), /no -M has the memory m; name it by -M memory-b/);
+    assert.match(refused('-M virt,memory-backend=m'), /no -object memory-backend-ram has id=m/);
+    assert.match(refused('-object memory-backend-ram,id=m,size=1G,share=on'), /share=on has no counterpart here/);
+    assert.match(refused('-object secret,id=s,data=x'), /secret has no counterpart here; choose rng-random, rng-b/);
+    assert.match(
+      refused('-object rng-random,id=r,filename=/tmp/numbers'),
+      /filename=\/tmp\/numbers has no counterpart/,
+    );
+    assert.match(refused('-device virtio-rng-pci,rng=r'), /no such -object has id=r/);
+    assert.match(refused('-object rng-builtin'), /there is no id/);
+  });
+
   it('of drives keep their options, wherever the device is', () => {
     assert.equal(
       translate('-drive if=none,file=a,,b,id=d0,format=raw,readonly=on -device virtio-blk-pci,drive=d0,serial=s'),
