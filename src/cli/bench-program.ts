@@ -3,10 +3,12 @@ import { type Command, Option } from 'commander';
 import { BeelineError } from '../errors.js';
 import { type ExportFormat, exportFormats } from '../regression/export-formats.js';
 import { metrics, usualMetric } from '../regression/metrics.js';
+import { type ReportFormat, reportFormats } from '../regression/report.js';
 import type { ListOptions } from './bench.js';
 import { addAblation, usualAblationRuns } from './bench-ablation-program.js';
 import { addBisect } from './bench-bisect-program.js';
 import type { HistoryOptions } from './bench-history.js';
+import type { ReportOptions } from './bench-report.js';
 import type { BenchRunOptions, JudgeOptions, TakeOptions } from './bench-run.js';
 import type { WorkerCommandOptions } from './bench-worker.js';
 import { parseChoice, parseCount } from './parse.js';
@@ -158,6 +160,23 @@ function addRuns(bench: Command, done: (status: number) => void): void {
     .action(async (what: string, { format }: { format: ExportFormat }) => {
       done((await runs()).printExport(what, format));
     });
+  addMinimumEffect(
+    bench
+      .command('report')
+      .summary('write a page with plots')
+      .description('Writes a page about a result and the history of its machine: one file, without scripts or network.')
+      .argument('[RESULT]', 'a file of --json, or an id of the history; otherwise the newest of this machine')
+      .option('-o, --output <FILE>', 'write it here instead of to standard output')
+      .addOption(
+        new Option('--format <FORMAT>', 'markdown: for a pull request')
+          .choices(reportFormats)
+          .default('html' satisfies ReportFormat)
+          .argParser((text: string) => parseChoice('--format', reportFormats, text)),
+      )
+      .addOption(quietMetricOption(judged)),
+  ).action(async (what: string | undefined, options: ReportOptions) => {
+    done((await import('./bench-report.js')).writeReport(what, options));
+  });
   addJudging(
     bench
       .command('compare')

@@ -198,7 +198,7 @@ function knownResult(what: string): RunResult | undefined {
 }
 
 /** Throws BEELINE_E_BENCH_RESULT. */
-function resultOf(what: string): RunResult {
+export function resultOf(what: string): RunResult {
   const result = knownResult(what);
   if (result !== undefined) return result;
   throw new BeelineError('BEELINE_E_BENCH_RESULT', { path: what, detail: 'there is no such file and no such id' });

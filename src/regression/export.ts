@@ -1,6 +1,7 @@
 // Results as other programs read them.
 import { median } from 'simple-statistics';
 import type { ExportFormat } from './export-formats.js';
+import { escaped } from './markup.js';
 import { type Metric, metrics } from './metrics.js';
 import { failedRuns, type Run, type RunResult, valuesOf, workloadsOf } from './result.js';
 
@@ -24,12 +25,6 @@ function points(result: RunResult): Point[] {
         .filter(({ values }) => values.length > 0),
     ),
   );
-}
-
-function escaped(text: string): string {
-  const names: Readonly<Record<string, string>> = { '&': 'amp', '<': 'lt', '>': 'gt', '"': 'quot' };
-  // XML has no way to write other control characters.
-  return text.replace(/[\0-\x08\x0b\x0c\x0e-\x1f]/g, '').replace(/[&<>"]/g, (sign) => `&${names[sign]};`);
 }
 
 function junit(result: RunResult): string {
