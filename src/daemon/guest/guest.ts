@@ -280,9 +280,9 @@ export class Guest {
 
   /** Of a paused guest, or of a CPU that is halted alone. */
   registers(cpu: number): Registers {
-    const isHeld = this.debugger.held.includes(cpu);
-    if (!isHeld) this.#mustBePaused('looked into', cpu);
-    const state = isHeld ? this.#stateOfHeld(cpu) : this.#machine.cpuState(cpu);
+    const isAlone = this.#state === 'running' && this.debugger.held.includes(cpu);
+    if (!isAlone) this.#mustBePaused('looked into', cpu);
+    const state = isAlone ? this.#stateOfHeld(cpu) : this.#machine.cpuState(cpu);
     if (state === undefined) throw new BeelineError('BEELINE_E_CPU_OFF', { vm: this.#start.name, cpu });
     return state;
   }
