@@ -119,7 +119,7 @@ export const errorTable = {
     status: ExitStatus.usage,
   },
   BEELINE_E_BENCH_TIME: {
-    cause: 'one of the results was measured with counted guest time: {detail}',
+    cause: 'only one of the results was measured with counted guest time: {detail}',
     remedy: 'measure both with --icount, or both without',
     status: ExitStatus.usage,
   },

@@ -1,5 +1,4 @@
 // beeline bench ablation: measures without one technique after the other, prints what each is worth.
-import { writeFileAtomically } from '../atomic-file.js';
 import { ExitStatus } from '../errors.js';
 import { projectRoot } from '../paths.js';
 import { ablationSubjects } from '../regression/ablation.js';
@@ -25,9 +24,9 @@ export async function runAblation(selection: readonly string[], options: Ablatio
     const subjects = ablationSubjects(projectRoot, names, techniqueNames);
     const measurement = { workloads, subjects, purpose: 'ablation', qemu: undefined, failed: [] } as const;
     const result = await take(measurement, options, folder, signal);
-    if (options.json !== undefined) writeFileAtomically(options.json, `${JSON.stringify(result, null, 2)}\n`);
+    const isKept = keep(result, options.json);
     const chart = ablationSections(result, options.metric);
     process.stdout.write(page([['', heading(result)], ...chart, ['Failures', failureList(result)]]));
-    return keep(result) ? statusOf(result, undefined, signal) : ExitStatus.failure;
+    return isKept ? statusOf(result, undefined, signal) : ExitStatus.failure;
   });
 }

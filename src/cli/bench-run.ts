@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { writeFileAtomically } from '../atomic-file.js';
 import { describeEnvironment } from '../bench/environment.js';
-import { findQemu, type Qemu } from '../bench/qemu.js';
+import { findQemu, type Qemu, usualQemu } from '../bench/qemu.js';
 import { BeelineError, ExitStatus } from '../errors.js';
 import { projectRoot } from '../paths.js';
 import { ablationSections } from '../regression/ablation-chart.js';
@@ -16,7 +16,7 @@ import { type History, withHistory } from '../regression/history.js';
 import { prepareMachine } from '../regression/machine.js';
 import { comparisonTable, failureList, heading, page, phaseTable, repeatabilityTable } from '../regression/markdown.js';
 import { type Metric, metrics, quietMetric, usualMetric } from '../regression/metrics.js';
-import { apartQuestions, type NoiseOf, pairedQuestions, unknownNoise } from '../regression/questions.js';
+import { apartQuestions, checkTime, type NoiseOf, pairedQuestions, unknownNoise } from '../regression/questions.js';
 import {
   baseName,
   byMachine,
@@ -170,12 +170,19 @@ export function judge(
 ): { readonly judged: Comparison[]; readonly shown: Comparison[] } {
   const limits = { ...usualLimits, minimumEffect };
   const metric = wanted ?? quietMetric(icount);
-  return withHistory((history) => {
-    // What was calibrated is how noisy the host's time is.
-    const noise = icount ? unknownNoise : noiseFrom(history, fingerprint.id);
-    const answer = (one: Metric) => compare(questionsOf(one, noise), limits);
-    return { judged: answer(metric), shown: metrics.filter((other) => other !== metric).flatMap(answer) };
+  const answer = (noise: NoiseOf) => {
+    const compared = (one: Metric) => compare(questionsOf(one, noise), limits);
+    return { judged: compared(metric), shown: metrics.filter((other) => other !== metric).flatMap(compared) };
+  };
+  // What was calibrated is how noisy the host's time is.
+  if (icount) return answer(unknownNoise);
+  // What cannot be asked at all is told before the history comes in.
+  questionsOf(metric, unknownNoise);
+  let found: ReturnType<typeof answer> | undefined;
+  attempt(() => {
+    found = withHistory((history) => answer(noiseFrom(history, fingerprint.id)));
   });
+  return found ?? answer(unknownNoise);
 }
 
 export function statusOf(result: RunResult, judged: readonly Comparison[] | undefined, signal: AbortSignal): number {
@@ -208,18 +215,28 @@ function noiseFrom(history: History, fingerprint: string): NoiseOf {
   return (workload, metric, pairs) => history.noise(fingerprint, workload, metric, pairs);
 }
 
-/** Keeps it in the history. What cannot be kept has been printed all the same, and is told. */
-export function keep(result: RunResult): boolean {
+/** Whether that went well; what did not is told. */
+function attempt(body: () => void): boolean {
   try {
-    withHistory((history) => {
-      for (const one of byMachine(result)) history.add(one);
-    });
+    body();
     return true;
   } catch (error) {
     if (!(error instanceof BeelineError)) throw error;
     say(`beeline: ${error.message}`);
     return false;
   }
+}
+
+/** Keeps it in the history and, where one is named, in a file, before anything else can go wrong. */
+export function keep(result: RunResult, file?: string): boolean {
+  const isWritten =
+    file === undefined || attempt(() => writeFileAtomically(file, `${JSON.stringify(result, null, 2)}\n`));
+  const isAdded = attempt(() =>
+    withHistory((history) => {
+      for (const one of byMachine(result)) history.add(one);
+    }),
+  );
+  return isWritten && isAdded;
 }
 
 async function resolveAgainst(against: string | undefined, signal: AbortSignal): Promise<Versus> {
@@ -238,13 +255,15 @@ export async function runBench(selection: readonly string[], options: BenchRunOp
   const workloads = selectWorkloads(selection);
   return interruptibly(async (signal, folder) => {
     const versus = await resolveAgainst(options.against, signal);
+    if (versus.result !== undefined) checkTime(versus.result, icount);
     const { reference } = options;
-    const qemu = reference === undefined ? undefined : await findQemu(reference);
+    const command = reference === usualQemu ? process.env.BEELINE_QEMU || usualQemu : reference;
+    const qemu = command === undefined ? undefined : await findQemu(command);
     const failed: Run[] =
       reference === undefined || qemu !== undefined
         ? []
         : workloads.map(({ name: workload }) => {
-            const detail = `there is no ${reference} that runs`;
+            const detail = `there is no ${command} that runs`;
             return { workload, subject: 'QEMU', pair: 0, status: 'failed', kind: 'qemu-missing', phase: null, detail };
           });
     const disabled = options.disable ?? [];
@@ -261,7 +280,7 @@ export async function runBench(selection: readonly string[], options: BenchRunOp
       folder,
       signal,
     );
-    if (options.json !== undefined) writeFileAtomically(options.json, `${JSON.stringify(result, null, 2)}\n`);
+    const isKept = keep(result, options.json);
     const { result: before } = versus;
     const across = options.acrossMachines ?? false;
     const questionsOf =
@@ -290,7 +309,7 @@ export async function runBench(selection: readonly string[], options: BenchRunOp
         ['Failures', failureList(result)],
       ]),
     );
-    return keep(result) ? statusOf(result, found?.judged, signal) : ExitStatus.failure;
+    return isKept ? statusOf(result, found?.judged, signal) : ExitStatus.failure;
   });
 }
 
@@ -322,7 +341,7 @@ export async function calibrate(
     const subjects = [baseName, headName].map((name) => beelineSubject({ name, root: projectRoot, disabled: [] }));
     const measurement = { workloads, subjects, purpose: 'calibrate', qemu: undefined, failed: [] } as const;
     const result = await take(measurement, options, folder, signal);
-    if (options.json !== undefined) writeFileAtomically(options.json, `${JSON.stringify(result, null, 2)}\n`);
+    const isKept = keep(result, options.json);
     const comparisons = metrics.flatMap((metric) =>
       compare(pairedQuestions(result, { base: baseName, head: headName }, metric)),
     );
@@ -336,7 +355,7 @@ export async function calibrate(
         ['Failures', failureList(result)],
       ]),
     );
-    return keep(result) ? statusOf(result, undefined, signal) : ExitStatus.failure;
+    return isKept ? statusOf(result, undefined, signal) : ExitStatus.failure;
   });
 }
 

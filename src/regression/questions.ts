@@ -37,9 +37,11 @@ function checkMachines(base: RunResult, head: RunResult): void {
   throw new BeelineError('BEELINE_E_BENCH_MACHINES', { detail: `${words(base)} and ${words(head)}` });
 }
 
-function checkTime(base: RunResult, head: RunResult): void {
-  if (base.icount === head.icount) return;
-  throw new BeelineError('BEELINE_E_BENCH_TIME', { detail: base.icount ? base.id : head.id });
+/** Throws BEELINE_E_BENCH_TIME unless what is to be compared with it was measured in the same kind of time. */
+export function checkTime({ id, icount }: RunResult, isCounted: boolean): void {
+  if (icount === isCounted) return;
+  const detail = `${id} ${icount ? 'was, the other was not' : 'was not, the other was'}`;
+  throw new BeelineError('BEELINE_E_BENCH_TIME', { detail });
 }
 
 /** Two results that were measured apart. Throws BEELINE_E_BENCH_TIME, and BEELINE_E_BENCH_MACHINES unless `acrossMachines`. */
@@ -50,7 +52,7 @@ export function apartQuestions(
   acrossMachines: boolean,
   noiseOf: NoiseOf = unknownNoise,
 ): Question[] {
-  checkTime(base, head);
+  checkTime(base, head.icount);
   if (!acrossMachines) checkMachines(base, head);
   const known = workloadsOf(base);
   return workloadsOf(head)
