@@ -10,7 +10,10 @@
 #include <fmt/format.h>
 #include <limits>
 #include <mutex>
+#include <netinet/in.h>
 #include <slirp/libslirp.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
 #include <utility>
 
 namespace beeline::net {
@@ -22,6 +25,8 @@ constexpr uint32_t kNetwork = 0x0A00'0200, kMask = 0xFFFF'FF00, kHost = 0x0A00'0
 
 /// libslirp keeps its clock and the host's name servers in variables of the process.
 std::mutex library;
+/// Of all guests' networks here; guarded by `library`.
+size_t all_sockets = 0;
 
 int64_t nanoseconds() {
     return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch())
@@ -38,10 +43,58 @@ constexpr Translation kEvents[] = {{SLIRP_POLL_IN, POLLIN},
                                    {SLIRP_POLL_ERR, POLLERR},
                                    {SLIRP_POLL_HUP, POLLHUP}};
 
+/// A quarter of the descriptors that this process may have; others of it need some, too.
+size_t sockets_for_host() {
+    constexpr rlim_t kMost = 16384;
+    struct rlimit limit {};
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return 64;
+    return std::min(kMost, limit.rlim_cur / 4);
+}
+
+bool listens(int fd) {
+    int value = 0;
+    socklen_t length = sizeof value;
+    return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &value, &length) == 0 && value != 0;
+}
+
+/// What a frame may have libslirp open a socket for.
+enum class Wanted : uint8_t { Nothing, Connection, Other };
+
+Wanted wanted(std::span<const uint8_t> frame) {
+    constexpr unsigned kIp4 = 0x0800, kIp6 = 0x86DD, kFragment = 0x3FFF;
+    constexpr size_t kIp4Header = 20, kIp6Header = 40, kFlags = 13;
+    constexpr uint8_t kSyn = 0x02, kAck = 0x10;
+    const auto u16 = [frame](size_t at) { return unsigned{frame[at]} << 8 | frame[at + 1]; };
+    if (frame.size() < kEthernetHeader + kIp4Header) return Wanted::Nothing;
+    const uint8_t* const packet = frame.data() + kEthernetHeader;
+    size_t segment = kEthernetHeader;
+    uint8_t protocol = 0;
+    if (u16(kEthernetHeader - 2) == kIp4) {
+        // Put together, fragments may be anything.
+        if ((u16(kEthernetHeader + 6) & kFragment) != 0) return Wanted::Other;
+        protocol = packet[9];
+        segment += size_t{packet[0] & 0xFu} * 4;
+    } else if (u16(kEthernetHeader - 2) == kIp6) {
+        protocol = packet[6];
+        segment += kIp6Header;
+    } else {
+        return Wanted::Nothing;
+    }
+    // Neighbours are found without a socket.
+    if (protocol == IPPROTO_ICMPV6) return Wanted::Nothing;
+    if (protocol != IPPROTO_TCP) return Wanted::Other;
+    const bool begins = frame.size() > segment + kFlags && (frame[segment + kFlags] & (kSyn | kAck)) == kSyn;
+    return begins ? Wanted::Connection : Wanted::Nothing;
+}
+
 } // namespace
 
 /// What libslirp calls; `opaque` is the network.
 struct UserNetwork::Callbacks {
+    struct Polled {
+        std::vector<pollfd>& descriptors;
+        bool full; ///< No more sockets.
+    };
     static UserNetwork& self(void* opaque) { return *static_cast<UserNetwork*>(opaque); }
 
     static ssize_t send_packet(const void* bytes, size_t length, void* opaque) {
@@ -60,12 +113,14 @@ struct UserNetwork::Callbacks {
     static void timer_mod(void* timer, int64_t milliseconds, void*) {
         static_cast<Timer*>(timer)->deadline = milliseconds;
     }
-    static void register_poll_fd(int, void*) {}
-    static void unregister_poll_fd(int, void*) {}
+    static void register_poll_fd(int fd, void* opaque) { self(opaque).note_socket(fd, true); }
+    static void unregister_poll_fd(int fd, void* opaque) { self(opaque).note_socket(fd, false); }
     static void notify(void*) {}
 
     static int add_poll(int fd, int events, void* opaque) {
-        auto& descriptors = *static_cast<std::vector<pollfd>*>(opaque);
+        auto& [descriptors, full] = *static_cast<Polled*>(opaque);
+        // Who comes by a forwarded port waits there.
+        if (full && listens(fd)) events = 0;
         short wanted = 0;
         for (const Translation& event : kEvents)
             if ((events & event.slirp) != 0) wanted = static_cast<short>(wanted | event.poll);
@@ -95,8 +150,9 @@ struct UserNetwork::Callbacks {
 };
 
 UserNetwork::UserNetwork()
-    : merger_(
-          [this](const FrameHeader& header, std::span<const uint8_t> frame) { receiver().receive(header, frame); }) {}
+    : most_sockets_(sockets_for_host()), merger_([this](const FrameHeader& header, std::span<const uint8_t> frame) {
+          receiver().receive(header, frame);
+      }) {}
 
 std::unique_ptr<UserNetwork> UserNetwork::open(const NetworkConfig& config, NetworkFailure& failure) {
     SlirpConfig slirp{};
@@ -114,25 +170,24 @@ std::unique_ptr<UserNetwork> UserNetwork::open(const NetworkConfig& config, Netw
     inet_pton(AF_INET6, "fec0::2", &slirp.vhost6);
     inet_pton(AF_INET6, "fec0::3", &slirp.vnameserver6);
 
-    const std::lock_guard lock(library);
+    // Goes after the lock, which its destructor takes.
     std::unique_ptr<UserNetwork> network(new UserNetwork);
+    const std::lock_guard lock(library);
     network->slirp_ = slirp_new(&slirp, &Callbacks::kTable, network.get());
     if (network->slirp_ == nullptr) {
         failure = {"the user-mode network could not be made", "see whether the host has memory left"};
         return nullptr;
     }
     for (const Forward& forward : config.forwards) {
-        if (network->forward(forward, failure)) continue;
-        slirp_cleanup(std::exchange(network->slirp_, nullptr));
-        return nullptr;
+        if (!network->forward(forward, failure)) return nullptr;
     }
     return network;
 }
 
 UserNetwork::~UserNetwork() {
-    if (slirp_ == nullptr) return;
     const std::lock_guard lock(library);
-    slirp_cleanup(slirp_);
+    if (slirp_ != nullptr) slirp_cleanup(slirp_);
+    all_sockets -= sockets_.size();
 }
 
 bool UserNetwork::forward(const Forward& forward, NetworkFailure& failure) {
@@ -159,7 +214,8 @@ bool UserNetwork::forward(const Forward& forward, NetworkFailure& failure) {
 int UserNetwork::prepare(std::vector<pollfd>& descriptors, bool) {
     const std::lock_guard lock(library);
     uint32_t timeout = std::numeric_limits<uint32_t>::max();
-    slirp_pollfds_fill(slirp_, &timeout, Callbacks::add_poll, &descriptors);
+    Callbacks::Polled polled{descriptors, all_sockets >= most_sockets_};
+    slirp_pollfds_fill(slirp_, &timeout, Callbacks::add_poll, &polled);
     auto milliseconds = static_cast<int64_t>(timeout == std::numeric_limits<uint32_t>::max() ? INT32_MAX : timeout);
     const int64_t now = nanoseconds() / 1'000'000;
     for (const Timer& timer : timers_)
@@ -182,10 +238,31 @@ void UserNetwork::serve_timers() {
     }
 }
 
+void UserNetwork::note_socket(int fd, bool open) {
+    const size_t before = sockets_.size();
+    if (open)
+        sockets_.insert(fd);
+    else
+        sockets_.erase(fd);
+    all_sockets += sockets_.size() - before;
+}
+
+/// A guest that has too many connections gets no more; a few sockets are left for its questions to name servers.
+bool UserNetwork::may_open(std::span<const uint8_t> frame) const {
+    if (all_sockets < most_sockets_ / 4 * 3) return true;
+    switch (wanted(frame)) {
+    case Wanted::Nothing: return true;
+    case Wanted::Connection: return false;
+    case Wanted::Other: break;
+    }
+    return all_sockets < most_sockets_;
+}
+
 void UserNetwork::send(const FrameHeader& header, std::span<uint8_t> frame) {
     // A frame of many segments goes in as it is: one large packet.
     if ((header.flags & FrameHeader::kNeedsChecksum) != 0 && !complete_checksum(header, frame)) return;
     const std::lock_guard lock(library);
+    if (!may_open(frame)) return;
     slirp_input(slirp_, frame.data(), static_cast<int>(frame.size()));
 }
 

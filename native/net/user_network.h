@@ -7,6 +7,7 @@
 
 #include <list>
 #include <memory>
+#include <set>
 
 struct Slirp;
 
@@ -34,8 +35,12 @@ private:
     UserNetwork();
     bool forward(const Forward& forward, NetworkFailure& failure);
     void serve_timers();
+    void note_socket(int fd, bool open);
+    bool may_open(std::span<const uint8_t> frame) const;
 
     Slirp* slirp_ = nullptr;
+    const size_t most_sockets_; ///< Of the process's, for all networks.
+    std::set<int> sockets_;     ///< Of this one.
     SegmentMerger merger_;
     std::list<Timer> timers_;
 };

@@ -6,8 +6,10 @@
 
 #include <arpa/inet.h>
 #include <cstring>
+#include <filesystem>
 #include <netinet/in.h>
 #include <random>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -163,6 +165,85 @@ void user_network() {
           "an address of somebody else");
 }
 
+/// A segment that opens a connection from a port of the guest's to one of the host's, or ends it; or a datagram.
+Bytes to_host(uint8_t protocol, uint16_t from, uint16_t to, uint8_t flags, uint32_t sequence = 0) {
+    Bytes frame = segment(sequence, 0, flags, from);
+    const uint8_t host[6] = {0x52, 0x55, 10, 0, 2, 2}, guest[6] = {0x52, 0x54, 0, 1, 2, 3};
+    std::copy_n(host, 6, frame.begin());
+    std::copy_n(guest, 6, frame.begin() + 6);
+    frame[23] = protocol;
+    frame[29] = 15;
+    frame[33] = 2;
+    const auto put16 = [&](size_t at, unsigned value) {
+        frame[at] = static_cast<uint8_t>(value >> 8);
+        frame[at + 1] = static_cast<uint8_t>(value);
+    };
+    put16(34, from);
+    put16(36, to);
+    put16(24, 0);
+    put16(24, static_cast<uint16_t>(~plain_sum(&frame[14], 20)));
+    if (protocol == IPPROTO_UDP) {
+        put16(38, 20);
+        put16(40, 0); // No checksum.
+        return frame;
+    }
+    put16(50, 0);
+    put16(50, static_cast<uint16_t>(~plain_sum(&frame[34], 20, plain_sum(&frame[26], 8) + 6 + 20)));
+    return frame;
+}
+
+size_t descriptors() {
+    return static_cast<size_t>(std::distance(std::filesystem::directory_iterator("/proc/self/fd"), {}));
+}
+
+/// However many connections a guest opens, the process has descriptors left.
+void bounded_sockets() {
+    const size_t before = descriptors();
+    struct rlimit limit {
+    }, low{};
+    getrlimit(RLIMIT_NOFILE, &limit);
+    low = {512, limit.rlim_max};
+    setrlimit(RLIMIT_NOFILE, &low);
+    const int server = socket(AF_INET, SOCK_STREAM, 0);
+    sockaddr_in address{.sin_family = AF_INET, .sin_port = 0, .sin_addr = {htonl(INADDR_LOOPBACK)}, .sin_zero = {}};
+    socklen_t length = sizeof address;
+    bind(server, reinterpret_cast<sockaddr*>(&address), length);
+    listen(server, 4096);
+    getsockname(server, reinterpret_cast<sockaddr*>(&address), &length);
+    const uint16_t port = ntohs(address.sin_port);
+    {
+        net::NetworkFailure failure;
+        const auto network = net::open_network({}, failure);
+        Inbox inbox;
+        network->attach(inbox);
+        const auto turn = [&] {
+            std::vector<pollfd> polled(1, {-1, 0, 0});
+            network->prepare(polled, true);
+            poll(polled.data(), polled.size(), 1);
+            network->serve(std::span(polled).subspan(1));
+            network->finish();
+        };
+        const auto send = [&](Bytes frame) {
+            network->send({}, frame);
+            if (frame[35] % 16 == 0) turn();
+        };
+        for (uint16_t from = 1000; from < 2000; from++) send(to_host(IPPROTO_TCP, from, port, 0x02));
+        check(descriptors() > before + 80 && descriptors() < before + 110, "connections");
+        for (uint16_t from = 1000; from < 2000; from++) send(to_host(IPPROTO_UDP, from, 9, 0));
+        check(descriptors() > before + 120 && descriptors() < before + 140, "and datagrams");
+        for (unsigned i = 0; i < 20; i++) turn();
+        for (uint16_t from = 1000; from < 2000; from++) send(to_host(IPPROTO_TCP, from, port, 0x04, 1));
+        for (unsigned i = 0; i < 20; i++) turn();
+        check(descriptors() < before + 50, "closed ones are not counted");
+        const size_t then = descriptors();
+        for (uint16_t from = 3000; from < 3020; from++) send(to_host(IPPROTO_TCP, from, port, 0x02));
+        check(descriptors() >= then + 20, "so there may be others");
+    }
+    close(server);
+    setrlimit(RLIMIT_NOFILE, &limit);
+    check_equal(descriptors(), before, "everything is closed");
+}
+
 void tap() {
     net::NetworkFailure failure;
     const auto refused = [&](const char* interface, const char* why) {
@@ -188,6 +269,7 @@ int main() {
     checksums();
     joined_segments();
     user_network();
+    bounded_sockets();
     tap();
     addresses();
     return report("network");
