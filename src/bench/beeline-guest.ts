@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Counters, NativeMachineConfig } from '../native/addon.js';
 import { projectRoot } from '../paths.js';
 import { plainMachine } from '../vm/machine.js';
-import type { Reply, Request } from './beeline-worker.js';
+import type { Reply, Request, Usage } from './beeline-worker.js';
 import type { GuestFiles } from './guest-files.js';
 import { GuestProcess } from './guest-process.js';
 
@@ -23,6 +23,7 @@ export class BeelineGuest extends GuestProcess {
   readonly #child: ChildProcess;
   readonly #isCounted: boolean;
   #last: Counters | undefined;
+  #lastUsage: Usage | undefined;
   /** Counted guest time: what waits for the next exchange. */
   #input = '';
 
@@ -35,8 +36,9 @@ export class BeelineGuest extends GuestProcess {
     if (isCounted) child.stdout?.once('data', () => this.console.end('this Beeline cannot be run with counted time'));
   }
 
-  #receive({ counters, output = '', waits = false }: Reply): void {
+  #receive({ counters, usage, output = '', waits = false }: Reply): void {
     this.#last = counters;
+    this.#lastUsage = usage;
     this.console.push(Buffer.from(output, 'latin1'));
     if (!waits) return;
     // Whoever waits for the output answers before the next turn of the event loop.
@@ -62,6 +64,11 @@ export class BeelineGuest extends GuestProcess {
   /** What it told last: after it has ended by itself, those of its end. */
   get lastCounters(): Counters | undefined {
     return this.#last;
+  }
+
+  /** The same of what its process has used. */
+  get lastUsage(): Usage | undefined {
+    return this.#lastUsage;
   }
 
   /** None when the machine does not answer. With counted guest time: those of the last output. */

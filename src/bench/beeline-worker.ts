@@ -12,10 +12,17 @@ export type Request =
   /** The answer to what `waits`. `input`: latin1. */
   | { readonly kind: 'exchanged'; readonly input: string };
 
+export interface Usage {
+  readonly cpuSeconds: number;
+  readonly peakMemoryBytes: number;
+}
+
 /** On request, and by itself when the guest has ended. */
 export interface Reply {
   /** Sums over all CPUs. */
   readonly counters: Counters;
+  /** Of this process so far: what it ended with is nowhere else. */
+  readonly usage?: Usage;
   /** Counted guest time: what was written since the reply before, latin1. */
   readonly output?: string;
   /** Counted guest time: nothing goes on until the answer. */
@@ -67,7 +74,14 @@ function tell(more: Pick<Reply, 'waits'> = {}, done: () => void = () => undefine
     for (const [cause, count] of Object.entries(cpu)) add(`switch-${cause}`, count);
   const output = Buffer.concat(held).toString('latin1');
   held = [];
-  process.send?.({ counters, ...(output !== '' && { output }), ...more } satisfies Reply, undefined, undefined, done);
+  const { userCPUTime, systemCPUTime, maxRSS } = process.resourceUsage();
+  const usage = { cpuSeconds: (userCPUTime + systemCPUTime) / 1e6, peakMemoryBytes: maxRSS * 1024 };
+  process.send?.(
+    { counters, usage, ...(output !== '' && { output }), ...more } satisfies Reply,
+    undefined,
+    undefined,
+    done,
+  );
 }
 
 process.on('message', (request: Request) => {

@@ -152,13 +152,16 @@ export async function measure(
       before = after;
     }
     if (workload.ends === 'poweroff') await measuring.poweroff();
-    const atEnd = workload.ends === 'poweroff' && guest instanceof BeelineGuest ? guest.lastCounters : before?.counters;
-    const peak = before?.peakMemoryBytes;
+    const ended = workload.ends === 'poweroff' && guest instanceof BeelineGuest ? guest : undefined;
+    const atEnd = ended === undefined ? before?.counters : ended.lastCounters;
+    // A guest may have gone before anybody looked.
+    const cpu = before?.cpuSeconds ?? ended?.lastUsage?.cpuSeconds;
+    const peak = before?.peakMemoryBytes ?? ended?.lastUsage?.peakMemoryBytes;
     return {
       status: 'done',
       phases,
       total: {
-        ...amounts(workload, before?.wallSeconds ?? 0, before?.cpuSeconds, atEnd),
+        ...amounts(workload, before?.wallSeconds ?? 0, cpu, atEnd),
         ...(isMeasured(workload, 'memory') && peak !== undefined && { peakMemoryBytes: peak }),
       },
     };
