@@ -84,6 +84,30 @@ describe('snapshots of beeline run', function () {
     assert.match(short.stderr, /damaged \(it has 100000 bytes of \d+\)/);
   });
 
+  it('keep ports and cards on PCI, whose messages go through the ITS, with two CPUs', async () => {
+    const [file, log] = [folder.at('snapshot'), folder.at('log')];
+    const port = '/dev/virtio-ports/org.example.log';
+    const count = `n=0; while sleep 0.5; do n=$((n+1)); echo line-$n > ${port}; echo tick-$n-; done`;
+    const first = await run(
+      ...['debian-busybox', '--cpus', '2', '--acpi', 'on', '--net', 'user,bus=pci', '--balloon', 'pci'],
+      ...['--port', `org.example.log,file=${log},bus=pci`],
+      ...['--send', `${prompt}=until [ -e ${port} ]; do usleep 10000; done; (${count}) &\\n`],
+      ...['--until', '^tick-3-', '--snapshot-save', file],
+    );
+    assert.equal(first.status, 0, first.stdout.slice(-2000) + first.stderr);
+    const lookAround =
+      'ifconfig eth0 10.0.2.15; echo ping-$(ping -c 1 10.0.2.2 | grep -c ttl)-; echo its-$(grep -c ITS-MSI /proc/interrupts)-';
+    const second = await run('--snapshot-load', file, '--send', `^tick-5-=${lookAround}; poweroff -f\\n`);
+    assert.equal(second.status, 0, second.stdout.slice(-2000) + second.stderr);
+    assert.deepEqual(numbers(second.stdout, 'ping'), [1]);
+    assert.ok((numbers(second.stdout, 'its')[0] ?? 0) > 4);
+    const lines = readFileSync(log, 'utf8').split('\n').slice(0, 5);
+    assert.deepEqual(
+      lines,
+      [1, 2, 3, 4, 5].map((line) => `line-${line}`),
+    );
+  });
+
   it('are not made of a guest that has ended, nor of what is no snapshot', async () => {
     const file = folder.at('none.snapshot');
     const ended = await run('debian-busybox', '--send', `${prompt}=poweroff -f\\n`, '--snapshot-save', file);

@@ -83,6 +83,7 @@ void ThreadedDevice::exchange(snapshot::Archive& archive, const Driving& driving
         if (active_) activated(driving.features);
         // Whatever the driver may have told of.
         notified_.store(active_ ? (uint64_t{1} << queues_.size()) - 1 : 0, std::memory_order_seq_cst);
+        wake();
     }
     exchange_own(archive);
 }

@@ -146,6 +146,7 @@ void VirtioBlk::exchange(snapshot::Archive& archive, const Driving& driving) {
     active_ = driving.active && !archive.failed();
     // Whatever the driver may have told of.
     notified_.store(active_ ? (uint64_t{1} << queues_.size()) - 1 : 0, std::memory_order_seq_cst);
+    wake();
 }
 
 bool VirtioBlk::start() {
