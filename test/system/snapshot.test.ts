@@ -108,6 +108,17 @@ describe('snapshots of beeline run', function () {
     );
   });
 
+  it('are not made of a guest that has a shared folder mounted', async () => {
+    const mount = 'modprobe 9p; mount -t 9p -o trans=virtio,version=9p2000.L work /mnt; echo mounted';
+    const mounted = await run(
+      ...['debian-generic', '--share', `${folder.path},tag=work`, '--send', `${prompt}=${mount}\\n`],
+      ...['--until', '^mounted', '--snapshot-save', folder.at('mounted.snapshot')],
+    );
+    assert.equal(mounted.status, 1);
+    assert.match(mounted.stderr, /the guest has a shared folder mounted; see to that first, then take the snapshot/);
+    assert.ok(!existsSync(folder.at('mounted.snapshot')));
+  });
+
   it('are not made of a guest that has ended, nor of what is no snapshot', async () => {
     const file = folder.at('none.snapshot');
     const ended = await run('debian-busybox', '--send', `${prompt}=poweroff -f\\n`, '--snapshot-save', file);

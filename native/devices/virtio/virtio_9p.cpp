@@ -29,6 +29,8 @@ void Virtio9p::work(std::span<const pollfd>, uint64_t notified) {
     if (notified != 0) serve(0, kRequestsATurn, [this](const Chain& chain) { return answer(chain); });
 }
 
+std::string Virtio9p::obstacle() { return server_.mounted() ? "the guest has a shared folder mounted" : std::string(); }
+
 /// What the guest holds are descriptors of this process, which no other can have.
 void Virtio9p::exchange_own(snapshot::Archive& archive) {
     archive.require(!server_.mounted(), "a shared folder is mounted");

@@ -21,6 +21,7 @@ public:
     DeviceId id() const override { return DeviceId::NineP; }
     uint64_t features() const override;
     std::span<const uint8_t> configuration() const override { return configuration_; }
+    std::string obstacle() override;
 
 private:
     void work(std::span<const pollfd> polled, uint64_t notified) override;
