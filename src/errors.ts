@@ -228,6 +228,17 @@ export const errorTable = {
     remedy: 'give it one: --balloon mmio, or balloon in its config',
     status: ExitStatus.failure,
   },
+  BEELINE_E_CARD_UNKNOWN: {
+    cause: '{vm} has no network card {card}',
+    remedy: 'count from 0; --net user, or networks in its config, gives it one',
+    status: ExitStatus.usage,
+  },
+  BEELINE_E_FORWARD: { cause: '{detail}', remedy: '{remedy}', status: ExitStatus.failure },
+  BEELINE_E_FORWARD_UNKNOWN: {
+    cause: '{vm} has no forward of {protocol} port {port} of {address}',
+    remedy: 'network.list shows those that there are',
+    status: ExitStatus.usage,
+  },
   BEELINE_E_ADDRESS: {
     cause: 'there is no memory at the {space} address {address}',
     remedy: 'devices and unmapped addresses cannot be read',

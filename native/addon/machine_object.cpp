@@ -6,6 +6,7 @@
 #include "arm64/counters.h"
 
 #include <algorithm>
+#include <fmt/format.h>
 #include <memory>
 #include <span>
 #include <string>
@@ -42,6 +43,24 @@ board::Drive drive_from(const Napi::Object& object) {
     return drive;
 }
 
+net::Forward forward_from(const Napi::Object& object) {
+    return {.udp = text_of(object, "protocol") == "udp",
+            .host_address = text_of(object, "hostAddress"),
+            .host_port = static_cast<uint16_t>(number_of(object, "hostPort")),
+            .guest_address = text_of(object, "guestAddress"),
+            .guest_port = static_cast<uint16_t>(number_of(object, "guestPort"))};
+}
+
+Napi::Object forward_object(Napi::Env env, const net::Forward& forward) {
+    Napi::Object object = Napi::Object::New(env);
+    object.Set("protocol", forward.udp ? "udp" : "tcp");
+    object.Set("hostAddress", forward.host_address);
+    object.Set("hostPort", forward.host_port);
+    object.Set("guestAddress", forward.guest_address);
+    object.Set("guestPort", forward.guest_port);
+    return object;
+}
+
 board::NetworkCard network_from(const Napi::Object& object) {
     board::NetworkCard network;
     network.bus = bus_from(object);
@@ -50,14 +69,8 @@ board::NetworkCard network_from(const Napi::Object& object) {
     network.restricted = object.Get("restrict").ToBoolean();
     network.interface = text_of(object, "interface");
     Napi::Array forwards = object.Get("forwards").As<Napi::Array>();
-    for (uint32_t i = 0; i < forwards.Length(); i++) {
-        Napi::Object forward = forwards.Get(i).As<Napi::Object>();
-        network.forwards.push_back({.udp = text_of(forward, "protocol") == "udp",
-                                    .host_address = text_of(forward, "hostAddress"),
-                                    .host_port = static_cast<uint16_t>(number_of(forward, "hostPort")),
-                                    .guest_address = text_of(forward, "guestAddress"),
-                                    .guest_port = static_cast<uint16_t>(number_of(forward, "guestPort"))});
-    }
+    for (uint32_t i = 0; i < forwards.Length(); i++)
+        network.forwards.push_back(forward_from(forwards.Get(i).As<Napi::Object>()));
     return network;
 }
 
@@ -209,6 +222,10 @@ Napi::Function MachineObject::define(Napi::Env env) {
                            InstanceMethod("loadSnapshot", &MachineObject::load_snapshot),
                            InstanceMethod("setBalloon", &MachineObject::set_balloon),
                            InstanceMethod("balloon", &MachineObject::balloon),
+                           InstanceMethod("networks", &MachineObject::networks),
+                           InstanceMethod("setLink", &MachineObject::set_link),
+                           InstanceMethod("addForward", &MachineObject::add_forward),
+                           InstanceMethod("removeForward", &MachineObject::remove_forward),
                            InstanceMethod("stats", &MachineObject::stats),
                            InstanceMethod("translations", &MachineObject::translations),
                            InstanceMethod("dtb", &MachineObject::dtb),
@@ -294,6 +311,41 @@ Napi::Value MachineObject::balloon(const Napi::CallbackInfo& info) {
     result.Set("bytes", number(info.Env(), balloon->bytes_left));
     result.Set("statistics", statistics);
     return result;
+}
+
+Napi::Value MachineObject::networks(const Napi::CallbackInfo& info) {
+    Napi::Env env = info.Env();
+    Napi::Array cards = Napi::Array::New(env);
+    for (const board::NetworkState& state : machine_->networks()) {
+        Napi::Array forwards = Napi::Array::New(env);
+        for (const net::Forward& forward : state.forwards)
+            forwards.Set(forwards.Length(), forward_object(env, forward));
+        Napi::Object card = Napi::Object::New(env);
+        card.Set("mac", fmt::format("{:02x}", fmt::join(state.mac, ":")));
+        card.Set("linkUp", state.link_up);
+        card.Set("forwards", forwards);
+        cards.Set(cards.Length(), card);
+    }
+    return cards;
+}
+
+void MachineObject::set_link(const Napi::CallbackInfo& info) {
+    machine_->set_link(info[0].ToNumber().Uint32Value(), info[1].ToBoolean());
+}
+
+Napi::Value MachineObject::add_forward(const Napi::CallbackInfo& info) {
+    net::NetworkFailure failure;
+    if (machine_->add_forward(info[0].ToNumber().Uint32Value(), forward_from(info[1].As<Napi::Object>()), failure))
+        return info.Env().Undefined();
+    Napi::Object result = Napi::Object::New(info.Env());
+    result.Set("detail", failure.detail);
+    result.Set("remedy", failure.remedy);
+    return result;
+}
+
+Napi::Value MachineObject::remove_forward(const Napi::CallbackInfo& info) {
+    return Napi::Boolean::New(info.Env(), machine_->remove_forward(info[0].ToNumber().Uint32Value(),
+                                                                   forward_from(info[1].As<Napi::Object>())));
 }
 
 Napi::Value MachineObject::stats(const Napi::CallbackInfo& info) {

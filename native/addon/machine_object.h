@@ -33,6 +33,10 @@ private:
     void serial_exchanged(const Napi::CallbackInfo& info);
     Napi::Value set_balloon(const Napi::CallbackInfo& info);
     Napi::Value balloon(const Napi::CallbackInfo& info);
+    Napi::Value networks(const Napi::CallbackInfo& info);
+    void set_link(const Napi::CallbackInfo& info);
+    Napi::Value add_forward(const Napi::CallbackInfo& info);
+    Napi::Value remove_forward(const Napi::CallbackInfo& info);
     Napi::Value stats(const Napi::CallbackInfo& info);
     Napi::Value translations(const Napi::CallbackInfo& info);
     Napi::Value dtb(const Napi::CallbackInfo& info);

@@ -123,7 +123,9 @@ void Board::add_drive(std::unique_ptr<block::Disk> disk, std::string serial, Dev
 }
 
 void Board::add_network(std::unique_ptr<net::Network> network, const net::MacAddress& mac, DeviceBus bus) {
-    insert_next(bus, std::make_unique<devices::virtio::VirtioNet>(std::move(network), mac, memory_));
+    auto card = std::make_unique<devices::virtio::VirtioNet>(std::move(network), mac, memory_);
+    networks_.push_back(card.get());
+    insert_next(bus, std::move(card));
 }
 
 void Board::add_share(std::unique_ptr<share::Directory> directory, const std::string& tag, DeviceBus bus) {
@@ -230,6 +232,7 @@ void Board::settle() {
     gic_->settle();
     generic_timers_.settle();
     uart_.receive_ready();
+    for (devices::virtio::VirtioNet* card : networks_) card->announce_link();
 }
 
 void Board::power_on_first_cpu(uint64_t entry, uint64_t x0) { threads_.front()->power_on(entry, x0); }
@@ -278,6 +281,11 @@ std::optional<Board::Balloon> Board::balloon() {
     const std::lock_guard guard(lock_);
     set_limit();
     return Balloon{balloon_->actual() * devices::virtio::VirtioBalloon::kPageBytes, std::move(statistics)};
+}
+
+void Board::set_link(devices::virtio::VirtioNet& card, bool up) {
+    const std::lock_guard guard(lock_);
+    card.set_link(up);
 }
 
 Board::Counts Board::counts() {

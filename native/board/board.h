@@ -142,6 +142,11 @@ public:
     };
     std::optional<Balloon> balloon();
 
+    /// The cards, in the order of add_network().
+    const std::vector<devices::virtio::VirtioNet*>& networks() const { return networks_; }
+    /// Puts the cable into one of them, or takes it out.
+    void set_link(devices::virtio::VirtioNet& card, bool up);
+
     /// The flash's contents, for loaders. Only while the CPUs are still.
     devices::GuestMemoryAccess& flash() { return flash_contents_; }
     devices::CfiFlash& flash(unsigned number) { return flash_[number]; }
@@ -259,6 +264,7 @@ private:
     unsigned free_slot_ = 0, free_pci_slot_ = 1;
     std::vector<std::unique_ptr<devices::virtio::VirtioDevice>> virtio_devices_;
     std::vector<devices::virtio::VirtioBlk*> drives_; ///< Those of them.
+    std::vector<devices::virtio::VirtioNet*> networks_;
     devices::virtio::VirtioBalloon* balloon_ = nullptr;
 };
 

@@ -270,6 +270,24 @@ public:
         return Balloon{memory_->size() - std::min(balloon->bytes, memory_->size()), std::move(balloon->statistics)};
     }
 
+    std::vector<NetworkState> networks() const {
+        std::vector<NetworkState> states;
+        for (const devices::virtio::VirtioNet* card : board_->networks())
+            states.push_back({card->mac(), card->link_up(), card->forwards()});
+        return states;
+    }
+    bool set_link(unsigned card, bool up) {
+        if (card >= board_->networks().size()) return false;
+        board_->set_link(*board_->networks()[card], up);
+        return true;
+    }
+    bool add_forward(unsigned card, const net::Forward& forward, net::NetworkFailure& failure) {
+        return board_->networks()[card]->add_forward(forward, failure);
+    }
+    bool remove_forward(unsigned card, const net::Forward& forward) {
+        return card < board_->networks().size() && board_->networks()[card]->remove_forward(forward);
+    }
+
     std::optional<arm64::CpuState> cpu_state(unsigned cpu) const {
         const std::lock_guard lifecycle(lifecycle_);
         if (!still() || cpu >= board_->cpus().size() || !board_->cpu_on(cpu)) return std::nullopt;
@@ -777,6 +795,14 @@ size_t Machine::serial_write(std::span<const uint8_t> bytes) { return implementa
 void Machine::serial_exchanged() { implementation_->serial_exchanged(); }
 bool Machine::set_balloon(uint64_t bytes_left) { return implementation_->set_balloon(bytes_left); }
 std::optional<Machine::Balloon> Machine::balloon() const { return implementation_->balloon(); }
+std::vector<NetworkState> Machine::networks() const { return implementation_->networks(); }
+bool Machine::set_link(unsigned card, bool up) { return implementation_->set_link(card, up); }
+bool Machine::add_forward(unsigned card, const net::Forward& forward, net::NetworkFailure& failure) {
+    return implementation_->add_forward(card, forward, failure);
+}
+bool Machine::remove_forward(unsigned card, const net::Forward& forward) {
+    return implementation_->remove_forward(card, forward);
+}
 std::vector<uint8_t> Machine::dtb() const { return implementation_->dtb(); }
 const std::vector<const translate::DirectTier*>& Machine::direct_tiers() const {
     return implementation_->board().direct_tiers();

@@ -70,10 +70,10 @@ struct MachineConfig {
     std::vector<NetworkCard> networks; ///< Its first card first.
     std::optional<DeviceBus> balloon;  ///< Where there is one.
     std::vector<Share> shares;
-    std::vector<ConsolePort> ports;    ///< One console device on each bus that some of them name.
-    bool acpi = true;                  ///< Offer firmware ACPI tables.
-    std::string snapshot_path;         ///< Go on with this machine instead of switching one on.
-    bool direct = false;               ///< Hot code runs in the direct tier; else everything in the interpreter.
+    std::vector<ConsolePort> ports; ///< One console device on each bus that some of them name.
+    bool acpi = true;               ///< Offer firmware ACPI tables.
+    std::string snapshot_path;      ///< Go on with this machine instead of switching one on.
+    bool direct = false;            ///< Hot code runs in the direct tier; else everything in the interpreter.
     translate::DirectOptions direct_options;
     bool perf_map = false; ///< Name translated code for Linux perf.
     /// Counted time: an instruction takes 2^icount nanoseconds of guest time, and a run with the same inputs is the
@@ -114,6 +114,13 @@ public:
 struct DriveStats : block::DiskCounters {
     block::Format format = block::Format::Raw;
     uint64_t bytes = 0; ///< Its size.
+};
+
+/// A network card, as it is.
+struct NetworkState {
+    net::MacAddress mac{};
+    bool link_up = true;
+    std::vector<net::Forward> forwards;
 };
 
 struct MachineStats {
@@ -186,6 +193,15 @@ public:
     };
     /// Nothing: there is no balloon.
     std::optional<Balloon> balloon() const;
+
+    /// The network cards, as configured.
+    std::vector<NetworkState> networks() const;
+    /// Puts the cable into a card, or takes it out. False: there is no such card.
+    bool set_link(unsigned card, bool up);
+    /// Forwards another port to the guest behind a card that is there. False: `failure` says why.
+    [[nodiscard]] bool add_forward(unsigned card, const net::Forward& forward, net::NetworkFailure& failure);
+    /// By protocol, address and port of the host; connections through it stay. False: there is none.
+    bool remove_forward(unsigned card, const net::Forward& forward);
 
     /// What a CPU's registers hold while the machine is paused; nothing while it is not, there is no such CPU, or that
     /// is off.

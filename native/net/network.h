@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <poll.h>
 #include <span>
+#include <string>
 #include <vector>
 
 namespace beeline::net {
@@ -33,6 +34,20 @@ struct Offloads {
     bool tcp6 = false;
 };
 
+/// A port of the host's that leads to one of the guest's.
+struct Forward {
+    bool udp = false;
+    std::string host_address; ///< IPv4; empty: every address of the host.
+    uint16_t host_port = 0;
+    std::string guest_address; ///< Empty: the one that DHCP gives first.
+    uint16_t guest_port = 0;
+};
+
+/// Why there is no such network, or forward.
+struct NetworkFailure {
+    std::string detail, remedy;
+};
+
 /// Who gets the frames that are for the guest.
 class FrameReceiver {
 public:
@@ -40,7 +55,8 @@ public:
     virtual void receive(const FrameHeader& header, std::span<const uint8_t> frame) = 0;
 };
 
-/// One thread at a time uses it. It calls the receiver from within any of its functions but prepare().
+/// One thread at a time uses it, but for its forwards. It calls the receiver from within any of its functions but
+/// prepare() and those.
 class Network {
 public:
     virtual ~Network() = default;
@@ -58,6 +74,16 @@ public:
     virtual void send(const FrameHeader& header, std::span<uint8_t> frame) = 0;
     /// No more frames are sent for now: what waits for more of its kind goes to the receiver.
     virtual void finish() = 0;
+
+    // ---- forwards: any thread ---------------------------------------------------------------------------------
+    /// False: `failure` says why. Whoever sleeps with what prepare() gave has to be woken for it to begin.
+    [[nodiscard]] virtual bool add_forward(const Forward&, NetworkFailure& failure) {
+        failure = {"only networks in user mode forward ports", "reach the guest by its own address"};
+        return false;
+    }
+    /// By protocol, address and port of the host; connections through it stay. False: there is none.
+    virtual bool remove_forward(const Forward&) { return false; }
+    virtual std::vector<Forward> forwards() const { return {}; }
 
 protected:
     FrameReceiver& receiver() { return *receiver_; }

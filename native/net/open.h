@@ -14,15 +14,6 @@ namespace beeline::net {
 
 using MacAddress = std::array<uint8_t, 6>;
 
-/// A port of the host's that leads to one of the guest's.
-struct Forward {
-    bool udp = false;
-    std::string host_address; ///< IPv4; empty: every address of the host.
-    uint16_t host_port = 0;
-    std::string guest_address; ///< Empty: the one that DHCP gives first.
-    uint16_t guest_port = 0;
-};
-
 struct NetworkConfig {
     enum class Kind : uint8_t {
         User, ///< Address translation in this process; needs no privileges.
@@ -37,11 +28,6 @@ struct NetworkConfig {
 
 /// Six bytes in hexadecimal with colons between them; nothing when it is not that.
 std::optional<MacAddress> parse_mac(const std::string& text);
-
-/// Why there is no such network.
-struct NetworkFailure {
-    std::string detail, remedy;
-};
 
 /// nullptr: `failure` says why.
 std::unique_ptr<Network> open_network(const NetworkConfig& config, NetworkFailure& failure);

@@ -11,6 +11,7 @@
 #include <limits>
 #include <mutex>
 #include <netinet/in.h>
+#include <optional>
 #include <slirp/libslirp.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -85,6 +86,21 @@ Wanted wanted(std::span<const uint8_t> frame) {
     if (protocol != IPPROTO_TCP) return Wanted::Other;
     const bool begins = frame.size() > segment + kFlags && (frame[segment + kFlags] & (kSyn | kAck)) == kSyn;
     return begins ? Wanted::Connection : Wanted::Nothing;
+}
+
+/// Nothing: `text` is no address. Empty stands for `otherwise`.
+std::optional<in_addr> parse_address(const std::string& text, in_addr_t otherwise) {
+    in_addr address{.s_addr = otherwise};
+    if (!text.empty() && inet_pton(AF_INET, text.c_str(), &address) != 1) return std::nullopt;
+    return address;
+}
+
+in_addr_t host_address(const Forward& forward) {
+    return parse_address(forward.host_address, INADDR_ANY).value_or(in_addr{}).s_addr;
+}
+
+bool same_host_end(const Forward& one, const Forward& other) {
+    return one.udp == other.udp && one.host_port == other.host_port && host_address(one) == host_address(other);
 }
 
 } // namespace
@@ -191,24 +207,54 @@ UserNetwork::~UserNetwork() {
 }
 
 bool UserNetwork::forward(const Forward& forward, NetworkFailure& failure) {
-    in_addr host{.s_addr = INADDR_ANY}, guest{.s_addr = htonl(kGuest)};
-    for (const auto& [text, address] : {std::pair(&forward.host_address, &host), {&forward.guest_address, &guest}}) {
-        if (text->empty() || inet_pton(AF_INET, text->c_str(), address) == 1) continue;
-        failure = {fmt::format("{} is no IPv4 address", *text), "give one such as 127.0.0.1, or leave it out"};
+    const std::optional<in_addr> host = parse_address(forward.host_address, INADDR_ANY),
+                                 guest = parse_address(forward.guest_address, htonl(kGuest));
+    if (!host || !guest) {
+        failure = {fmt::format("{} is no IPv4 address", host ? forward.guest_address : forward.host_address),
+                   "give one such as 127.0.0.1, or leave it out"};
         return false;
     }
-    if (slirp_add_hostfwd(slirp_, forward.udp ? 1 : 0, host, forward.host_port, guest, forward.guest_port) == 0)
+    // libslirp would share a UDP port with itself, and one of the two would get nothing.
+    const bool taken = std::ranges::any_of(forwards_, [&](const Forward& one) { return same_host_end(one, forward); });
+    if (!taken &&
+        slirp_add_hostfwd(slirp_, forward.udp ? 1 : 0, *host, forward.host_port, *guest, forward.guest_port) == 0) {
+        forwards_.push_back(forward);
         return true;
-    const int error = errno;
+    }
+    const int error = taken ? EADDRINUSE : errno;
     const std::string port = fmt::format("{} port {} of {}", forward.udp ? "UDP" : "TCP", forward.host_port,
                                          forward.host_address.empty() ? "the host" : forward.host_address);
     switch (error) {
     case EADDRINUSE: failure = {port + " is in use", "choose another port, or end what uses it"}; break;
     case EACCES: failure = {port + " is for root alone", "choose one from 1024 on"}; break;
+    case EPERM:
+        failure = {port + " cannot be forwarded: the guest's process is confined, and may open no socket any more",
+                   "give the forward when the guest is started"};
+        break;
     case EADDRNOTAVAIL: failure = {port + " cannot be: that address is not the host's", "choose another"}; break;
     default: failure = {fmt::format("{} cannot be forwarded ({})", port, std::strerror(error)), "choose another"};
     }
     return false;
+}
+
+/// libslirp sends nothing for these, so that the receiver is not called.
+bool UserNetwork::add_forward(const Forward& forward, NetworkFailure& failure) {
+    const std::lock_guard lock(library);
+    return this->forward(forward, failure);
+}
+
+bool UserNetwork::remove_forward(const Forward& forward) {
+    const std::lock_guard lock(library);
+    const auto found = std::ranges::find_if(forwards_, [&](const Forward& one) { return same_host_end(one, forward); });
+    if (found == forwards_.end()) return false;
+    slirp_remove_hostfwd(slirp_, found->udp ? 1 : 0, {.s_addr = host_address(*found)}, found->host_port);
+    forwards_.erase(found);
+    return true;
+}
+
+std::vector<Forward> UserNetwork::forwards() const {
+    const std::lock_guard lock(library);
+    return forwards_;
 }
 
 int UserNetwork::prepare(std::vector<pollfd>& descriptors, bool) {

@@ -8,6 +8,7 @@
 #include <list>
 #include <memory>
 #include <set>
+#include <vector>
 
 struct Slirp;
 
@@ -23,6 +24,9 @@ public:
     void serve(std::span<const pollfd> polled) override;
     void send(const FrameHeader& header, std::span<uint8_t> frame) override;
     void finish() override { merger_.flush(); }
+    [[nodiscard]] bool add_forward(const Forward& forward, NetworkFailure& failure) override;
+    bool remove_forward(const Forward& forward) override;
+    std::vector<Forward> forwards() const override;
 
 private:
     struct Timer {
@@ -43,6 +47,7 @@ private:
     std::set<int> sockets_;     ///< Of this one.
     SegmentMerger merger_;
     std::list<Timer> timers_;
+    std::vector<Forward> forwards_;
 };
 
 } // namespace beeline::net

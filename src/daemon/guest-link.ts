@@ -14,7 +14,7 @@ export interface GuestLinkEvents {
 /** A process that does not answer within this time is taken for stuck, in milliseconds. */
 const answerLimit = 20_000;
 
-type GuestParams<M extends GuestMethod> = Static<(typeof guestMethods)[M]['params']>;
+export type GuestParams<M extends GuestMethod> = Static<(typeof guestMethods)[M]['params']>;
 type GuestResult<M extends GuestMethod> = Static<(typeof guestMethods)[M]['result']>;
 
 export class GuestLink {

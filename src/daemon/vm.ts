@@ -14,7 +14,7 @@ import { checkDisk, checkPaths, readDisk, realPaths } from './given-files.js';
 import type { GuestEvent, MemoryBytes, MemoryRange, StartFile } from './guest/protocol.js';
 import { GuestFolder, removeGuest } from './guest-folder.js';
 import { type LaunchedGuest, launchGuest } from './guest-launcher.js';
-import { GuestLink } from './guest-link.js';
+import { GuestLink, type GuestParams } from './guest-link.js';
 import type { GuestUser } from './guest-user.js';
 import { JournalReader } from './journal-files.js';
 import { identify, isAlive, type ProcessIdentity } from './process-identity.js';
@@ -437,6 +437,16 @@ export class Vm {
 
   disks() {
     return this.#linkFor('asked for its disks').request('disks', {});
+  }
+
+  cards() {
+    return this.#linkFor('asked for its network cards').request('cards', {});
+  }
+
+  async changeNetwork<M extends 'addForward' | 'removeForward' | 'setLink'>(method: M, change: GuestParams<M>) {
+    const done = await this.#linkFor('given another network').request(method, change);
+    this.drain();
+    return done;
   }
 
   balloon(bytes?: number): Promise<NativeBalloon> {

@@ -8,6 +8,7 @@ import { disk } from './domains/disk.js';
 import { log } from './domains/log.js';
 import { memory } from './domains/memory.js';
 import { monitor } from './domains/monitor.js';
+import { network } from './domains/network.js';
 import { perf } from './domains/perf.js';
 import { snapshot } from './domains/snapshot.js';
 import { vm } from './domains/vm.js';
@@ -15,10 +16,18 @@ import { vm } from './domains/vm.js';
 /** Grows when something is taken away or changes its meaning. */
 export const protocolVersion = 1;
 
-export const domains = { vm, console, cpu, memory, snapshot, disk, perf, log, monitor } as const satisfies Record<
-  string,
-  DomainDeclaration
->;
+export const domains = {
+  vm,
+  console,
+  cpu,
+  memory,
+  snapshot,
+  disk,
+  network,
+  perf,
+  log,
+  monitor,
+} as const satisfies Record<string, DomainDeclaration>;
 
 /** What any call may be refused for. */
 export const commonErrors = [

@@ -176,6 +176,13 @@ export interface NativeBalloon {
   readonly statistics: Readonly<Record<string, number>>;
 }
 
+/** A network card, as it is. */
+export interface NativeNetwork {
+  readonly mac: string;
+  readonly linkUp: boolean;
+  readonly forwards: readonly Forward[];
+}
+
 /** Counters by name. The core decides which exist; every value is a non-negative number. */
 export type Counters = Readonly<Record<string, number>>;
 
@@ -285,6 +292,14 @@ export interface NativeMachine {
   setBalloon(bytes: number): boolean;
   /** undefined: it has none. */
   balloon(): NativeBalloon | undefined;
+  /** The cards, as configured. */
+  networks(): NativeNetwork[];
+  /** Puts the cable into one of them, or takes it out. */
+  setLink(card: number, up: boolean): void;
+  /** undefined: done; else why not. The card is one that there is. */
+  addForward(card: number, forward: Forward): { readonly detail: string; readonly remedy: string } | undefined;
+  /** By protocol, address and port of the host. false: there is none. */
+  removeForward(card: number, forward: Forward): boolean;
   stats(): NativeStats;
   /** By CPU; empty with the interpreter alone. Only when the machine has stopped. */
   translations(): NativeCode[];

@@ -244,6 +244,35 @@ void bounded_sockets() {
     check_equal(descriptors(), before, "everything is closed");
 }
 
+void forwards() {
+    net::NetworkFailure failure;
+    auto network = net::open_network({}, failure);
+    if (!check(network != nullptr && network->forwards().empty(), "a network without forwards")) return;
+    const net::Forward forward{.host_address = "127.0.0.1", .host_port = 34567, .guest_port = 22};
+    net::Forward udp = forward;
+    udp.udp = true;
+    check(network->add_forward(forward, failure) && network->add_forward(udp, failure), failure.detail);
+    check(!network->add_forward(udp, failure) && failure.detail == "UDP port 34567 of 127.0.0.1 is in use",
+          failure.detail);
+    check(network->forwards().size() == 2 && network->forwards()[1].udp, "both are listed");
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(forward.host_port);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    const auto connects = [&] {
+        const int caller = socket(AF_INET, SOCK_STREAM, 0);
+        const int result = connect(caller, reinterpret_cast<sockaddr*>(&address), sizeof address);
+        close(caller);
+        return result == 0;
+    };
+    check(connects(), "somebody listens there");
+    net::Forward other = forward;
+    other.host_address.clear();
+    check(!network->remove_forward(other), "another address is another forward");
+    check(network->remove_forward(forward) && !network->remove_forward(forward), "removed once");
+    check(network->forwards().size() == 1 && !connects(), "and nobody listens any more");
+}
+
 void tap() {
     net::NetworkFailure failure;
     const auto refused = [&](const char* interface, const char* why) {
@@ -270,6 +299,7 @@ int main() {
     joined_segments();
     user_network();
     bounded_sockets();
+    forwards();
     tap();
     addresses();
     return report("network");

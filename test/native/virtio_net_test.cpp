@@ -104,6 +104,41 @@ void registers() {
                 kVersion1 | kMergeable | kGuestChecksum | kGuestTso4 | 1 << 5, "features");
     check(m.read(0x100) == 0x01005452 && m.read(0x104, 2) == 0x0302, "its address");
     check_equal(m.read(0x106, 2), 1, "the link is up");
+    check(m.device.mac() == net::MacAddress{0x52, 0x54, 0, 1, 2, 3} && m.device.link_up(), "and as the host sees it");
+}
+
+void link() {
+    Machine m;
+    m.set_up();
+    const Frame frame = pattern(100);
+    const auto send = [&](uint16_t number) {
+        std::memset(m.ram.bytes(0x8000), 0, kHeader);
+        std::memcpy(m.ram.bytes(0x8000 + kHeader), frame.data(), frame.size());
+        m.transmit.describe(number, Ram::address(0x8000), kHeader + 100, 0);
+        m.transmit.offer(number);
+        m.notify(kTransmit);
+        check(Machine::wait([&] { return m.transmit.used_index() == number + 1; }), "the buffer comes back");
+    };
+    const auto set_link = [&](bool up) {
+        const std::lock_guard guard(m.lock);
+        m.device.set_link(up);
+    };
+    set_link(false);
+    check_equal(m.read(0x106, 2), 0, "the driver reads that it is down");
+    check_equal(m.read(0x60) & 2, 2, "and is told by an interrupt");
+    m.give(0, 1000);
+    m.notify(kReceive);
+    m.network->inject({frame});
+    // Two turns of the device's thread: what was injected has come by then.
+    send(0);
+    send(1);
+    set_link(true);
+    check_equal(m.read(0x106, 2), 1, "it is up again");
+    m.network->inject({pattern(200)});
+    check(Machine::wait([&] { return m.receive.used_index() == 1; }), "a frame comes");
+    check_equal(m.receive.used_length(0), kHeader + 200, "those of before are lost");
+    send(2);
+    check_equal(m.network->sent().size(), 1, "in the other direction too");
 }
 
 void sending() {
@@ -264,6 +299,7 @@ void fuzz() {
 
 int main() {
     registers();
+    link();
     sending();
     receiving();
     breaches();

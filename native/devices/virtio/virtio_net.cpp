@@ -13,6 +13,7 @@ constexpr uint64_t kChecksum = 1 << 0, kGuestChecksum = 1 << 1, kMac = 1 << 5, k
                    kHostTso4 = 1 << 11, kHostTso6 = 1 << 12, kMergeable = 1 << 15, kStatus = 1 << 16;
 constexpr unsigned kReceive = 0, kTransmit = 1;
 constexpr size_t kHeaderBytes = 12;
+constexpr unsigned kStatusField = 6;
 constexpr uint8_t kLinkUp = 1;
 constexpr unsigned kChainsATurn = 256;
 /// Bytes of frames that wait for the guest to make room; then they are lost.
@@ -24,12 +25,30 @@ VirtioNet::VirtioNet(std::unique_ptr<net::Network> network, const net::MacAddres
     : ThreadedDevice("beeline-net", 2, memory), network_(std::move(network)), room_(Virtqueue::kLargestSize) {
     static_assert(sizeof(Header) == kHeaderBytes);
     std::copy(mac.begin(), mac.end(), configuration_.begin());
-    configuration_[6] = kLinkUp;
+    configuration_[kStatusField] = kLinkUp;
     network_->attach(*this);
 }
 
 uint64_t VirtioNet::features() const {
     return kChecksum | kGuestChecksum | kMac | kGuestTso4 | kGuestTso6 | kHostTso4 | kHostTso6 | kMergeable | kStatus;
+}
+
+net::MacAddress VirtioNet::mac() const {
+    net::MacAddress mac{};
+    std::copy_n(configuration_.begin(), mac.size(), mac.begin());
+    return mac;
+}
+
+void VirtioNet::set_link(bool up) {
+    if (link_up_.exchange(up, std::memory_order_relaxed) == up) return;
+    configuration_[kStatusField] = up ? kLinkUp : 0;
+    interrupts().configuration_changed();
+}
+
+bool VirtioNet::add_forward(const net::Forward& forward, net::NetworkFailure& failure) {
+    if (!network_->add_forward(forward, failure)) return false;
+    wake();
+    return true;
 }
 
 void VirtioNet::activated(uint64_t features) {
@@ -72,7 +91,7 @@ std::optional<uint32_t> VirtioNet::transmit(const Chain& chain) {
     Header header;
     copy_from(chain.readable, 0, &header, sizeof header);
     const size_t length = total - kHeaderBytes;
-    if (length < net::kEthernetHeader || length > net::kLargestFrame) return 0;
+    if (length < net::kEthernetHeader || length > net::kLargestFrame || !link_up()) return 0;
     copy_from(chain.readable, kHeaderBytes, frame_.get(), length);
     network_->send(header.frame, {frame_.get(), length});
     return 0;
@@ -81,7 +100,7 @@ std::optional<uint32_t> VirtioNet::transmit(const Chain& chain) {
 // ---- To the guest --------------------------------------------------------------------------------------------------
 
 void VirtioNet::receive(const net::FrameHeader& header, std::span<const uint8_t> frame) {
-    if (!active()) return;
+    if (!active() || !link_up()) return;
     if (waiting_.empty() && deliver(header, frame) != Delivery::NoRoom) return;
     if (waiting_bytes_ + frame.size() > kMostWaiting) return;
     waiting_bytes_ += frame.size();

@@ -6,6 +6,7 @@
 #include "net/open.h"
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -22,6 +23,18 @@ public:
     DeviceId id() const override { return DeviceId::Net; }
     uint64_t features() const override;
     std::span<const uint8_t> configuration() const override { return configuration_; }
+
+    net::MacAddress mac() const;
+    /// The cable: while it is out, frames are lost both ways. With the board lock held, which guards the configuration.
+    void set_link(bool up);
+    bool link_up() const { return link_up_.load(std::memory_order_relaxed); }
+    /// The link is the host's, and what a snapshot's driver last knew of it may be wrong. With the board lock held.
+    void announce_link() { interrupts().configuration_changed(); }
+
+    // Ports that the network forwards, from any thread.
+    [[nodiscard]] bool add_forward(const net::Forward& forward, net::NetworkFailure& failure);
+    bool remove_forward(const net::Forward& forward) { return network_->remove_forward(forward); }
+    std::vector<net::Forward> forwards() const { return network_->forwards(); }
 
 private:
     /// struct virtio_net_hdr (5.1.6)
@@ -50,6 +63,7 @@ private:
 
     std::unique_ptr<net::Network> network_;
     std::array<uint8_t, 8> configuration_{};
+    std::atomic<bool> link_up_{true};
     bool mergeable_ = false;
 
     std::unique_ptr<uint8_t[]> frame_ = std::make_unique<uint8_t[]>(net::kLargestFrame);

@@ -5,10 +5,13 @@ import { dirname } from 'node:path';
 import { BeelineError, messageOf } from '../../errors.js';
 import type { Place, Points, Registers } from '../../monitor/domains/cpu.js';
 import type { Disk } from '../../monitor/domains/disk.js';
+import type { Card, ForwardChange, HostEnd, LinkChange } from '../../monitor/domains/network.js';
+import type { VmForward } from '../../monitor/domains/vm.js';
 import type { StateCause, VmState } from '../../monitor/types.js';
 import type {
   Addon,
   ExitReason,
+  Forward,
   NativeBalloon,
   NativeDebuggerPoints,
   NativeMachine,
@@ -53,6 +56,15 @@ function nativePoints({ breakpoints, watchpoints }: Points): NativeDebuggerPoint
       writes: access !== 'read',
     })),
   };
+}
+
+/** Addresses that are the default are empty in the core, and left out elsewhere. */
+function nativeForward({ hostAddress = '', guestAddress = '', ...ports }: VmForward): Forward {
+  return { hostAddress, guestAddress, ...ports };
+}
+
+function shownForward({ hostAddress, guestAddress, ...ports }: Forward): VmForward {
+  return { ...ports, ...(hostAddress !== '' && { hostAddress }), ...(guestAddress !== '' && { guestAddress }) };
 }
 
 export interface GuestListener {
@@ -301,6 +313,53 @@ export class Guest {
     const pc = this.#machine.cpuState(cpu)?.pc ?? '0x0';
     const at = kind === 'breakpoint' ? null : `0x${address.toString(16)}`;
     this.#record('cpu.stopped', { cpu, reason: kind, pc, address: at });
+  }
+
+  cards(): Card[] {
+    const all = this.#machine.networks();
+    return this.#config.networks.flatMap(({ kind, restrict, interface: name, bus }, index) => {
+      const card = all[index];
+      if (card === undefined) return [];
+      const { mac, linkUp, forwards } = card;
+      return {
+        kind,
+        mac,
+        bus: bus ?? 'mmio',
+        link: linkUp ? 'up' : 'down',
+        restrict,
+        interface: kind === 'tap' ? name : null,
+        forwards: forwards.map(shownForward),
+      };
+    });
+  }
+
+  addForward({ card = 0, ...forward }: ForwardChange): void {
+    this.#mustHaveCard(card);
+    const failure = this.#machine.addForward(card, nativeForward(forward));
+    if (failure !== undefined) throw new BeelineError('BEELINE_E_FORWARD', failure);
+    this.#record('network.forwardAdded', { card, ...forward });
+  }
+
+  removeForward({ card = 0, ...end }: HostEnd): void {
+    this.#mustHaveCard(card);
+    if (!this.#machine.removeForward(card, nativeForward({ ...end, guestPort: 0 }))) {
+      const { protocol, hostPort: port, hostAddress: address = '0.0.0.0' } = end;
+      throw new BeelineError('BEELINE_E_FORWARD_UNKNOWN', { vm: this.#start.name, protocol, port, address });
+    }
+    this.#record('network.forwardRemoved', { card, ...end });
+  }
+
+  setLink({ card = 0, link }: LinkChange): void {
+    this.#mustHaveCard(card);
+    const isNew = this.#machine.networks()[card]?.linkUp !== (link === 'up');
+    this.#machine.setLink(card, link === 'up');
+    if (isNew) this.#record('network.link', { card, link });
+  }
+
+  #mustHaveCard(card: number): void {
+    this.#mustRun('given another network');
+    if (card < this.#config.networks.length) return;
+    throw new BeelineError('BEELINE_E_CARD_UNKNOWN', { vm: this.#start.name, card });
   }
 
   setBalloon(bytes: number): boolean {

@@ -3,6 +3,7 @@ import { closeSync, writeSync } from 'node:fs';
 import { BeelineError, messageOf } from '../../errors.js';
 import { GdbServer } from '../../gdb/server.js';
 import type { Points } from '../../monitor/domains/cpu.js';
+import type { ForwardChange, HostEnd, LinkChange } from '../../monitor/domains/network.js';
 import { loadAddon } from '../../native/loader.js';
 import { QmpServer } from '../../qmp/server.js';
 import { GuestFolder } from '../guest-folder.js';
@@ -90,6 +91,10 @@ async function main(folder: GuestFolder): Promise<void> {
       return { path };
     },
     disks: () => ({ disks: guest.disks() }),
+    cards: () => ({ cards: guest.cards() }),
+    addForward: (forward: ForwardChange) => guest.addForward(forward),
+    removeForward: (end: HostEnd) => guest.removeForward(end),
+    setLink: (change: LinkChange) => guest.setLink(change),
     counters: () => guest.counters(),
   });
   await socket.listen(folder.socket);

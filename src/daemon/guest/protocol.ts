@@ -5,6 +5,7 @@ import { method } from '../../monitor/declare.js';
 import { mostSteps, Place, Points, Registers } from '../../monitor/domains/cpu.js';
 import { Disk } from '../../monitor/domains/disk.js';
 import { BalloonState, DumpName, memoryBytes, memoryRange } from '../../monitor/domains/memory.js';
+import { Card, ForwardChange, HostEnd, LinkChange } from '../../monitor/domains/network.js';
 import { PerfCounters } from '../../monitor/domains/perf.js';
 import { CpuIndex, closed, noParams, noResult, VmState } from '../../monitor/types.js';
 
@@ -216,6 +217,34 @@ export const guestMethods = {
     params: noParams,
     result: Type.Object({ disks: Type.Array(Disk) }),
     errors: [],
+  }),
+  cards: method({
+    description: 'Its network cards.',
+    role: 'view',
+    params: noParams,
+    result: Type.Object({ cards: Type.Array(Card) }),
+    errors: [],
+  }),
+  addForward: method({
+    description: 'Forwards a port to it.',
+    role: 'admin',
+    params: ForwardChange,
+    result: noResult,
+    errors: ['BEELINE_E_VM_STATE', 'BEELINE_E_CARD_UNKNOWN', 'BEELINE_E_FORWARD'],
+  }),
+  removeForward: method({
+    description: 'Ends that.',
+    role: 'admin',
+    params: HostEnd,
+    result: noResult,
+    errors: ['BEELINE_E_VM_STATE', 'BEELINE_E_CARD_UNKNOWN', 'BEELINE_E_FORWARD_UNKNOWN'],
+  }),
+  setLink: method({
+    description: 'Takes the cable of a card out, or puts it in.',
+    role: 'control',
+    params: LinkChange,
+    result: noResult,
+    errors: ['BEELINE_E_VM_STATE', 'BEELINE_E_CARD_UNKNOWN'],
   }),
   counters: method({
     description: 'Its counters.',

@@ -54,6 +54,7 @@ export const VmForward = Type.Object(
   },
   { ...closed, description: 'A port of the host that leads to one of the guest.' },
 );
+export type VmForward = Static<typeof VmForward>;
 
 export const VmNetwork = Type.Object(
   {

@@ -1,0 +1,127 @@
+import { strict as assert } from 'node:assert';
+import { once } from 'node:events';
+import { type AddressInfo, createConnection, createServer } from 'node:net';
+import type { MonitorClient } from '../../src/monitor/client.js';
+import { TestDaemon } from '../support/daemon.js';
+import { TemporaryFolder } from '../support/temporary.js';
+import { tinyGuest } from '../support/tiny-guests.js';
+
+const code = (wanted: string) => (error: unknown) => error instanceof Error && 'code' in error && error.code === wanted;
+
+const hostAddress = '127.0.0.1';
+
+/** One that was free a moment ago. */
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, hostAddress);
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+function connects(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = createConnection(port, hostAddress);
+    const finish = (isConnected: boolean) => {
+      socket.destroy();
+      resolve(isConnected);
+    };
+    socket.once('connect', () => finish(true));
+    socket.once('error', () => finish(false));
+  });
+}
+
+describe('network cards of guests of the daemon', function () {
+  this.timeout(90_000);
+  let daemon: TestDaemon;
+  const folder = new TemporaryFolder(() => daemon?.destroy());
+  let client: MonitorClient;
+
+  const cards = async () => (await client.call('network.list', { vm: 'idle' })).cards;
+  const events = async () =>
+    (await client.call('monitor.events', {})).events
+      .filter(({ event }) => event.startsWith('network.'))
+      .map(({ event, data }) => ({ event, data }));
+
+  beforeEach(async () => {
+    daemon = new TestDaemon(folder.path);
+    await daemon.start();
+    client = await daemon.client();
+  });
+  afterEach(() => client.close());
+
+  const create = (config: object) =>
+    client.call('vm.create', {
+      name: 'idle',
+      config: { ...tinyGuest('idle', folder.at('idle')), ...config },
+      start: true,
+    });
+
+  it('are listed, lose their link and get it back', async () => {
+    const mac = '52:54:00:aa:bb:cc';
+    await create({ networks: [{ kind: 'user' }, { kind: 'user', mac, bus: 'pci', restrict: true }] });
+    const first = { kind: 'user', mac: '52:54:00:12:34:56', bus: 'mmio', link: 'up', restrict: false } as const;
+    const rest = { interface: null, forwards: [] };
+    const second = { ...first, ...rest, mac, bus: 'pci', restrict: true };
+    assert.deepEqual(await cards(), [{ ...first, ...rest }, second]);
+
+    await client.call('network.setLink', { vm: 'idle', card: 1, link: 'down' });
+    await client.call('network.setLink', { vm: 'idle', card: 1, link: 'down' });
+    assert.deepEqual(await cards(), [
+      { ...first, ...rest },
+      { ...second, link: 'down' },
+    ]);
+    await client.call('network.setLink', { vm: 'idle', card: 1, link: 'up' });
+    assert.deepEqual((await cards())[1], second);
+    assert.deepEqual(
+      await events(),
+      ['down', 'up'].map((link) => ({ event: 'network.link', data: { card: 1, link } })),
+    );
+    await assert.rejects(
+      client.call('network.setLink', { vm: 'idle', card: 2, link: 'up' }),
+      code('BEELINE_E_CARD_UNKNOWN'),
+    );
+  });
+
+  it('forward ports as asked, from one start to its end', async () => {
+    const forward = { protocol: 'tcp', hostAddress, hostPort: await freePort(), guestPort: 22 } as const;
+    const { guestPort: _guestPort, ...end } = forward;
+    await create({ networks: [{ kind: 'user' }] });
+    assert.equal(await connects(forward.hostPort), false);
+
+    await client.call('network.addForward', { vm: 'idle', ...forward });
+    assert.deepEqual((await cards())[0]?.forwards, [forward]);
+    assert.equal(await connects(forward.hostPort), true);
+    await assert.rejects(client.call('network.addForward', { vm: 'idle', ...forward }), code('BEELINE_E_FORWARD'));
+
+    await client.call('network.removeForward', { vm: 'idle', ...end });
+    assert.deepEqual((await cards())[0]?.forwards, []);
+    assert.equal(await connects(forward.hostPort), false);
+    await assert.rejects(
+      client.call('network.removeForward', { vm: 'idle', ...end }),
+      code('BEELINE_E_FORWARD_UNKNOWN'),
+    );
+    assert.deepEqual(await events(), [
+      { event: 'network.forwardAdded', data: { card: 0, ...forward } },
+      { event: 'network.forwardRemoved', data: { card: 0, ...end } },
+    ]);
+
+    await client.call('network.addForward', { vm: 'idle', ...forward });
+    await client.call('vm.stop', { vm: 'idle', timeout: 0 });
+    await assert.rejects(cards(), code('BEELINE_E_VM_STATE'));
+    assert.equal(await connects(forward.hostPort), false);
+    await client.call('vm.start', { vm: 'idle' });
+    assert.deepEqual((await cards())[0]?.forwards, []);
+  });
+
+  it('of a restricted guest get no forwards when its process makes no sockets any more', async () => {
+    await create({ networks: [{ kind: 'user', restrict: true }] });
+    const forward = { protocol: 'udp', hostAddress, hostPort: await freePort(), guestPort: 22 } as const;
+    await assert.rejects(client.call('network.addForward', { vm: 'idle', ...forward }), (error: unknown) => {
+      assert.ok(code('BEELINE_E_FORWARD')(error) && error instanceof Error);
+      assert.match(error.message, /when the guest is started/);
+      return true;
+    });
+    assert.deepEqual((await cards())[0]?.forwards, []);
+  });
+});
