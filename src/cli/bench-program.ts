@@ -112,6 +112,7 @@ function addRuns(bench: Command, done: (status: number) => void): void {
   );
   addAblation(keeping(measuring('ablation', usualAblationRuns)), done);
   keeping(measuring('calibrate'))
+    .summary('learn how noisy this machine is')
     .description('Measures this Beeline against itself, to learn how much noise there is on this machine.')
     .action(async (selection: string[], options: TakeOptions & Pick<BenchRunOptions, 'json'>) => {
       done(await (await runs()).calibrate(selection, options));
@@ -134,6 +135,7 @@ function addRuns(bench: Command, done: (status: number) => void): void {
     });
   bench
     .command('history')
+    .summary('list what was measured')
     .description('Lists what was measured on this machine.')
     .addOption(new Option('--all-machines', 'on others, too').conflicts('changePoints'))
     .option('--change-points', 'list where a workload became faster or slower for good')
@@ -144,11 +146,13 @@ function addRuns(bench: Command, done: (status: number) => void): void {
     .action(async (options: HistoryOptions) => done((await import('./bench-history.js')).showHistory(options)));
   bench
     .command('show')
+    .summary('print a result')
     .description('Prints a result.')
     .argument('<RESULT>', 'a file of --json, or an id of the history')
     .action(async (what: string) => done((await runs()).showResult(what)));
   bench
     .command('export')
+    .summary('write a result for other programs')
     .description('Writes a result to standard output for other programs.')
     .argument('<RESULT>', 'a file of --json, or an id of the history')
     .addOption(
@@ -180,6 +184,7 @@ function addRuns(bench: Command, done: (status: number) => void): void {
   addJudging(
     bench
       .command('compare')
+      .summary('compare two results')
       .description('Compares two results that were measured apart.')
       .argument('<BASE>', 'a file of --json, or an id of the history')
       .argument('<HEAD>', 'the result that is judged'),
@@ -195,11 +200,13 @@ export function addBenchCommands(program: Command, done: (status: number) => voi
     .description('Performance regression runs of whole systems; docs/bench.md tells more.');
   bench
     .command('list')
+    .summary('list the workloads')
     .description('Lists the workloads, with tags and phases.')
     .option('--json', 'everything that their files say')
     .action(async (options: ListOptions) => done((await workloads()).listWorkloads(options)));
   bench
     .command('check')
+    .summary('check the files of workloads')
     .description('Checks the files of workloads, all when none is named. Exit status 2 when one is wrong.')
     .argument('[SELECTION...]', 'names and tags of workloads')
     .action(async (selection: string[]) => done((await workloads()).checkWorkloads(selection)));
