@@ -228,6 +228,11 @@ export const errorTable = {
     remedy: 'give it one: --balloon mmio, or balloon in its config',
     status: ExitStatus.failure,
   },
+  BEELINE_E_BLOCKS_UNCOUNTED: {
+    cause: '{vm} does not count how often its blocks are executed',
+    remedy: 'make it with --count-blocks, or countBlocks in its config',
+    status: ExitStatus.failure,
+  },
   BEELINE_E_CARD_UNKNOWN: {
     cause: '{vm} has no network card {card}',
     remedy: 'count from 0; --net user, or networks in its config, gives it one',

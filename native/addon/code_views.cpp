@@ -6,6 +6,7 @@
 #include <charconv>
 #include <cstring>
 #include <fmt/format.h>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -153,6 +154,34 @@ Napi::Array translations(Napi::Env env, const board::Machine& machine) {
         cpus.Set(cpus.Length(), cpu);
     }
     return cpus;
+}
+
+Napi::Value hot_blocks(Napi::Env env, const board::Machine& machine, size_t most, const std::string& order) {
+    const board::BlockOrder by = order == "bytes"        ? board::BlockOrder::Bytes
+                                 : order == "executions" ? board::BlockOrder::Executions
+                                                         : board::BlockOrder::Instructions;
+    const std::optional<board::HotBlocks> hot = machine.hot_blocks(most, by);
+    if (!hot) return env.Undefined();
+    Napi::Array blocks = Napi::Array::New(env, hot->blocks.size());
+    for (uint32_t i = 0; i < hot->blocks.size(); i++) {
+        const board::HotBlock& block = hot->blocks[i];
+        Napi::Object entry = Napi::Object::New(env);
+        entry.Set("cpu", block.cpu);
+        entry.Set("pc", fmt::format("0x{:x}", block.pc));
+        entry.Set("pa", fmt::format("0x{:x}", block.pa));
+        entry.Set("el", block.el);
+        entry.Set("inUse", block.in_use);
+        entry.Set("executions", static_cast<double>(block.executions));
+        entry.Set("instructions", block.instructions);
+        entry.Set("bytes", block.bytes);
+        blocks.Set(i, entry);
+    }
+    Napi::Object result = Napi::Object::New(env);
+    result.Set("count", static_cast<double>(hot->count));
+    result.Set("instructions", static_cast<double>(hot->instructions));
+    result.Set("bytes", static_cast<double>(hot->bytes));
+    result.Set("blocks", blocks);
+    return result;
 }
 
 Napi::Value list_block(const Napi::CallbackInfo& info) {

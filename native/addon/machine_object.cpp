@@ -227,6 +227,7 @@ Napi::Function MachineObject::define(Napi::Env env) {
                            InstanceMethod("addForward", &MachineObject::add_forward),
                            InstanceMethod("removeForward", &MachineObject::remove_forward),
                            InstanceMethod("stats", &MachineObject::stats),
+                           InstanceMethod("hotBlocks", &MachineObject::hot_blocks),
                            InstanceMethod("translations", &MachineObject::translations),
                            InstanceMethod("dtb", &MachineObject::dtb),
                            InstanceMethod("cpuState", &MachineObject::cpu_state),
@@ -400,6 +401,10 @@ Napi::Value MachineObject::stats(const Napi::CallbackInfo& info) {
     result.Set("drives", drives);
     result.Set("board", board);
     return result;
+}
+
+Napi::Value MachineObject::hot_blocks(const Napi::CallbackInfo& info) {
+    return addon::hot_blocks(info.Env(), *machine_, info[0].ToNumber().Uint32Value(), info[1].ToString().Utf8Value());
 }
 
 Napi::Value MachineObject::translations(const Napi::CallbackInfo& info) {

@@ -38,6 +38,7 @@ private:
     Napi::Value add_forward(const Napi::CallbackInfo& info);
     Napi::Value remove_forward(const Napi::CallbackInfo& info);
     Napi::Value stats(const Napi::CallbackInfo& info);
+    Napi::Value hot_blocks(const Napi::CallbackInfo& info);
     Napi::Value translations(const Napi::CallbackInfo& info);
     Napi::Value dtb(const Napi::CallbackInfo& info);
     Napi::Value cpu_state(const Napi::CallbackInfo& info);

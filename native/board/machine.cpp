@@ -270,6 +270,12 @@ public:
         return Balloon{memory_->size() - std::min(balloon->bytes, memory_->size()), std::move(balloon->statistics)};
     }
 
+    std::optional<HotBlocks> hot_blocks(size_t most, BlockOrder order) const {
+        const std::lock_guard lifecycle(lifecycle_);
+        if (!still()) return std::nullopt;
+        return board::hot_blocks(board_->direct_tiers(), most, order);
+    }
+
     std::vector<NetworkState> networks() const {
         std::vector<NetworkState> states;
         for (const devices::virtio::VirtioNet* card : board_->networks())
@@ -795,6 +801,9 @@ size_t Machine::serial_write(std::span<const uint8_t> bytes) { return implementa
 void Machine::serial_exchanged() { implementation_->serial_exchanged(); }
 bool Machine::set_balloon(uint64_t bytes_left) { return implementation_->set_balloon(bytes_left); }
 std::optional<Machine::Balloon> Machine::balloon() const { return implementation_->balloon(); }
+std::optional<HotBlocks> Machine::hot_blocks(size_t most, BlockOrder order) const {
+    return implementation_->hot_blocks(most, order);
+}
 std::vector<NetworkState> Machine::networks() const { return implementation_->networks(); }
 bool Machine::set_link(unsigned card, bool up) { return implementation_->set_link(card, up); }
 bool Machine::add_forward(unsigned card, const net::Forward& forward, net::NetworkFailure& failure) {

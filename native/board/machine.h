@@ -8,6 +8,7 @@
 #include "block/open.h"
 #include "board/device_bus.h"
 #include "board/error.h"
+#include "board/hot_blocks.h"
 #include "net/open.h"
 #include "stream/open.h"
 #include "translate/direct_tier.h"
@@ -193,6 +194,9 @@ public:
     };
     /// Nothing: there is no balloon.
     std::optional<Balloon> balloon() const;
+
+    /// The translated blocks that matter most; nothing unless the machine is paused.
+    std::optional<HotBlocks> hot_blocks(size_t most, BlockOrder order) const;
 
     /// The network cards, as configured.
     std::vector<NetworkState> networks() const;

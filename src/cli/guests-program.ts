@@ -77,6 +77,7 @@ function addLife(program: Command, done: Done): void {
     .addOption(choice('--gic <VERSION>', 'interrupt controller (default: 3)', ['2', '3']))
     .addOption(choice('--acpi <SWITCH>', 'offer firmware ACPI tables (default: on)', ['on', 'off']))
     .addOption(choice('--tier <TIER>', 'execution engine (default: direct)', ['interpreter', 'direct']))
+    .option('--count-blocks', "count executions of translated blocks, for the monitor's perf.hotBlocks; slower")
     .option('--no-reboot', 'a reset ends the guest')
     .addOption(
       choice('--restart <WHEN>', 'start it again after a crash or panic, or always (default: never)', [

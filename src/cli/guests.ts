@@ -90,6 +90,7 @@ export interface CreateOptions extends ClientOptions {
   readonly gic?: '2' | '3';
   readonly acpi?: 'on' | 'off';
   readonly tier?: Tier;
+  readonly countBlocks?: boolean;
   /** commander's name for --no-reboot. */
   readonly reboot: boolean;
   readonly restart?: 'never' | 'on-failure' | 'always';
@@ -164,6 +165,7 @@ export function create(name: string, image: string | undefined, options: CreateO
       gic: options.gic === undefined ? undefined : Number(options.gic),
       acpi: options.acpi === undefined ? undefined : options.acpi === 'on',
       tier: options.tier,
+      countBlocks: options.countBlocks,
       reboot: options.reboot ? undefined : false,
       restart: options.restart === undefined ? undefined : { when: options.restart },
     }),

@@ -28,6 +28,7 @@ const defaultHistory = 64 * 1024;
 const defaultStopSeconds = 10;
 const defaultLogLines = 100;
 const defaultEvents = 100;
+const defaultHotBlocks = 20;
 
 export function createMethods(context: MethodContext): Methods {
   return {
@@ -161,6 +162,7 @@ function snapshotMethods({ supervisor }: MethodContext) {
 function perfMethods({ supervisor, logTail }: MethodContext) {
   return {
     'perf.counters': ({ vm }) => supervisor.get(vm).counters(),
+    'perf.hotBlocks': ({ vm, top, by }) => supervisor.get(vm).hotBlocks(top ?? defaultHotBlocks, by ?? 'instructions'),
     'perf.subscribe': ({ vm: name, interval }, session) => {
       const vm = supervisor.get(name);
       return { subscription: session.addStream((number, wake) => new PerfStream(number, vm, interval, wake)) };

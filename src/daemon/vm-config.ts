@@ -110,6 +110,9 @@ export function nativeConfig(config: VmConfig): StartFile['config'] {
       detail: 'config has no image, kernel, firmware or loads',
     });
   }
+  if (config.countBlocks === true && config.tier === 'interpreter') {
+    throw new BeelineError('BEELINE_E_PARAMS', { method: 'vm.create', detail: 'countBlocks is for the tier direct' });
+  }
   if (kernel !== undefined) checkReadable('kernel', kernel);
   if (config.initrd !== undefined) checkInitrd('initrd', config.initrd);
   if (config.dtb !== undefined) checkDtb('dtb', config.dtb);
@@ -152,6 +155,6 @@ export function nativeConfig(config: VmConfig): StartFile['config'] {
     disable: [],
     verify: false,
     perfMap: false,
-    keepDetails: false,
+    keepDetails: config.countBlocks ?? false,
   };
 }

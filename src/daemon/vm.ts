@@ -7,7 +7,7 @@ import type { Snapshot } from '../monitor/domains/snapshot.js';
 import type { VmStatus } from '../monitor/domains/vm.js';
 import type { EventData, EventName, Result } from '../monitor/protocol.js';
 import type { StateCause, VmState } from '../monitor/types.js';
-import type { NativeBalloon } from '../native/addon.js';
+import type { BlockOrder, NativeBalloon } from '../native/addon.js';
 import { ConsoleReader } from './console-store.js';
 import type { LoggedEvent } from './event-log.js';
 import { checkDisk, checkPaths, readDisk, realPaths } from './given-files.js';
@@ -437,6 +437,10 @@ export class Vm {
 
   disks() {
     return this.#linkFor('asked for its disks').request('disks', {});
+  }
+
+  hotBlocks(top: number, by: BlockOrder) {
+    return this.#linkFor('asked for its blocks').request('hotBlocks', { top, by });
   }
 
   cards() {

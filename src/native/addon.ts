@@ -255,6 +255,26 @@ export interface NativeCode {
   readonly blocks: readonly NativeBlock[];
 }
 
+/** Translated blocks that matter most, and how much all together come to. */
+export interface NativeHotBlocks {
+  readonly count: number;
+  /** Executed. */
+  readonly instructions: number;
+  readonly bytes: number;
+  readonly blocks: {
+    readonly cpu: number;
+    readonly pc: string;
+    readonly pa: string;
+    readonly el: number;
+    readonly inUse: boolean;
+    readonly executions: number;
+    readonly instructions: number;
+    readonly bytes: number;
+  }[];
+}
+
+export type BlockOrder = 'instructions' | 'executions' | 'bytes';
+
 /** Numbers are hexadecimal, with 0x. */
 export interface NativeCpuState {
   readonly el: number;
@@ -301,6 +321,8 @@ export interface NativeMachine {
   /** By protocol, address and port of the host. false: there is none. */
   removeForward(card: number, forward: Forward): boolean;
   stats(): NativeStats;
+  /** undefined: it is not paused. Executions are counted with keepDetails. */
+  hotBlocks(most: number, order: BlockOrder): NativeHotBlocks | undefined;
   /** By CPU; empty with the interpreter alone. Only when the machine has stopped. */
   translations(): NativeCode[];
   dtb(): Buffer;

@@ -10,10 +10,12 @@ import type { VmForward } from '../../monitor/domains/vm.js';
 import type { StateCause, VmState } from '../../monitor/types.js';
 import type {
   Addon,
+  BlockOrder,
   ExitReason,
   Forward,
   NativeBalloon,
   NativeDebuggerPoints,
+  NativeHotBlocks,
   NativeMachine,
   NativeMachineConfig,
   NativeStats,
@@ -288,6 +290,15 @@ export class Guest {
   counters() {
     const { elapsedSeconds, cpus, direct, switches, board } = this.#machine.stats();
     return { elapsedSeconds, cpus, direct, switches, board };
+  }
+
+  hotBlocks(top: number, by: BlockOrder): NativeHotBlocks {
+    this.#mustRun('asked for its blocks');
+    if (!this.#config.keepDetails) throw new BeelineError('BEELINE_E_BLOCKS_UNCOUNTED', { vm: this.#start.name });
+    if (this.#steps) throw this.#refusal('asked for its blocks', 'wait for the step to end');
+    const hot = this.debugger.whileStill(() => this.#machine.hotBlocks(top, by));
+    if (hot === undefined) throw this.#refusal('asked for its blocks', 'it has just ended; start it again');
+    return hot;
   }
 
   /** Of a paused guest, or of a CPU that is halted alone. */

@@ -4,6 +4,7 @@ import { BeelineError, messageOf } from '../../errors.js';
 import { GdbServer } from '../../gdb/server.js';
 import type { Points } from '../../monitor/domains/cpu.js';
 import type { ForwardChange, HostEnd, LinkChange } from '../../monitor/domains/network.js';
+import type { BlockOrder } from '../../native/addon.js';
 import { loadAddon } from '../../native/loader.js';
 import { QmpServer } from '../../qmp/server.js';
 import { GuestFolder } from '../guest-folder.js';
@@ -95,6 +96,7 @@ async function main(folder: GuestFolder): Promise<void> {
     addForward: (forward: ForwardChange) => guest.addForward(forward),
     removeForward: (end: HostEnd) => guest.removeForward(end),
     setLink: (change: LinkChange) => guest.setLink(change),
+    hotBlocks: ({ top, by }: { top: number; by: BlockOrder }) => guest.hotBlocks(top, by),
     counters: () => guest.counters(),
   });
   await socket.listen(folder.socket);

@@ -6,7 +6,7 @@ import { mostSteps, Place, Points, Registers } from '../../monitor/domains/cpu.j
 import { Disk } from '../../monitor/domains/disk.js';
 import { BalloonState, DumpName, memoryBytes, memoryRange } from '../../monitor/domains/memory.js';
 import { Card, ForwardChange, HostEnd, LinkChange } from '../../monitor/domains/network.js';
-import { PerfCounters } from '../../monitor/domains/perf.js';
+import { BlockOrder, HotBlocks, mostHotBlocks, PerfCounters } from '../../monitor/domains/perf.js';
 import { CpuIndex, closed, noParams, noResult, VmState } from '../../monitor/types.js';
 
 const deviceBus = Type.Union([Type.Literal('mmio'), Type.Literal('pci')]);
@@ -245,6 +245,13 @@ export const guestMethods = {
     params: LinkChange,
     result: noResult,
     errors: ['BEELINE_E_VM_STATE', 'BEELINE_E_CARD_UNKNOWN'],
+  }),
+  hotBlocks: method({
+    description: 'Its translated blocks that matter most.',
+    role: 'control',
+    params: Type.Object({ top: Type.Integer({ minimum: 1, maximum: mostHotBlocks }), by: BlockOrder }, closed),
+    result: HotBlocks,
+    errors: ['BEELINE_E_VM_STATE', 'BEELINE_E_BLOCKS_UNCOUNTED'],
   }),
   counters: method({
     description: 'Its counters.',

@@ -1,7 +1,7 @@
 // Domain perf: what guests and their translators do, in numbers.
 import { Type } from '@sinclair/typebox';
 import { method, notice } from '../declare.js';
-import { Counters, closed, count, noResult, Time, VmName } from '../types.js';
+import { Counters, CpuIndex, closed, count, noResult, oneOf, Time, VmName } from '../types.js';
 
 export const PerfCounters = Type.Object(
   {
@@ -12,6 +12,37 @@ export const PerfCounters = Type.Object(
     }),
     switches: Type.Array(Counters, { description: 'Switches out of translated code by cause, likewise.' }),
     board: Counters,
+  },
+  closed,
+);
+
+export const mostHotBlocks = 1000;
+
+const HotBlock = Type.Object(
+  {
+    cpu: CpuIndex,
+    pc: Type.String({ description: 'Guest virtual address that it was translated for.' }),
+    pa: Type.String({ description: 'Guest physical address.' }),
+    el: Type.Integer({ minimum: 0, maximum: 1, description: 'Exception level.' }),
+    inUse: Type.Boolean({ description: 'false: invalidated or replaced.' }),
+    executions: Type.Integer({ minimum: 0, description: 'Times that it was entered.' }),
+    instructions: Type.Integer({ minimum: 0, description: 'Of the guest, in it.' }),
+    bytes: Type.Integer({ minimum: 0, description: 'Of host code.' }),
+  },
+  closed,
+);
+
+export const BlockOrder = oneOf(
+  ['instructions', 'executions', 'bytes'],
+  'What is most of the first: guest instructions executed (the default; an execution that leaves early counts as a whole one), executions, or bytes of host code.',
+);
+
+export const HotBlocks = Type.Object(
+  {
+    count: Type.Integer({ minimum: 0, description: 'Blocks that there are.' }),
+    instructions: Type.Number({ minimum: 0, description: 'Executed in all of them.' }),
+    bytes: Type.Integer({ minimum: 0, description: 'Of host code in all of them.' }),
+    blocks: Type.Array(HotBlock, { maxItems: mostHotBlocks, description: 'The first ones.' }),
   },
   closed,
 );
@@ -27,6 +58,24 @@ export const perf = {
       params: Type.Object({ vm: VmName }, closed),
       result: PerfCounters,
       errors: ['BEELINE_E_VM_UNKNOWN', 'BEELINE_E_VM_STATE', 'BEELINE_E_VM_PROCESS'],
+    }),
+    hotBlocks: method({
+      description:
+        'The translated blocks that matter most, of a guest that was made with countBlocks. Blocks that have made room ' +
+        'for others are not among them. A guest that runs stands still for a moment.',
+      role: 'control',
+      params: Type.Object(
+        {
+          vm: VmName,
+          top: Type.Optional(
+            Type.Integer({ minimum: 1, maximum: mostHotBlocks, description: 'How many (default: 20).' }),
+          ),
+          by: Type.Optional(BlockOrder),
+        },
+        closed,
+      ),
+      result: HotBlocks,
+      errors: ['BEELINE_E_VM_UNKNOWN', 'BEELINE_E_VM_STATE', 'BEELINE_E_VM_PROCESS', 'BEELINE_E_BLOCKS_UNCOUNTED'],
     }),
     subscribe: method({
       description: 'Sends the counters of a guest at an interval, while it has a process.',

@@ -144,6 +144,12 @@ export const VmConfig = Type.Object(
     gic: Type.Optional(Type.Union([Type.Literal(2), Type.Literal(3)], { description: 'Default: 3.' })),
     acpi: Type.Optional(Type.Boolean({ description: 'Whether firmware is offered ACPI tables (default: true).' })),
     tier: Type.Optional(oneOf(['interpreter', 'direct'], 'Execution engine (default: direct).')),
+    countBlocks: Type.Optional(
+      Type.Boolean({
+        description:
+          'Of the tier direct: count how often each translated block is executed, for perf.hotBlocks. The guest is slower for it (default: false).',
+      }),
+    ),
     reboot: Type.Optional(Type.Boolean({ description: 'Whether a reset restarts the guest (default: true).' })),
     restart: Type.Optional(RestartPolicy),
   },
