@@ -76,7 +76,8 @@ public:
     virtual void finish() = 0;
 
     // ---- forwards: any thread ---------------------------------------------------------------------------------
-    /// False: `failure` says why. Whoever sleeps with what prepare() gave has to be woken for it to begin.
+    // Whoever sleeps with what prepare() gave has to be woken after a change.
+    /// False: `failure` says why.
     [[nodiscard]] virtual bool add_forward(const Forward&, NetworkFailure& failure) {
         failure = {"only networks in user mode forward ports", "reach the guest by its own address"};
         return false;

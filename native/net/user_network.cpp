@@ -286,10 +286,13 @@ void UserNetwork::serve_timers() {
 
 void UserNetwork::note_socket(int fd, bool open) {
     const size_t before = sockets_.size();
-    if (open)
+    if (open) {
         sockets_.insert(fd);
-    else
+    } else {
+        // It is closed next, but stays open while a thread polls it: nobody is to come any more.
+        if (listens(fd)) shutdown(fd, SHUT_RD);
         sockets_.erase(fd);
+    }
     all_sockets += sockets_.size() - before;
 }
 

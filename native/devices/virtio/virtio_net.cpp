@@ -51,6 +51,13 @@ bool VirtioNet::add_forward(const net::Forward& forward, net::NetworkFailure& fa
     return true;
 }
 
+/// The thread's sleep keeps what it sleeps on open.
+bool VirtioNet::remove_forward(const net::Forward& forward) {
+    if (!network_->remove_forward(forward)) return false;
+    wake();
+    return true;
+}
+
 void VirtioNet::activated(uint64_t features) {
     mergeable_ = (features & kMergeable) != 0;
     network_->set_offloads({.checksum = (features & kGuestChecksum) != 0,

@@ -33,7 +33,7 @@ public:
 
     // Ports that the network forwards, from any thread.
     [[nodiscard]] bool add_forward(const net::Forward& forward, net::NetworkFailure& failure);
-    bool remove_forward(const net::Forward& forward) { return network_->remove_forward(forward); }
+    bool remove_forward(const net::Forward& forward);
     std::vector<net::Forward> forwards() const { return network_->forwards(); }
 
 private:
