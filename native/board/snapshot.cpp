@@ -307,6 +307,9 @@ private:
         Board& board = subject_.board;
         Archive before;
         board.exchange(before);
+        // Nothing has changed yet, and what cannot be kept could not be brought back.
+        if (before.failed())
+            return snapshot_error(path_, before.failure(), "see to that first, then load the snapshot");
         std::optional<Error> error;
         archive.section("board", 1, [&] { board.exchange(archive); });
         if (!archive.complete())

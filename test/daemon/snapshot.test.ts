@@ -87,6 +87,22 @@ describe('snapshots of the daemon', function () {
     await answers('HAL', 'IBM');
   });
 
+  it('are not loaded into a guest that has a shared folder mounted, which goes on', async () => {
+    const at = async (command: string) => (await daemon.cli(['exec', 'linux', command])).stdout;
+    const create = ['create', '--share', `${folder.path},tag=work`, 'linux', 'debian-generic', '--start'];
+    assert.equal((await daemon.cli(create)).status, 0);
+    let console = '';
+    while (!/beeline:.*# /.test(console)) console = (await daemon.cli(['logs', 'linux'])).stdout;
+    assert.equal((await daemon.cli(['snapshot', 'save', 'linux', 'first'])).status, 0);
+    await at('modprobe 9p; mount -t 9p -o trans=virtio,version=9p2000.L work /mnt; echo kept > /mnt/file');
+    const refused = await daemon.cli(['snapshot', 'load', 'linux', 'first']);
+    assert.equal(refused.status, 1);
+    assert.match(refused.stderr, /a shared folder is mounted; see to that first, then load the snapshot/);
+    assert.equal(await at('cat /mnt/file; umount /mnt'), 'kept\n');
+    assert.equal((await daemon.cli(['snapshot', 'load', 'linux', 'first'])).status, 0);
+    assert.equal(await at('grep -c 9p /proc/mounts'), '0\n');
+  });
+
   it('are at the command line', async () => {
     const saved = await daemon.cli(['snapshot', 'save', 'echo', 'first']);
     assert.match(saved.stdout, /^echo is saved as first, [\d.]+ [KM]iB$/m);
