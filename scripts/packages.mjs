@@ -1,6 +1,6 @@
 // Debian packages that the work needs beyond Node itself, by purpose.
 
-/** To build the native core. */
+/** To build the native core, and to unpack what guest images are made of. */
 export const buildPackages = [
   'g++',
   'cmake',
@@ -13,6 +13,7 @@ export const buildPackages = [
   'libxbyak-dev',
   'libzstd-dev',
   'libzydis-dev',
+  'xz-utils',
   'zlib1g-dev',
 ];
 

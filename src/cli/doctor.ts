@@ -84,6 +84,7 @@ const tools: readonly Tool[] = [
   { command: 'apt-get', package: 'apt', use: 'the image debian-busybox' },
   { command: 'dpkg-deb', package: 'dpkg', use: 'the image debian-busybox' },
   { command: 'tar', package: 'tar', use: 'the image debian-busybox' },
+  { command: 'xz', package: 'xz-utils', use: 'the image debian-13' },
   { command: 'aarch64-linux-gnu-gcc', package: 'gcc-aarch64-linux-gnu', use: 'the bare-metal guests' },
   { command: 'make', package: 'make', use: 'the bare-metal guests and the native core' },
   { command: 'g++', package: 'g++', use: 'building the native core' },
