@@ -1,5 +1,6 @@
 // beeline inspect: reads what --perf-dump wrote.
 import { BeelineError, ExitStatus } from '../errors.js';
+import type { NativeBlockSummary } from '../native/addon.js';
 import { loadAddon } from '../native/loader.js';
 import { type CodeBlock, type DumpedBlock, readPerfDump } from './perf-dump.js';
 
@@ -20,20 +21,8 @@ function printTable(heads: readonly string[], rows: readonly (readonly string[])
   }
 }
 
-/** What the lists need of a block: code is many times as large. */
-interface Summary {
-  readonly cpu: number;
-  readonly pc: string;
-  readonly pa: string;
-  readonly el: number;
-  readonly inUse: boolean;
-  readonly executions: number;
-  readonly instructions: number;
-  readonly bytes: number;
-}
-
-async function summaries(path: string): Promise<Summary[]> {
-  const list: Summary[] = [];
+async function summaries(path: string): Promise<NativeBlockSummary[]> {
+  const list: NativeBlockSummary[] = [];
   let evicted = 0;
   const onHeader = (header: { readonly evicted: number }) => {
     evicted = header.evicted;
@@ -53,7 +42,7 @@ async function summaries(path: string): Promise<Summary[]> {
 const heads = ['address', 'physical', 'EL', 'CPU', 'instructions', 'bytes', 'executions', ''];
 const textColumns = new Set([0, 1, 7]);
 
-function cells(block: Summary): string[] {
+function cells(block: NativeBlockSummary): string[] {
   return [
     block.pc,
     block.pa,
@@ -69,7 +58,7 @@ function cells(block: Summary): string[] {
 /** Every block, by address. */
 export async function inspectBlocks(path: string): Promise<number> {
   const blocks = await summaries(path);
-  const order = (block: Summary) => block.pc.padStart(16, '0');
+  const order = (block: NativeBlockSummary) => block.pc.padStart(16, '0');
   blocks.sort((a, b) => order(a).localeCompare(order(b)) || a.cpu - b.cpu);
   printTable(heads, blocks.map(cells), textColumns);
   return ExitStatus.ok;
@@ -77,7 +66,7 @@ export async function inspectBlocks(path: string): Promise<number> {
 
 /** Blocks by guest instructions executed, the most first. An execution that leaves early counts as a whole one. */
 export async function inspectHot(path: string, top: number): Promise<number> {
-  const weight = (block: Summary) => block.executions * block.instructions;
+  const weight = (block: NativeBlockSummary) => block.executions * block.instructions;
   const blocks = await summaries(path);
   const all = blocks.reduce((sum, block) => sum + weight(block), 0);
   const hot = blocks.filter((block) => block.executions > 0).sort((a, b) => weight(b) - weight(a));

@@ -255,22 +255,25 @@ export interface NativeCode {
   readonly blocks: readonly NativeBlock[];
 }
 
+/** A translated block without its code, which is many times as large. Addresses are hexadecimal, with 0x. */
+export interface NativeBlockSummary {
+  readonly cpu: number;
+  readonly pc: string;
+  readonly pa: string;
+  readonly el: number;
+  readonly inUse: boolean;
+  readonly executions: number;
+  readonly instructions: number;
+  readonly bytes: number;
+}
+
 /** Translated blocks that matter most, and how much all together come to. */
 export interface NativeHotBlocks {
   readonly count: number;
   /** Executed. */
   readonly instructions: number;
   readonly bytes: number;
-  readonly blocks: {
-    readonly cpu: number;
-    readonly pc: string;
-    readonly pa: string;
-    readonly el: number;
-    readonly inUse: boolean;
-    readonly executions: number;
-    readonly instructions: number;
-    readonly bytes: number;
-  }[];
+  readonly blocks: readonly NativeBlockSummary[];
 }
 
 export type BlockOrder = 'instructions' | 'executions' | 'bytes';

@@ -1,5 +1,5 @@
 import { strict as assert } from 'node:assert';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { Value } from '@sinclair/typebox/value';
 import { techniqueNames } from '../../src/cli/techniques.js';
 import { projectRoot } from '../../src/paths.js';
@@ -8,6 +8,7 @@ import { ablationSections } from '../../src/regression/ablation-chart.js';
 import { type Run, type RunResult, RunResultSchema } from '../../src/regression/result.js';
 import { beeline } from '../support/cli.js';
 import { TemporaryFolder } from '../support/temporary.js';
+import { addWorkload, benchEnvironment } from '../support/workloads.js';
 
 describe('beeline bench ablation', function () {
   this.timeout(120_000);
@@ -72,10 +73,9 @@ describe('beeline bench ablation', function () {
   });
 
   it('measures in turns, keeps the result and draws it again', async () => {
-    mkdirSync(folder.at('workloads', 'hello'), { recursive: true });
     const phases = "phases: [{ name: all, until: '^DONE' }]\n";
-    writeFileSync(folder.at('workloads', 'hello', 'workload.yaml'), `title: Hello\nimage: bare/hello\n${phases}`);
-    const env = { BEELINE_WORKLOADS: folder.at('workloads'), BEELINE_BENCH_HISTORY: folder.at('history.sqlite') };
+    addWorkload(folder, 'hello', `title: Hello\nimage: bare/hello\n${phases}`);
+    const env = benchEnvironment(folder);
     const file = folder.at('a.json');
     const only = ['--only', 'superblocks,all', '--runs', '2', '--warm-up', '0', '--json', file];
     const first = await beeline(['bench', 'ablation', ...only], { env });

@@ -1,12 +1,13 @@
 // What can go wrong on the way is named, recorded as failed, and never as a time.
 import { strict as assert } from 'node:assert';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import sqlite from 'node-sqlite3-wasm';
 import { projectRoot } from '../../src/paths.js';
 import { History } from '../../src/regression/history.js';
 import { readResult } from '../../src/regression/result.js';
 import { beeline } from '../support/cli.js';
 import { TemporaryFolder } from '../support/temporary.js';
+import { addWorkload, benchEnvironment } from '../support/workloads.js';
 
 const hello = "title: Hello\nimage: bare/hello\nphases: [{ name: all, until: '^DONE' }]\n";
 const once = ['--runs', '1', '--warm-up', '0'];
@@ -15,13 +16,10 @@ describe('beeline bench, when things go wrong,', function () {
   this.timeout(180_000);
   const folder = new TemporaryFolder();
   const history = () => folder.at('history.sqlite');
-  const add = (name: string, text: string) => {
-    mkdirSync(folder.at('workloads', name), { recursive: true });
-    writeFileSync(folder.at('workloads', name, 'workload.yaml'), text);
-  };
+  const add = (name: string, text: string) => addWorkload(folder, name, text);
   const bench = (args: readonly string[], more: NodeJS.ProcessEnv = {}) =>
     beeline(['bench', ...args], {
-      env: { BEELINE_WORKLOADS: folder.at('workloads'), BEELINE_BENCH_HISTORY: history(), ...more },
+      env: { ...benchEnvironment(folder), ...more },
       limit: 170,
     });
 

@@ -1,20 +1,18 @@
 import { strict as assert } from 'node:assert';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { repeatability } from '../../src/regression/repeatability.js';
 import { readResult } from '../../src/regression/result.js';
 import { beeline } from '../support/cli.js';
 import { TemporaryFolder } from '../support/temporary.js';
+import { addWorkload, benchEnvironment } from '../support/workloads.js';
 
 describe('beeline bench run --icount', function () {
   this.timeout(180_000);
   const folder = new TemporaryFolder();
-  const add = (name: string, text: string) => {
-    mkdirSync(folder.at('workloads', name), { recursive: true });
-    writeFileSync(folder.at('workloads', name, 'workload.yaml'), text);
-  };
+  const add = (name: string, text: string) => addWorkload(folder, name, text);
   const bench = (...args: string[]) =>
     beeline(['bench', ...args], {
-      env: { BEELINE_WORKLOADS: folder.at('workloads'), BEELINE_BENCH_HISTORY: folder.at('history.sqlite') },
+      env: benchEnvironment(folder),
       limit: 170,
     });
   const once = ['--runs', '1', '--warm-up', '0'];

@@ -1,23 +1,23 @@
 import { strict as assert } from 'node:assert';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { Value } from '@sinclair/typebox/value';
 import { projectRoot } from '../../src/paths.js';
 import { type RunResult, RunResultSchema } from '../../src/regression/result.js';
 import { beeline } from '../support/cli.js';
 import { TestRedis } from '../support/redis.js';
 import { TemporaryFolder } from '../support/temporary.js';
+import { addWorkload, benchEnvironment } from '../support/workloads.js';
 
 describe('workers of a queue on Redis', function () {
   this.timeout(120_000);
   let redis: TestRedis | undefined;
   const folder = new TemporaryFolder(() => redis?.close());
-  const env = () => ({ BEELINE_WORKLOADS: folder.at('workloads'), BEELINE_BENCH_HISTORY: folder.at('history.sqlite') });
+  const env = () => benchEnvironment(folder);
 
   beforeEach(() => {
     redis = new TestRedis(folder.path);
     const phases = "phases: [{ name: all, until: '^DONE' }]\n";
-    mkdirSync(folder.at('workloads', 'hello'), { recursive: true });
-    writeFileSync(folder.at('workloads', 'hello', 'workload.yaml'), `title: Hello\nimage: bare/hello\n${phases}`);
+    addWorkload(folder, 'hello', `title: Hello\nimage: bare/hello\n${phases}`);
   });
 
   const server = () => {

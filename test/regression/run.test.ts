@@ -1,23 +1,21 @@
 import { strict as assert } from 'node:assert';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { Value } from '@sinclair/typebox/value';
 import { projectRoot } from '../../src/paths.js';
 import { type RunResult, RunResultSchema } from '../../src/regression/result.js';
 import { beeline } from '../support/cli.js';
 import { TemporaryFolder } from '../support/temporary.js';
+import { addWorkload, benchEnvironment } from '../support/workloads.js';
 
 const hello = 'title: Hello\nimage: bare/hello\n';
 
 describe('beeline bench run', function () {
   this.timeout(120_000);
   const folder = new TemporaryFolder();
-  const add = (name: string, text: string) => {
-    mkdirSync(folder.at('workloads', name), { recursive: true });
-    writeFileSync(folder.at('workloads', name, 'workload.yaml'), text);
-  };
+  const add = (name: string, text: string) => addWorkload(folder, name, text);
   const bench = (...args: string[]) =>
     beeline(['bench', ...args], {
-      env: { BEELINE_WORKLOADS: folder.at('workloads'), BEELINE_BENCH_HISTORY: folder.at('history.sqlite') },
+      env: benchEnvironment(folder),
       limit: 110,
     });
   const result = (file: string): RunResult => {

@@ -1,5 +1,5 @@
-// A translator that is about 3 % slower is found by its runs alone. $BEELINE_RUNS (20) pairs of each workload of
-// $BEELINE_WORKLOAD (integer,interpreter).
+// A translator that is slower by a few instructions a block is found by its runs alone; the ratio that is printed says
+// how much slower. $BEELINE_RUNS (20) pairs of each workload of $BEELINE_WORKLOAD (integer,interpreter).
 import { strict as assert } from 'node:assert';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { projectRoot } from '../../../src/paths.js';
