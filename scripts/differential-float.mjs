@@ -1,5 +1,5 @@
 // The differential run of floating point, Advanced SIMD, cryptography and CRC32 in the direct tier, at each level of host
-// features: against qemu-aarch64, and against the interpreter.
+// features: against qemu-aarch64, and against the interpreter; against this once more with values near rounding ties.
 //   node scripts/differential-float.mjs [--cases N]
 // N sequences each (2,000,000), of some five instructions.
 import { spawnSync } from 'node:child_process';
@@ -23,9 +23,9 @@ const levels = [
 
 let failures = 0;
 for (const { title, features } of levels) {
-  for (const judge of ['qemu', 'interpreter']) {
+  for (const [judge, ...more] of [['qemu'], ['interpreter'], ['interpreter', '--ties']]) {
     const begun = Date.now();
-    const args = ['--tier', 'direct', '--rows', '<vector>', '--judge', judge, '--cases', values.cases];
+    const args = ['--tier', 'direct', '--rows', '<vector>', '--judge', judge, '--cases', values.cases, ...more];
     const result = spawnSync(program, args, {
       encoding: 'utf8',
       env: { ...process.env, BEELINE_HOST_FEATURES: features },
@@ -34,7 +34,9 @@ for (const { title, features } of levels) {
     });
     const passed = result.status === 0;
     const seconds = ((Date.now() - begun) / 1000).toFixed(0);
-    process.stdout.write(`${passed ? 'pass' : 'FAIL'}  ${title}, against ${judge} (${seconds} s)\n`);
+    process.stdout.write(
+      `${passed ? 'pass' : 'FAIL'}  ${title}, against ${[judge, ...more].join(' ')} (${seconds} s)\n`,
+    );
     process.stdout.write(passed ? `      ${result.stdout.trim().split('\n').at(-1)}\n` : result.stdout);
     if (!passed) failures++;
   }

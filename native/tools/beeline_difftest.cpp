@@ -2,12 +2,12 @@
 // end.
 //
 //   beeline_difftest [--seed N] [--case K] [--cases N | --time SECONDS] [--rows GLOB] [--cpu n1|a57|both] [--jobs N]
-//                    [--probes] [--coverage] [--json FILE] [--max-reports N] [--self-test]
+//                    [--probes] [--ties] [--coverage] [--json FILE] [--max-reports N] [--self-test]
 //                    [--tier interpreter|direct] [--disable TECHNIQUE]... [--judge qemu|interpreter]
 //                    [--techniques] [--qemu PROGRAM] [--oracle PROGRAM] [--oracle-cpu NAME]
 //
-// --rows takes a pattern over the table's identifiers, or <vector> for all of FP, Advanced SIMD, cryptography and CRC32.
-// Exit status: 0 no mismatch, 1 mismatches, 2 bad usage, 3 the oracle does not run.
+// --rows takes a pattern over the table's identifiers, or <vector> for all of FP, Advanced SIMD, cryptography and
+// CRC32. Exit status: 0 no mismatch, 1 mismatches, 2 bad usage, 3 the oracle does not run.
 
 #include "differential/campaign.h"
 #include "differential/generator.h"
@@ -90,6 +90,10 @@ int main(int argc, char** argv) {
         }
         if (option == "--probes") {
             options.probes = true;
+            continue;
+        }
+        if (option == "--ties") {
+            options.ties = true;
             continue;
         }
         if (option == "--self-test") {

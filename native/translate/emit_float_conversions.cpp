@@ -201,19 +201,55 @@ template <bool is_signed> bool from_general(VectorEmitter& w, const Insn& insn) 
     return true;
 }
 
-/// By way of double precision, which has room for all integers that do not overflow, and single precision.
+/// rax = x, with no more than the 53 bits that double precision keeps: where bits are lost, the last one kept is 1
+/// (round to odd), so that the next rounding is right.
+void fit_double(VectorEmitter& w, bool is_signed, const Reg64& x) {
+    constexpr unsigned kKept = 53, kLost = 64 - kKept, kLostBits = (1u << kLost) - 1;
+    host::Label exact;
+    w.a.mov(rcx, x);
+    if (x != rax) w.a.mov(rax, x);
+    if (is_signed) { // -2^53 <= x < 2^53
+        w.a.sar(rcx, kKept);
+        w.a.inc(rcx);
+        w.a.cmp(rcx, 1);
+        w.a.jbe(exact);
+    } else {
+        w.a.shr(rcx, kKept);
+        w.a.jz(exact);
+    }
+    w.a.mov(ecx, eax);
+    w.a.and_(ecx, kLostBits);
+    w.a.add(ecx, kLostBits);
+    w.a.or_(rax, rcx);
+    w.a.and_(rax, ~kLostBits);
+    w.a.L(exact);
+}
+
+/// By way of double and single precision, rounded to odd.
 template <bool is_signed> bool half_from_general(VectorEmitter& w, const Insn& insn) {
     if (!half::supported(w)) return false;
     const bool wide = (insn.word >> 31) != 0;
-    prepare_from_integer(w, is_signed, wide);
-    from_integer(w, Precision::Double, is_signed, wide, w.e.read(insn.rn, rax));
-    scale_down(w, Precision::Double, insn.aux[0]);
+    const unsigned fraction_bits = insn.aux[0];
+    // Integers that do not fit double precision overflow where fewer bits are fraction.
+    constexpr unsigned kLeastFraction = 53 - 16;
+    const bool fits = !wide || fraction_bits <= kLeastFraction;
+    if (fits)
+        prepare_from_integer(w, is_signed, wide);
+    else
+        w.e.clobber_flags();
+    Reg64 integer = w.e.read(insn.rn, rax);
+    if (!fits) {
+        fit_double(w, is_signed, integer);
+        integer = rax;
+    }
+    from_integer(w, Precision::Double, is_signed, wide, integer);
+    scale_down(w, Precision::Double, fraction_bits);
     round_to_odd(w);
     // The guest tells underflow before rounding, as truncation does. Integers with no more bits than the result has are
     // exact.
     constexpr unsigned kLeastNormal = 14, kResultBits = 11;
     constexpr uint8_t kToZero = 3;
-    if (insn.aux[0] > kLeastNormal + kResultBits) w.a.vcvtps2ph(xmm1, xmm0, kToZero);
+    if (fraction_bits > kLeastNormal + kResultBits) w.a.vcvtps2ph(xmm1, xmm0, kToZero);
     half::narrow(w, insn, xmm0);
     half::finish(w, insn);
     return true;

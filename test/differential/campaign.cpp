@@ -51,7 +51,7 @@ struct Pair {
     ModelResult result;
 
     Pair(CpuModel m, const CampaignOptions& options)
-        : model(m), generator(m, options.seed, options.rows, options.probes) {
+        : model(m), generator(m, options.seed, options.rows, options.probes, options.ties) {
         if (options.judge_is_interpreter) {
             auto machine = std::make_unique<BeelineMachine>(m, nullptr);
             interpreter = machine.get();

@@ -22,6 +22,7 @@ struct CampaignOptions {
     double seconds = 0;  ///< When above 0: stop then, however many cases that is.
     std::string rows;    ///< Pattern over row ids; empty for all.
     bool probes = false; ///< Nothing but encodings that the model may not know.
+    bool ties = false;   ///< Half of the registers start near a rounding tie.
     unsigned jobs = 1;
     bool n1 = true, a57 = true; ///< Models; with both, one batch in eight is a57's.
     std::string emulator = "qemu-aarch64";

@@ -127,8 +127,8 @@ bool row_matches(const Row& row, const std::string& pattern) {
     return fnmatch(pattern.c_str(), row.id, FNM_EXTMATCH) == 0;
 }
 
-Generator::Generator(CpuModel model, uint64_t seed, const std::string& pattern, bool probes)
-    : features_(cpu_features(model)), seed_(seed), restricted_(!pattern.empty()), probes_(probes) {
+Generator::Generator(CpuModel model, uint64_t seed, const std::string& pattern, bool probes, bool ties)
+    : features_(cpu_features(model)), seed_(seed), restricted_(!pattern.empty()), probes_(probes), ties_(ties) {
     for (const GroupRows& part : table_groups()) {
         Group group{part.weight, {}};
         for (const Op op : part.ops) {
@@ -194,6 +194,7 @@ private:
         for (uint64_t& x : state.x) previous = x = rng_.one_in(10) ? previous : random_integer(rng_);
         for (unsigned i = 0; i < 32; i++)
             state.v[i] = i > 0 && rng_.one_in(12) ? state.v[rng_.below(i)] : random_vector(rng_);
+        if (generator_.ties_) start_near_ties();
         state.sp = data() + kDiffWritableOffset + rng_.below(kSlotDataBytes / 16) * 16;
         state.pc = code();
         state.nzcv = uint64_t{rng_.below(16)} << 28;
@@ -209,6 +210,20 @@ private:
         else if (rng_.one_in(2))
             state.fpsr = static_cast<uint32_t>(rng_.next()) & fpsr::kMask;
         test_.background = rng_.below(1u << 16) * 16;
+    }
+
+    void start_near_ties() {
+        for (uint64_t& x : test_.initial.x)
+            if (rng_.one_in(2)) x = integer_near_tie(rng_);
+        for (DiffVector& v : test_.initial.v) {
+            if (rng_.one_in(2)) continue;
+            const bool single = rng_.one_in(2);
+            for (uint64_t& half : v.d) {
+                half = single           ? float_near_tie(rng_, 32) << 32 | float_near_tie(rng_, 32)
+                       : rng_.one_in(2) ? float_near_tie(rng_, 64)
+                                        : integer_near_tie(rng_);
+            }
+        }
     }
 
     /// The bits of FPCR that both sides keep: AArch32's Len and Stride are RES0 where there is no AArch32.

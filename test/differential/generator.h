@@ -23,8 +23,8 @@ inline constexpr const char* kVectorRows = "<vector>";
 class Generator {
 public:
     /// `rows`: a pattern with * and ? over row ids; empty for all. `probes`: every case is one encoding that the model
-    /// may not know, instead of one case in twenty.
-    Generator(arm64::CpuModel model, uint64_t seed, const std::string& rows, bool probes = false);
+    /// may not know, instead of one case in twenty. `ties`: half of the registers start near a rounding tie.
+    Generator(arm64::CpuModel model, uint64_t seed, const std::string& rows, bool probes = false, bool ties = false);
 
     bool any_rows() const { return !all_.empty(); }
     TestCase make(uint64_t number) const;
@@ -45,6 +45,7 @@ private:
     unsigned total_weight_ = 0;
     bool restricted_;
     bool probes_;
+    bool ties_;
 };
 
 } // namespace beeline::differential

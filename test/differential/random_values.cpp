@@ -101,6 +101,32 @@ uint64_t random_float(Rng& rng, unsigned width) {
     return (rng.next() & 1) << (width - 1) | exponent << fraction_bits | fraction;
 }
 
+uint64_t integer_near_tie(Rng& rng) {
+    static constexpr unsigned kSignificant[] = {11, 24, 53};
+    const unsigned kept = kSignificant[rng.below(3)];
+    uint64_t value = (rng.next() | uint64_t{1} << 63) & ~uint64_t{0} << (64 - kept);
+    value |= uint64_t{1} << (63 - kept);
+    value >>= rng.below(64 - kept);
+    const uint64_t off = rng.next() & ((uint64_t{1} << rng.below(14)) - 1);
+    switch (rng.below(4)) {
+    case 0: break;
+    case 1: value += off; break;
+    case 2: value -= off; break;
+    default: value -= 1; break;
+    }
+    return rng.one_in(2) ? value : uint64_t{0} - value;
+}
+
+uint64_t float_near_tie(Rng& rng, unsigned width) {
+    const unsigned fraction_bits = width == 32 ? 23 : 52;
+    const unsigned kept = width == 64 && rng.one_in(2) ? 23 : 10;
+    // Fewer bits are kept of what will be denormal.
+    const unsigned lost = fraction_bits - kept + (rng.one_in(4) ? rng.below(kept) : 0);
+    const uint64_t bits = random_float(rng, width) >> lost << lost | uint64_t{1} << (lost - 1);
+    const uint64_t off = rng.below(3);
+    return rng.one_in(2) ? bits + off : bits - off;
+}
+
 DiffVector random_vector(Rng& rng) {
     const unsigned width = 16u << rng.below(3);
     const bool same = rng.one_in(6), numbers = !rng.one_in(3), mixed = rng.one_in(8);

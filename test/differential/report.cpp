@@ -84,6 +84,7 @@ std::string text_report(const CampaignOptions& options, const CampaignResult& re
         const char* cpu = options.n1 && options.a57 ? "both" : options.n1 ? "n1" : "a57";
         std::string replay = fmt::format("--seed {} --case {} --cpu {}", options.seed, failure.number, cpu);
         if (options.probes) replay += " --probes";
+        if (options.ties) replay += " --ties";
         if (!options.rows.empty()) replay += fmt::format(" --rows '{}'", options.rows);
         fmt::format_to(out, "{} ({}), replay with {}\n{}\n", failure.rows, model, replay, failure.text);
     }
