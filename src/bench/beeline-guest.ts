@@ -33,10 +33,12 @@ export class BeelineGuest extends GuestProcess {
     this.#isCounted = isCounted;
     child.on('message', (reply: Reply) => this.#receive(reply));
     // A Beeline from before there were exchanges.
-    if (isCounted) child.stdout?.once('data', () => this.console.end('this Beeline cannot be run with counted time'));
+    const cannotCount = () => this.console.end('this Beeline cannot be run with counted time', 'refused');
+    if (isCounted) child.stdout?.once('data', cannotCount);
   }
 
-  #receive({ counters, usage, output = '', waits = false }: Reply): void {
+  #receive({ counters, usage, output = '', waits = false, refused }: Reply): void {
+    if (refused !== undefined) this.console.end(refused, 'refused');
     this.#last = counters;
     this.#lastUsage = usage;
     this.console.push(Buffer.from(output, 'latin1'));

@@ -2,6 +2,7 @@
 // on standard input and output; its counters are told on request. With counted guest time it tells output and counters
 // together, whenever the machine takes input, and the machine goes on when the answer has come: so everything happens at
 // the same instruction in every run. Started by beeline-guest.ts.
+import { messageOf } from '../errors.js';
 import type { Counters, NativeMachineConfig } from '../native/addon.js';
 import { loadAddon } from '../native/loader.js';
 import { Session } from '../vm/session.js';
@@ -27,12 +28,15 @@ export interface Reply {
   readonly output?: string;
   /** Counted guest time: nothing goes on until the answer. */
   readonly waits?: boolean;
+  /** Why there is no machine. */
+  readonly refused?: string;
 }
 
 let session: Session | undefined;
 let endExchange: () => void = () => undefined;
 let held: Buffer[] = [];
 
+/** Throws BeelineError when the machine cannot be made. */
 function start(config: NativeMachineConfig): void {
   const isCounted = config.icount !== undefined;
   const started = new Session(loadAddon(), {
@@ -63,7 +67,7 @@ function exchange(done: () => void): void {
   tell({ waits: true });
 }
 
-function tell(more: Pick<Reply, 'waits'> = {}, done: () => void = () => undefined): void {
+function tell(more: Pick<Reply, 'waits' | 'refused'> = {}, done: () => void = () => undefined): void {
   const counters: Record<string, number> = {};
   const add = (name: string, value: number) => {
     counters[name] = (counters[name] ?? 0) + value;
@@ -87,7 +91,12 @@ function tell(more: Pick<Reply, 'waits'> = {}, done: () => void = () => undefine
 process.on('message', (request: Request) => {
   switch (request.kind) {
     case 'start':
-      start(request.config);
+      try {
+        start(request.config);
+      } catch (error) {
+        // Whoever started us ends us, having read that: an exit could overtake it.
+        tell({ refused: messageOf(error) });
+      }
       break;
     case 'counters':
       tell();

@@ -1,8 +1,8 @@
 // Text of a guest's console, with a way to wait for what it prints.
 import { AnsiStripper, windowSize } from '../vm/matcher.js';
 
-/** other: neither of these. */
-export type GuestErrorKind = 'ended' | 'silent' | 'panicked' | 'other';
+/** refused: there is no machine. other: none of these. */
+export type GuestErrorKind = 'refused' | 'ended' | 'silent' | 'panicked' | 'other';
 
 export class GuestError extends Error {
   readonly kind: GuestErrorKind;
@@ -21,15 +21,16 @@ export class GuestConsole {
   readonly #escapes = new AnsiStripper();
   #wake: () => void = () => undefined;
   /** Why nothing more will come. */
-  #ended: string | undefined;
+  #ended: GuestError | undefined;
 
   push(data: Uint8Array): void {
     this.#text = (this.#text + this.#escapes.push(Buffer.from(data).toString('latin1'))).slice(-windowSize);
     this.#wake();
   }
 
-  end(reason: string): void {
-    this.#ended ??= reason;
+  /** The first reason stands. */
+  end(reason: string, kind: 'ended' | 'refused' = 'ended'): void {
+    this.#ended ??= new GuestError(reason, kind);
     this.#wake();
   }
 
@@ -61,7 +62,8 @@ export class GuestConsole {
         const panicked = panic.exec(this.#text)?.[0];
         if (panicked !== undefined) throw new GuestError(`the guest's kernel panicked: ${panicked}`, 'panicked');
         const last = `its last words: ${this.lastLine}`;
-        if (this.#ended !== undefined) throw new GuestError(`${this.#ended}, ${last}`, 'ended');
+        if (this.#ended?.kind === 'refused') throw this.#ended;
+        if (this.#ended !== undefined) throw new GuestError(`${this.#ended.message}, ${last}`, 'ended');
         if (isOver) throw new GuestError(`no answer for ${patience / 1000} s, ${last}`, 'silent');
         await new Promise<void>((resolve) => {
           this.#wake = resolve;

@@ -23,15 +23,15 @@ export class GuestProcess {
     // Writing to a guest that has gone: what it ended with is told by `close`.
     child.stdin?.on('error', () => undefined);
     this.#closed = new Promise((resolve) => {
-      const gone = (reason: string) => {
+      const gone = (reason: string, kind: 'ended' | 'refused') => {
         living.delete(child);
-        this.console.end(reason);
+        this.console.end(reason, kind);
         resolve();
       };
-      child.on('error', (error) => gone(error.message));
+      child.on('error', (error) => gone(error.message, 'refused'));
       child.on('close', (status, signal) => {
         const words = this.#stderr.trim().split('\n').at(-1) ?? '';
-        gone(`the guest ended with ${signal ?? `status ${status}`}${words === '' ? '' : ` (${words})`}`);
+        gone(`the guest ended with ${signal ?? `status ${status}`}${words === '' ? '' : ` (${words})`}`, 'ended');
       });
     });
   }

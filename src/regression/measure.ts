@@ -33,6 +33,7 @@ class RunFailure extends Error {
 
 function failureOf(error: GuestError): RunFailure {
   const kinds = {
+    refused: 'not-started',
     ended: 'guest-ended',
     silent: 'landmark-missed',
     panicked: 'guest-panic',
@@ -167,7 +168,8 @@ export async function measure(
     };
   } catch (error) {
     if (!(error instanceof RunFailure)) throw error;
-    return { status: 'failed', kind: error.kind, phase: current, detail: error.message };
+    const phase = error.kind === 'not-started' ? null : current;
+    return { status: 'failed', kind: error.kind, phase, detail: error.message };
   } finally {
     await guest.kill();
   }

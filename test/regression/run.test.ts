@@ -74,7 +74,8 @@ describe('beeline bench run', function () {
       'e-panic',
       `title: P\nimage: debian-busybox\nappend: rdinit=/none init=/none\nphases: [{ name: boot, until: never }]\n`,
     );
-    add('f-good', `${hello}phases: [${passed}]\n`);
+    add('f-refused', `${hello}memory: 2M\nphases: [${passed}]\n`);
+    add('g-good', `${hello}phases: [${passed}]\n`);
     const options = ['--runs', '1', '--warm-up', '0', '--reference', '/nowhere/qemu', '--json', folder.at('r.json')];
     const { status, stdout, stderr } = await bench('run', ...options);
     assert.equal(status, 1, stderr);
@@ -88,10 +89,13 @@ describe('beeline bench run', function () {
       'c-forbidden wrong-output',
       'd-none not-started',
       'e-panic guest-panic',
-      'f-good done',
+      'f-refused not-started',
+      'g-good done',
     ]);
-    assert.equal(runs.filter((run) => run.status === 'failed' && run.kind === 'qemu-missing').length, 6);
+    assert.ok(runs.every((run) => run.status === 'done' || (run.phase === null) === /start|qemu/.test(run.kind)));
+    assert.equal(runs.filter((run) => run.status === 'failed' && run.kind === 'qemu-missing').length, 7);
     assert.match(stdout, /^\* e-panic, head, boot: \*\*guest-panic\*\*, .*not syncing/m);
+    assert.match(stdout, /^\* f-refused, head: \*\*not-started\*\*, .*memory/m);
   });
 
   it('refuses what it cannot compare with', async () => {
