@@ -22,6 +22,7 @@ import {
   byMachine,
   failedRuns,
   headName,
+  machinesOf,
   type Run,
   type RunResult,
   readResult,
@@ -166,23 +167,28 @@ export async function take(
 export function judge(
   questionsOf: (metric: Metric, noise: NoiseOf) => Question[],
   { metric: wanted, minimumEffect = usualLimits.minimumEffect }: JudgeOptions,
-  { fingerprint, icount }: Pick<RunResult, 'fingerprint' | 'icount'>,
+  result: RunResult,
 ): { readonly judged: Comparison[]; readonly shown: Comparison[] } {
   const limits = { ...usualLimits, minimumEffect };
-  const metric = wanted ?? quietMetric(icount);
+  const metric = wanted ?? quietMetric(result.icount);
   const answer = (noise: NoiseOf) => {
     const compared = (one: Metric) => compare(questionsOf(one, noise), limits);
     return { judged: compared(metric), shown: metrics.filter((other) => other !== metric).flatMap(compared) };
   };
-  // What was calibrated is how noisy the host's time is.
-  if (icount) return answer(unknownNoise);
   // What cannot be asked at all is told before the history comes in.
   questionsOf(metric, unknownNoise);
-  let found: ReturnType<typeof answer> | undefined;
+  return withNoise(result, answer);
+}
+
+/** `body` with what the history knows; without that where it cannot be used, which is told. */
+export function withNoise<T>(result: RunResult, body: (noise: NoiseOf) => T): T {
+  // What was calibrated is how noisy the host's time is.
+  if (result.icount) return body(unknownNoise);
+  let found: { readonly value: T } | undefined;
   attempt(() => {
-    found = withHistory((history) => answer(noiseFrom(history, fingerprint.id)));
+    found = withHistory((history) => ({ value: body(noiseFrom(history, machinesOf(result))) }));
   });
-  return found ?? answer(unknownNoise);
+  return found === undefined ? body(unknownNoise) : found.value;
 }
 
 export function statusOf(result: RunResult, judged: readonly Comparison[] | undefined, signal: AbortSignal): number {
@@ -211,8 +217,12 @@ export function resultOf(what: string): RunResult {
   throw new BeelineError('BEELINE_E_BENCH_RESULT', { path: what, detail: 'there is no such file and no such id' });
 }
 
-function noiseFrom(history: History, fingerprint: string): NoiseOf {
-  return (workload, metric, pairs) => history.noise(fingerprint, workload, metric, pairs);
+/** Of the noisiest of them. */
+function noiseFrom(history: History, machines: readonly Fingerprint[]): NoiseOf {
+  return (workload, metric, pairs) => {
+    const known = machines.map(({ id }) => history.noise(id, workload, metric, pairs)).filter(Number.isFinite);
+    return known.length === 0 ? Number.NaN : Math.max(...known);
+  };
 }
 
 /** Whether that went well; what did not is told. */

@@ -20,6 +20,11 @@ export const FingerprintSchema = Type.Object(
 );
 export type Fingerprint = Static<typeof FingerprintSchema>;
 
+/** For people. */
+export function describeMachine({ id, cpu, cores, kernel }: Fingerprint): string {
+  return `${id}: ${cpu}, ${cores} cores, Linux ${kernel}`;
+}
+
 export function machineFingerprint(): Fingerprint {
   const host = describeHost();
   const parts = {

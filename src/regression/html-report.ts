@@ -3,11 +3,21 @@
 import { median } from 'simple-statistics';
 import { ablationBars } from './ablation.js';
 import { type ChangePointOptions, effectOf } from './change-points.js';
+import { describeMachine } from './fingerprint.js';
 import { type Content, escaped, type Markup, tag } from './markup.js';
 import type { Metric } from './metrics.js';
 import { barPlot, scatterPlot, timePlot } from './plots.js';
 import type { Report } from './report.js';
-import { doneRuns, failedRuns, headName, metricOf, type RunResult, valuesOf, workloadsOf } from './result.js';
+import {
+  doneRuns,
+  failedRuns,
+  headName,
+  machinesOf,
+  metricOf,
+  type RunResult,
+  valuesOf,
+  workloadsOf,
+} from './result.js';
 import { changesIn, type Series } from './series.js';
 import { amount, changeTable, comparisonTable, phaseTable, repeatabilityTable, share, type Table } from './tables.js';
 
@@ -196,12 +206,12 @@ function plots(figures: readonly (Markup | undefined)[]): Content {
 }
 
 function about({ result }: Report): Content {
-  const { fingerprint, environment, interrupted, icount, subjects } = result;
+  const { environment, interrupted, icount, subjects } = result;
   return [
     tag(
       'p',
       {},
-      `Result ${result.id}, ${environment.date}, machine ${fingerprint.id}: ${fingerprint.cpu}, ${fingerprint.cores} cores, Linux ${fingerprint.kernel}.`,
+      `Result ${result.id}, ${environment.date}, machine ${machinesOf(result).map(describeMachine).join('; ')}.`,
     ),
     tag(
       'ul',

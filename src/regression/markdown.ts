@@ -1,7 +1,8 @@
 // Results and comparisons as Markdown, for terminals and pull requests.
 import { markdownTable } from '../bench/markdown-table.js';
 import type { ChangePointOptions } from './change-points.js';
-import { failedRuns, type RunResult } from './result.js';
+import { describeMachine } from './fingerprint.js';
+import { byMachine, failedRuns, machinesOf, type RunResult } from './result.js';
 import type { Series } from './series.js';
 import * as tables from './tables.js';
 import type { Comparison } from './verdict.js';
@@ -48,9 +49,12 @@ export function failureList(result: RunResult): string {
     .join('');
 }
 
-export function heading({ id, environment, fingerprint, subjects, interrupted, icount }: RunResult): string {
+export function heading(result: RunResult): string {
+  const { id, environment, subjects, interrupted, icount } = result;
+  const parts = byMachine(result).map((part) => `${part.id} (${part.fingerprint.id})`);
   return [
-    `Result ${id}, ${environment.date}, machine ${fingerprint.id}: ${fingerprint.cpu}, ${fingerprint.cores} cores, Linux ${fingerprint.kernel}.`,
+    `Result ${id}, ${environment.date}, machine ${machinesOf(result).map(describeMachine).join('; ')}.`,
+    ...(parts.length > 1 ? [`* in the history by machine: ${parts.join(', ')}`] : []),
     ...subjects.map(({ name, revision, disabled }) => {
       return `* ${name}: ${revision}${disabled.length === 0 ? '' : `, without ${disabled.join(', ')}`}`;
     }),

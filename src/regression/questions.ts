@@ -1,7 +1,8 @@
 // What there is to compare in results.
 import { BeelineError } from '../errors.js';
+import { describeMachine } from './fingerprint.js';
 import type { Metric } from './metrics.js';
-import { baseName, headName, type RunResult, valuesOf, workloadsOf } from './result.js';
+import { baseName, headName, machinesOf, type RunResult, valuesOf, workloadsOf } from './result.js';
 import type { Question } from './verdict.js';
 
 /** How far ratios stray on this machine when nothing differs; NaN when nobody has measured it. */
@@ -27,14 +28,10 @@ export function pairedQuestions(
 }
 
 function checkMachines(base: RunResult, head: RunResult): void {
-  const machinesOf = ({ fingerprint, machines = [fingerprint] }: RunResult) => machines;
   const all = [...machinesOf(base), ...machinesOf(head)];
   if (all.every(({ id }) => id === head.fingerprint.id)) return;
-  const words = (result: RunResult) =>
-    machinesOf(result)
-      .map(({ id, cpu, cores, kernel }) => `${id} (${cpu}, ${cores} cores, Linux ${kernel})`)
-      .join(', ');
-  throw new BeelineError('BEELINE_E_BENCH_MACHINES', { detail: `${words(base)} and ${words(head)}` });
+  const words = (result: RunResult) => machinesOf(result).map(describeMachine).join('; ');
+  throw new BeelineError('BEELINE_E_BENCH_MACHINES', { detail: `base on ${words(base)}, head on ${words(head)}` });
 }
 
 /** Throws BEELINE_E_BENCH_TIME unless what is to be compared with it was measured in the same kind of time. */

@@ -4,7 +4,7 @@ import { type Static, Type } from '@sinclair/typebox';
 import { Value } from '@sinclair/typebox/value';
 import { EnvironmentSchema } from '../bench/results.js';
 import { BeelineError, messageOf, systemCode } from '../errors.js';
-import { FingerprintSchema } from './fingerprint.js';
+import { type Fingerprint, FingerprintSchema } from './fingerprint.js';
 import type { Metric } from './metrics.js';
 
 const closed = { additionalProperties: false };
@@ -151,6 +151,11 @@ export function doneRuns({ runs }: Pick<RunResult, 'runs'>, workload: string, su
 
 export function failedRuns({ runs }: Pick<RunResult, 'runs'>): FailedRun[] {
   return runs.filter((run): run is FailedRun => run.status === 'failed');
+}
+
+/** All that have measured. */
+export function machinesOf({ fingerprint, machines = [fingerprint] }: RunResult): readonly Fingerprint[] {
+  return machines;
 }
 
 /** A result of several machines as one of each, so that histories hold what can be compared. */
