@@ -8,7 +8,7 @@ import { describeRevision } from '../bench/environment.js';
 import { findQemu } from '../bench/qemu.js';
 import { messageOf } from '../errors.js';
 import { projectRoot } from '../paths.js';
-import { machineFingerprint } from './fingerprint.js';
+import { describeMachine, machineFingerprint } from './fingerprint.js';
 import { prepareMachine } from './machine.js';
 import { type PairJob, PairJobSchema, type PairOutcome, queueName } from './pair-job.js';
 import { checkUrl, connect, waitUntilReady } from './redis-connection.js';
@@ -28,16 +28,27 @@ export interface WorkerOptions {
   say(line: string): void;
 }
 
+/** undefined when there is no Beeline, as in a folder that only the other machine has. */
+function revisionOf(root: string): string | undefined {
+  try {
+    return describeRevision(root);
+  } catch {
+    return undefined;
+  }
+}
+
 /** That folder when it is the same Beeline, otherwise this one, otherwise a revision that is built for it. */
 async function rootOf(
   { program, description: { revision } }: PairJob['subjects'][number],
   say: (line: string) => void,
   signal: AbortSignal,
 ): Promise<string> {
-  const same = [program, projectRoot].find((root) => describeRevision(root) === revision);
-  if (same !== undefined) return await builtRevision('--queue', same, say, signal);
-  // The commit; with a + behind it, nobody else has it.
-  return await builtRevision('--queue', revision.split(' ')[1] ?? revision, say, signal);
+  if (revisionOf(program) === revision) return await builtRevision('--queue', program, say, signal);
+  // What differs from a commit may differ otherwise here.
+  if (revision.endsWith('+'))
+    throw new Error(`${revision} is not at ${program} here, and what it changes is in no commit`);
+  const what = describeRevision() === revision ? projectRoot : (revision.split(' ')[1] ?? revision);
+  return await builtRevision('--queue', what, say, signal);
 }
 
 async function subjectOf(
@@ -53,24 +64,38 @@ async function subjectOf(
   return qemuSubject(qemu);
 }
 
-/** What was prepared for a batch stays until another one comes. */
+/** What was prepared for a batch stays until another one comes; so does that it could not be prepared. */
 class Batch {
   readonly name: string;
-  readonly #runner: PairRunner;
-  readonly #folder: string;
+  readonly #runner: Promise<PairRunner>;
+  readonly #folder = mkdtempSync(join(tmpdir(), 'beeline-bench-'));
 
-  constructor({ batch, warmUps, icount }: PairJob, subjects: readonly Subject[]) {
-    this.name = batch;
-    this.#folder = mkdtempSync(join(tmpdir(), 'beeline-bench-'));
-    const prepare: ConstructorParameters<typeof PairRunner>[0]['prepare'] = (workload, signal) =>
-      prepareMachine(workload, this.#folder, icount, signal);
-    this.#runner = new PairRunner({ subjects, warmUps, prepare });
+  constructor(job: PairJob, say: (line: string) => void, signal: AbortSignal) {
+    this.name = job.batch;
+    this.#runner = this.#prepare(job, say, signal);
+    // Told to whoever runs a pair.
+    this.#runner.catch(() => undefined);
+  }
+
+  async #prepare(
+    { subjects: wanted, warmUps, icount }: PairJob,
+    say: (line: string) => void,
+    signal: AbortSignal,
+  ): Promise<PairRunner> {
+    const subjects: Subject[] = [];
+    for (const subject of wanted) subjects.push(await subjectOf(subject, icount, say, signal));
+    return new PairRunner({
+      subjects,
+      warmUps,
+      prepare: (workload, stop) => prepareMachine(workload, this.#folder, icount, stop),
+    });
   }
 
   async run({ name, workload, pair }: PairJob, signal: AbortSignal): Promise<Run[]> {
+    const runner = await this.#runner;
     const runs: Run[] = [];
     const observer = { onRun: (run: Run) => runs.push(run), onWarmUp: () => undefined };
-    await this.#runner.run({ workload: { ...workload, name }, pair }, observer, signal);
+    await runner.run({ workload: { ...workload, name }, pair }, observer, signal);
     return runs;
   }
 
@@ -91,10 +116,7 @@ export async function work({ url, lostAfter, say }: WorkerOptions, signal: Abort
     if (!Value.Check(PairJobSchema, data)) throw new Error('this worker is of another version of Beeline');
     if (batch?.name !== data.batch) {
       batch?.close();
-      batch = undefined;
-      const subjects: Subject[] = [];
-      for (const subject of data.subjects) subjects.push(await subjectOf(subject, data.icount, say, signal));
-      batch = new Batch(data, subjects);
+      batch = new Batch(data, say, signal);
     }
     const runs = await batch.run(data, signal);
     say(`${job.id}: ${runs.map(({ subject, status }) => `${subject} ${status}`).join(', ')}`);
@@ -121,7 +143,7 @@ export async function work({ url, lostAfter, say }: WorkerOptions, signal: Abort
     worker.on('error', (error) => say(`queue: ${messageOf(error)}`));
     worker.on('failed', (job, error) => say(`${job?.id ?? 'a job'}: ${error.message}`));
     await worker.waitUntilReady();
-    say(`worker on machine ${fingerprint.id}: ${fingerprint.cpu}, ${fingerprint.cores} cores`);
+    say(`worker on machine ${describeMachine(fingerprint)}`);
     await new Promise<void>((resolve) => {
       if (signal.aborted) resolve();
       else signal.addEventListener('abort', () => resolve(), { once: true });

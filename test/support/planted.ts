@@ -1,4 +1,4 @@
-// Revisions of this clone that are slower than they need to be: commits that no branch has, and nothing is checked out.
+// Revisions of this clone for tests, such as slower ones: commits that no branch has, and nothing is checked out.
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -11,7 +11,11 @@ export const slowdownPatch = join(projectRoot, 'test/regression/planted-slowdown
 const identity = ['-c', 'user.name=Beeline', '-c', 'user.email=beeline@localhost'];
 
 function git(env: NodeJS.ProcessEnv, ...args: string[]): string {
-  const options = { cwd: projectRoot, env: { ...process.env, ...env }, encoding: 'utf8' } as const;
+  return gitWith('', env, ...args);
+}
+
+function gitWith(input: string, env: NodeJS.ProcessEnv, ...args: string[]): string {
+  const options = { cwd: projectRoot, env: { ...process.env, ...env }, encoding: 'utf8', input } as const;
   return execFileSync('git', [...identity, ...args], options).trim();
 }
 
@@ -19,15 +23,49 @@ export function currentCommit(): string {
   return git({}, 'rev-parse', 'HEAD');
 }
 
-/** A commit behind `parent`, with a patch applied or the same files. */
-export function commitBehind(parent: string, message: string, patch?: string): string {
+/** A commit behind `parent`, whose files `change` changes in the index that `env` names. */
+function commitChanged(parent: string, message: string, change: (env: NodeJS.ProcessEnv) => void): string {
   const folder = mkdtempSync(join(tmpdir(), 'beeline-test-'));
   const env = { GIT_INDEX_FILE: join(folder, 'index') };
   try {
     git(env, 'read-tree', parent);
-    if (patch !== undefined) git(env, 'apply', '--cached', patch);
+    change(env);
     return git(env, 'commit-tree', '-p', parent, '-m', message, git(env, 'write-tree'));
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** A commit behind `parent`, with a patch applied or the same files. */
+export function commitBehind(parent: string, message: string, patch?: string): string {
+  return commitChanged(parent, message, (env) => {
+    if (patch !== undefined) git(env, 'apply', '--cached', patch);
+  });
+}
+
+/**
+ * A commit behind `parent` whose build takes no minutes: its script for that takes what this clone has built. `edit`, of
+ * JavaScript, makes of the text of the program that runs guests another one, or throws as what does not build.
+ */
+export function quickRevision(parent: string, message: string, edit = 'text'): string {
+  const script = [
+    `import { cpSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';`,
+    `const from = ${JSON.stringify(projectRoot)};`,
+    `const edit = (text) => ${edit};`,
+    `const worker = 'dist/src/bench/beeline-worker.js';`,
+    `const addon = 'build/native/Release/beeline.node';`,
+    `cpSync(from + '/dist/src', 'dist/src', { recursive: true });`,
+    `writeFileSync(worker, edit(readFileSync(worker, 'utf8')));`,
+    `cpSync(from + '/' + addon, addon);`,
+    `symlinkSync(from + '/node_modules', 'node_modules');`,
+  ].join('\n');
+  return commitChanged(parent, message, (env) => {
+    const blob = gitWith(script, {}, 'hash-object', '-w', '--stdin');
+    git(env, 'update-index', '--cacheinfo', `100644,${blob},scripts/setup.mjs`);
+  });
+}
+
+/** Forgets the worktrees of revisions whose folders are gone. */
+export function forgetRevisions(): void {
+  git({}, 'worktree', 'prune');
 }

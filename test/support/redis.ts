@@ -66,9 +66,21 @@ export class TestRedis {
   }
 
   /** Resolves when it has begun to work. */
-  async worker(env: NodeJS.ProcessEnv, ...options: string[]): Promise<ChildProcess> {
-    const args = [cliPath, 'bench', 'worker', '--queue', this.url, ...options];
-    const child = spawn(process.execPath, args, {
+  worker(env: NodeJS.ProcessEnv, ...options: string[]): Promise<ChildProcess> {
+    return this.#worker([], env, options);
+  }
+
+  /** The same; it sees another kernel than the one that runs here, as it is told it is Linux 2.6. */
+  otherMachine(env: NodeJS.ProcessEnv, ...options: string[]): Promise<ChildProcess> {
+    return this.#worker(['setarch', '--uname-2.6'], env, options);
+  }
+
+  async #worker(wrapper: readonly string[], env: NodeJS.ProcessEnv, options: readonly string[]): Promise<ChildProcess> {
+    const [command = '', ...args] = [
+      ...[...wrapper, process.execPath, cliPath],
+      ...['bench', 'worker', '--queue', this.url, ...options],
+    ];
+    const child = spawn(command, args, {
       env: { ...process.env, ...env },
       stdio: ['ignore', 'inherit', 'pipe'],
     });
