@@ -3,7 +3,6 @@ import { BeelineError, ExitStatus } from '../errors.js';
 import { projectRoot } from '../paths.js';
 import { runTool, ToolError } from '../process.js';
 import { type Bisection, bisect, type Found, type Ratio } from '../regression/bisect.js';
-import { withHistory } from '../regression/history.js';
 import { quietMetric } from '../regression/metrics.js';
 import { pairedQuestions } from '../regression/questions.js';
 import { baseName, headName } from '../regression/result.js';
@@ -11,7 +10,7 @@ import { commitOf, revisionStore } from '../regression/revisions.js';
 import { beelineSubject } from '../regression/subjects.js';
 import { usualLimits, verdictStatus } from '../regression/verdict.js';
 import { selectWorkloads, type Workload } from '../regression/workloads.js';
-import { interruptibly, type JudgeOptions, keep, say, type TakeOptions, take } from './bench-run.js';
+import { interruptibly, type JudgeOptions, keep, say, type TakeOptions, take, withNoise } from './bench-run.js';
 
 export interface BisectOptions extends Pick<JudgeOptions, 'metric' | 'minimumEffect'>, TakeOptions {
   readonly icount?: boolean;
@@ -29,6 +28,7 @@ async function resolve(option: string, what: string, signal: AbortSignal): Promi
 }
 
 function ratioText({ workload, ratio, interval: { low, high }, pairs }: Ratio): string {
+  if (pairs === 1) return `${workload}: ${ratio.toFixed(3)} (1 pair)`;
   return `${workload}: ${ratio.toFixed(3)} (95 % interval ${low.toFixed(3)} to ${high.toFixed(3)}, ${pairs} pairs)`;
 }
 
@@ -82,12 +82,7 @@ export async function runBisect(selection: readonly string[], options: BisectOpt
       const result = await take(measurement, { ...options, runs: pairs }, folder, signal);
       keep(result);
       signal.throwIfAborted();
-      return withHistory((history) =>
-        pairedQuestions(result, { base: baseName, head: headName }, metric, (workload, one, count) =>
-          // What was calibrated is how noisy the host's time is.
-          icount ? Number.NaN : history.noise(result.fingerprint.id, workload, one, count),
-        ),
-      );
+      return withNoise(result, (noise) => pairedQuestions(result, { base: baseName, head: headName }, metric, noise));
     };
     const bisection: Bisection = {
       repository: projectRoot,
@@ -97,6 +92,7 @@ export async function runBisect(selection: readonly string[], options: BisectOpt
       runs: options.runs,
       mostRuns: Math.max(options.runs, options.mostRuns),
       limits: { ...usualLimits, minimumEffect },
+      isExact: icount,
       build: (commit) => store.built(commit, say, signal),
       measure: (folders, pairs, names) =>
         measured(folders, pairs, names.length === 0 ? selected : selected.filter(({ name }) => names.includes(name))),

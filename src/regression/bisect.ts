@@ -3,7 +3,7 @@ import { median } from 'simple-statistics';
 import { runTool, ToolError } from '../process.js';
 import { GitBisect } from './git-bisect.js';
 import { type Interval, medianInterval } from './tests.js';
-import { type Comparison, compare, type Limits, overall, type Question } from './verdict.js';
+import { compare, type Limits, overall, type Question } from './verdict.js';
 
 /** Each answer of a step has to be right: one that is wrong leads to the wrong half for good. */
 const stepConfidence = 0.99;
@@ -20,6 +20,8 @@ export interface Bisection {
   readonly runs: number;
   readonly mostRuns: number;
   readonly limits: Limits;
+  /** Whether all runs of a revision should give the same values: where they do, one tells. */
+  readonly isExact: boolean;
   /** The folder of a commit, built; rejects with ToolError when it does not build. */
   build(commit: string): Promise<string>;
   /** Pairs of two folders, for each workload a question; of those in `workloads`, where there are any. */
@@ -70,8 +72,28 @@ function ratioOf({ workload, base, head }: Question, confidence?: number): Ratio
   return { workload, ratio: median(ratios), interval: medianInterval(ratios, confidence), pairs: ratios.length };
 }
 
-function worst(comparisons: readonly Comparison[]): Comparison | undefined {
-  return comparisons.filter(({ verdict }) => verdict === 'worse').sort((a, b) => b.ratio - a.ratio)[0];
+function isSteady({ base, head }: Question): boolean {
+  return new Set(base).size <= 1 && new Set(head).size <= 1;
+}
+
+function worst<T extends { readonly ratio: number }>(ratios: readonly T[]): T | undefined {
+  return ratios.toSorted((a, b) => b.ratio - a.ratio)[0];
+}
+
+type Ends = Ratio | 'nothing' | undefined;
+
+/** Of values without noise. */
+function judgeExactly(questions: readonly Question[], { minimumEffect }: Limits): Ends {
+  const slowest = worst(questions.filter(({ base }) => base.length > 0).map((question) => ratioOf(question)));
+  if (slowest === undefined) return undefined;
+  return slowest.ratio > 1 && slowest.ratio >= 1 + minimumEffect ? slowest : 'nothing';
+}
+
+function judgeByChance(questions: readonly Question[], limits: Limits): Ends {
+  const compared = compare(questions, limits);
+  const slowest = worst(compared.filter(({ verdict }) => verdict === 'worse'));
+  if (slowest !== undefined) return ratioOf(slowest);
+  return overall(compared.map(({ verdict }) => verdict)) === 'inconclusive' ? undefined : 'nothing';
 }
 
 class Search {
@@ -121,18 +143,15 @@ class Search {
   }
 
   async run(): Promise<Found> {
-    const { good, bad, build, limits, say } = this.#bisection;
+    const { good, bad, build, limits, isExact, say } = this.#bisection;
     const base = await build(good);
-    const ends = await this.#ask({ base, head: await build(bad) }, [], (questions) => {
-      const compared = compare(questions, limits);
-      const verdict = overall(compared.map((one) => one.verdict));
-      return worst(compared) ?? (verdict === 'inconclusive' ? undefined : 'nothing');
-    });
-    if (ends.answer === undefined) return { kind: 'inconclusive', commit: bad, ratios: ends.ratios };
-    if (ends.answer === 'nothing') return { kind: 'nothing', ratios: ends.ratios };
-    const { workload, ratio, interval, base: values } = ends.answer;
-    say(`${workload}: bad / good is ${ratio.toFixed(3)}; only that is measured from here on`);
-    return await this.#search(base, { workload, ratio, interval, pairs: values.length });
+    const { answer, ratios } = await this.#ask({ base, head: await build(bad) }, [], (questions) =>
+      (isExact && questions.every(isSteady) ? judgeExactly : judgeByChance)(questions, limits),
+    );
+    if (answer === undefined) return { kind: 'inconclusive', commit: bad, ratios };
+    if (answer === 'nothing') return { kind: 'nothing', ratios };
+    say(`${answer.workload}: bad / good is ${answer.ratio.toFixed(3)}; only that is measured from here on`);
+    return await this.#search(base, answer);
   }
 
   async #search(base: string, ends: Ratio): Promise<Found> {
@@ -173,9 +192,8 @@ class Search {
       return 'skip';
     }
     const [ratio] = ratios;
-    say(
-      `${commit.slice(0, 12)}: ${ratio?.ratio.toFixed(3)} of good after ${ratio?.pairs} pairs, ${answer ?? 'unclear'}`,
-    );
+    const pairs = ratio?.pairs === 1 ? '1 pair' : `${ratio?.pairs} pairs`;
+    say(`${commit.slice(0, 12)}: ${ratio?.ratio.toFixed(3)} of good after ${pairs}, ${answer ?? 'unclear'}`);
     return answer ?? ratios;
   }
 

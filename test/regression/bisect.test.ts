@@ -8,11 +8,14 @@ import { seededRandom } from '../../src/regression/random.js';
 import { RevisionStore } from '../../src/regression/revision-store.js';
 import { usualLimits } from '../../src/regression/verdict.js';
 import { beeline } from '../support/cli.js';
+import { currentCommit, forgetRevisions, quickRevision } from '../support/planted.js';
 import { TemporaryFolder } from '../support/temporary.js';
+import { addWorkload, benchEnvironment, ownRevisions } from '../support/workloads.js';
 
 describe('bisection by measurements', function () {
   this.timeout(60_000);
   const folder = new TemporaryFolder();
+  after(forgetRevisions);
   const git = (...args: string[]) =>
     execFileSync('git', ['-c', 'user.name=a', '-c', 'user.email=a@b', ...args], {
       cwd: folder.at('clone'),
@@ -50,6 +53,7 @@ describe('bisection by measurements', function () {
       runs: 10,
       mostRuns: 40,
       limits: usualLimits,
+      isExact: false,
       build: (commit) => {
         built.push(commit);
         return store.built(commit, () => undefined, new AbortController().signal);
@@ -123,16 +127,46 @@ describe('bisection by measurements', function () {
     assert.equal(built.length, 2);
   });
 
-  it('decides exact counts, too', async () => {
+  it('takes one run of each where all are the same', async () => {
     const commits = history([1, 1, 1, 1.02, 1.02, 1.02]);
-    const found = await run(bisection(commits, 0).search);
+    const { search, measured } = bisection(commits, 0, { isExact: true, runs: 1 });
+    const found = await run(search);
     assert.ok(found.kind === 'culprit');
     assert.equal(found.commit, commits[3]);
     assert.deepEqual(found.change?.interval, { low: 1.02, high: 1.02 });
+    assert.ok(measured.length <= 5 && measured.every((pairs) => pairs === 1), String(measured));
+    assert.equal((await run(bisection(history([1, 1.005]), 0, { isExact: true, runs: 1 }).search)).kind, 'nothing');
+  });
+
+  it('asks chance after all where runs that should be the same are not', async () => {
+    const { search, measured } = bisection(history([1, 1]), 0.5, { isExact: true, runs: 2 });
+    assert.equal((await run(search)).kind, 'inconclusive');
+    assert.deepEqual(measured, [2, 2, 4, 8, 16, 8]);
   });
 
   it('rejects when an end does not build', async () => {
     await assert.rejects(run(bisection(history([1, 'broken']), 0).search), ToolError);
+  });
+
+  it('counts guest instructions, and then one run of each revision tells', async () => {
+    addWorkload(folder, 'hello', "title: Hello\nimage: bare/hello\nphases: [{ name: all, until: '^DONE' }]\n");
+    // Slow ones run a guest that does more.
+    const slowly = `text.replace('start(request.config)',
+      'start({ ...request.config, kernel: request.config.kernel.replace("hello", "exceptions") })')`;
+    const good = currentCommit();
+    const edits = [undefined, undefined, slowly, slowly, slowly];
+    const commits: string[] = [];
+    for (const edit of edits) {
+      commits.push(quickRevision(commits.at(-1) ?? good, `Revision ${commits.length}`, edit));
+    }
+    const env = { ...benchEnvironment(folder), ...ownRevisions(folder) };
+    const ends = ['--good', commits[0] ?? '', '--bad', commits.at(-1) ?? ''];
+    const { status, stdout, stderr } = await beeline(['bench', 'bisect', '--icount', ...ends, 'hello'], { env });
+    assert.equal(status, 0, stdout + stderr);
+    assert.match(stdout, new RegExp(`^The first slow revision is .*Revision 2 \\(${commits[2]}\\)`));
+    const ratio = /it \/ its parent, hello: (\d+\.\d+) \(1 pair\)/.exec(stdout)?.[1];
+    assert.ok(Number(ratio) > 1.1, stdout);
+    assert.doesNotMatch(stderr, /warm-up|pair 2/);
   });
 
   it('is refused where there is no such revision', async () => {
