@@ -144,17 +144,18 @@ class Search {
 
   async run(): Promise<Found> {
     const { good, bad, build, limits, isExact, say } = this.#bisection;
+    const head = await build(bad);
     const base = await build(good);
-    const { answer, ratios } = await this.#ask({ base, head: await build(bad) }, [], (questions) =>
+    const { answer, ratios } = await this.#ask({ base, head }, [], (questions) =>
       (isExact && questions.every(isSteady) ? judgeExactly : judgeByChance)(questions, limits),
     );
     if (answer === undefined) return { kind: 'inconclusive', commit: bad, ratios };
     if (answer === 'nothing') return { kind: 'nothing', ratios };
     say(`${answer.workload}: bad / good is ${answer.ratio.toFixed(3)}; only that is measured from here on`);
-    return await this.#search(base, answer);
+    return await this.#search(answer);
   }
 
-  async #search(base: string, ends: Ratio): Promise<Found> {
+  async #search(ends: Ratio): Promise<Found> {
     const { repository, good, bad, folder } = this.#bisection;
     const bisect = await GitBisect.start(repository, { good, bad, parent: folder }, this.#signal);
     try {
@@ -164,7 +165,7 @@ class Search {
         if (step.kind === 'found') {
           return { kind: 'culprit', commit: step.commit, ends, change: await this.#change(step.commit, ends) };
         }
-        const tested = await this.#test(step.commit, base, ends);
+        const tested = await this.#test(step.commit, ends);
         if (typeof tested !== 'string') return { kind: 'inconclusive', commit: step.commit, ratios: tested };
         await bisect.mark(tested, step.commit);
       }
@@ -174,10 +175,12 @@ class Search {
   }
 
   /** A mark for git; ratios when the measurements do not tell. */
-  async #test(commit: string, base: string, ends: Ratio): Promise<'good' | 'bad' | 'skip' | readonly Ratio[]> {
-    const { say } = this.#bisection;
+  async #test(commit: string, ends: Ratio): Promise<'good' | 'bad' | 'skip' | readonly Ratio[]> {
+    const { good, build, say } = this.#bisection;
     const head = await this.#tryBuild(commit);
     if (head === undefined) return 'skip';
+    // Anew, for those that have not been asked for for long are not kept.
+    const base = await build(good);
     // Halfway between good and bad, as factors.
     const middle = Math.sqrt(ends.ratio);
     const { answer, ratios } = await this.#ask({ base, head }, [ends.workload], (questions) => {

@@ -67,7 +67,7 @@ export class RevisionStore {
     const folder = join(this.#options.folder, commit);
     mkdirSync(this.#options.folder, { recursive: true });
     await this.#withLock(commit, signal, async () => {
-      if (!existsSync(this.#stamp(commit))) await this.#build(commit, folder, say, signal);
+      if (!(await this.#isBuilt(commit, folder, signal))) await this.#build(commit, folder, say, signal);
       const now = new Date();
       utimesSync(this.#stamp(commit), now, now);
       await this.#evict();
@@ -80,10 +80,22 @@ export class RevisionStore {
     return join(this.#options.folder, `${commit}.built`);
   }
 
+  /** Other clones may have built it: of one that is gone, git no longer knows which revision it is. */
+  async #isBuilt(commit: string, folder: string, signal: AbortSignal): Promise<boolean> {
+    if (!existsSync(this.#stamp(commit)) || !existsSync(folder)) return false;
+    try {
+      return (await runTool('git', ['rev-parse', '--verify', 'HEAD'], { cwd: folder, signal })).trim() === commit;
+    } catch (error) {
+      if (error instanceof ToolError) return false;
+      throw error;
+    }
+  }
+
   async #build(commit: string, folder: string, say: Say, signal: AbortSignal): Promise<void> {
     say(`building ${commit.slice(0, 12)}, which takes minutes`);
     const git = (...args: string[]) => runTool('git', args, { cwd: this.#options.repository, signal });
     try {
+      rmSync(this.#stamp(commit), { force: true });
       rmSync(folder, { recursive: true, force: true });
       await git('worktree', 'prune');
       await git('worktree', 'add', '--force', '--detach', folder, commit);

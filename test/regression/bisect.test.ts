@@ -1,6 +1,6 @@
 import { strict as assert } from 'node:assert';
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ToolError } from '../../src/process.js';
 import { type Bisection, bisect } from '../../src/regression/bisect.js';
@@ -40,6 +40,8 @@ describe('bisection by measurements', function () {
     const store = new RevisionStore({
       repository: folder.at('clone'),
       folder: folder.at('revisions'),
+      // Fewer than a search needs.
+      limit: 3,
       build: (root) => (costOf(root) === 'broken' ? Promise.reject(new ToolError('make', 2, 'no')) : Promise.resolve()),
     });
     const random = seededRandom(1);
@@ -220,7 +222,11 @@ describe('built revisions', function () {
     // A lock of a process that is gone holds nobody up.
     writeFileSync(folder.at('revisions', `${second}.lock`), '999999999\n');
     await get(second);
-    assert.deepEqual(built.at(-1), '2');
+    assert.deepEqual(built, ['1', '2', '3', '2']);
+    // Nor does one that another clone has built, which is gone.
+    rmSync(join(clone, '.git', 'worktrees'), { recursive: true });
+    await get(second);
+    assert.deepEqual(built, ['1', '2', '3', '2', '2']);
   });
 
   it('leave nothing behind when they do not build', async () => {
