@@ -9,7 +9,7 @@ import { markdownReport } from '../regression/markdown-report.js';
 import { quietMetric } from '../regression/metrics.js';
 import { hasBase, type NoiseOf, pairedQuestions } from '../regression/questions.js';
 import type { ReportFormat } from '../regression/report.js';
-import { baseName, headName, type RunResult } from '../regression/result.js';
+import { baseName, byMachine, headName, type RunResult } from '../regression/result.js';
 import { seriesOf } from '../regression/series.js';
 import { type JudgeOptions, judge, resultOf } from './bench-run.js';
 
@@ -36,8 +36,10 @@ export function writeReport(what: string | undefined, options: ReportOptions): n
   const result = what === undefined ? newestResult() : resultOf(what);
   const { metric = quietMetric(result.icount), minimumEffect = usualChangePoints.minimumEffect } = options;
   const others = withHistory((history) => history.results({ fingerprint: result.fingerprint.id }));
-  const known = others.some(({ id }) => id === result.id) ? others : [...others, result];
-  const ofMachine = known.toSorted((a, b) => a.startedAt.localeCompare(b.startedAt));
+  // Only what that machine has measured: others may have had a share in the result.
+  const own = byMachine(result).filter(({ fingerprint }) => fingerprint.id === result.fingerprint.id);
+  const unknown = own.filter(({ id }) => others.every((other) => other.id !== id));
+  const ofMachine = [...others, ...unknown].toSorted((a, b) => a.startedAt.localeCompare(b.startedAt));
   const base = baseOf(result);
   const { judged, shown } =
     base === undefined
