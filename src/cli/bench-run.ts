@@ -1,4 +1,4 @@
-// beeline bench run and calibrate: measures, judges, prints a Markdown page.
+// beeline bench run, calibrate, compare, show and export: measures, judges, prints a Markdown page.
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -81,7 +81,8 @@ export class TestRedis {
       ...['bench', 'worker', '--queue', this.url, ...options],
     ];
     const child = spawn(command, args, {
-      env: { ...process.env, ...env },
+      // Killed, they leave something behind.
+      env: { ...process.env, TMPDIR: this.#folder, ...env },
       stdio: ['ignore', 'inherit', 'pipe'],
     });
     this.#workers.push(child);
