@@ -3,6 +3,7 @@
 #include "devices/gic/gic_v2.h"
 #include "devices/virtio/pci_transport.h"
 
+#include <cerrno>
 #include <cstring>
 #include <fmt/format.h>
 #include <utility>
@@ -81,7 +82,8 @@ Board::Board(const BoardConfig& config, GuestMemory& memory, SerialPort& serial,
             cpus_.back()->set_tier(std::move(tier));
         }
         affinities_.push_back(cpus_.back()->state.mpidr_el1 & kAffinityMask);
-        threads_.push_back(std::make_unique<runtime::VcpuThread>(*cpus_.back()));
+        threads_.push_back(
+            std::make_unique<runtime::VcpuThread>(*cpus_.back(), static_cast<runtime::SleepTimers&>(*this)));
         threads_.back()->set_debugger_listener([this] { system_.debugger_stopped(); });
     }
     if (counts_time()) count_time();
@@ -146,6 +148,10 @@ void Board::add_console(std::vector<devices::virtio::VirtioConsole::PortConfig> 
 
 bool Board::start_threads() {
     if (counts_time()) return threads_.front()->start();
+    if (timers_.error() != 0) {
+        errno = timers_.error();
+        return false;
+    }
     if (!timer_thread_.start("beeline-timer", [this] { timers_.serve(); })) return false;
     for (const auto& device : virtio_devices_)
         if (!device->start()) return false;
@@ -359,6 +365,16 @@ void Board::write_message(uint32_t requester, const devices::pci::Message& messa
     if (message.address % sizeof message.data != 0) return;
     if (uint8_t* bytes = memory_.span(message.address, sizeof message.data); bytes != nullptr)
         __atomic_store_n(reinterpret_cast<uint32_t*>(bytes), message.data, __ATOMIC_RELEASE);
+}
+
+runtime::SleepTimers::HostTime Board::begin_sleep(unsigned cpu) {
+    const std::lock_guard guard(lock_);
+    return timers_.hand_over(cpu);
+}
+
+void Board::end_sleep(unsigned cpu) {
+    const std::lock_guard guard(lock_);
+    timers_.take_back(cpu);
 }
 
 void Board::timer_changed(arm64::Vcpu& cpu) {

@@ -73,7 +73,8 @@ class Board final : public arm64::Environment,
                     private devices::CpuInterruptSink,
                     private devices::pci::MessageSink,
                     private PowerControl,
-                    private runtime::TimeKeeper {
+                    private runtime::TimeKeeper,
+                    private runtime::SleepTimers {
 public:
     static constexpr unsigned max_cpus(unsigned gic_version) { return gic_version == 2 ? 8 : 64; }
 
@@ -196,6 +197,10 @@ private:
     bool executable(uint64_t address) override;
     void system_off() override;
     void system_reset() override;
+
+    // runtime::SleepTimers
+    HostTime begin_sleep(unsigned cpu) override;
+    void end_sleep(unsigned cpu) override;
 
     // runtime::TimeKeeper (counted_time.cpp)
     void reach_limit() override;

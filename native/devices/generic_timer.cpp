@@ -10,7 +10,8 @@ GenericTimers::GenericTimers(unsigned cpus, VirtualClock& clock, TimerQueue& que
     : clock_(clock), queue_(queue), interrupts_(interrupts), channels_(cpus) {
     for (unsigned cpu = 0; cpu < cpus; cpu++)
         for (const Which which : {Which::Physical, Which::Virtual})
-            channels_[cpu][static_cast<size_t>(which)].timer = queue_.add([this, cpu, which] { evaluate(cpu, which); });
+            channels_[cpu][static_cast<size_t>(which)].timer =
+                queue_.add([this, cpu, which] { evaluate(cpu, which); }, cpu);
 }
 
 void GenericTimers::update(unsigned cpu, Which which, GenericTimerRegisters registers) {

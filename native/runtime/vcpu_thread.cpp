@@ -130,36 +130,48 @@ void VcpuThread::sleep_counted(Wait wait) {
 
 void VcpuThread::sleep(Wait wait) {
     if (keeper_ != nullptr) return sleep_counted(wait);
-    using std::chrono::nanoseconds;
+    wait == Wait::Interrupt ? sleep_in_wfi() : sleep_in_wfe();
+}
+
+void VcpuThread::sleep_in_wfi() {
+    if (cpu_.interrupt_pending()) return;
+    const SleepTimers::HostTime deadline = timers_.begin_sleep(cpu_.index());
+    {
+        std::unique_lock lock(mutex_);
+        sleeping_.store(true, std::memory_order_seq_cst);
+        const auto awake = [this] { return finishing_ || !may_run() || cpu_.interrupt_pending(); };
+        if (!awake()) {
+            sleeps_.fetch_add(1, std::memory_order_relaxed);
+            if (deadline == SleepTimers::HostTime::max())
+                wake_.wait(lock, awake);
+            else
+                wake_.wait_until(lock, deadline, awake);
+        }
+        sleeping_.store(false, std::memory_order_seq_cst);
+    }
+    timers_.end_sleep(cpu_.index());
+}
+
+void VcpuThread::sleep_in_wfe() {
     std::unique_lock lock(mutex_);
     sleeping_.store(true, std::memory_order_seq_cst);
     // WFI ends with an interrupt even when PSTATE masks it, WFE does not (Arm ARM D1.16): a CPU that waits for a lock
     // with its interrupts masked must not keep the host core from the lock's owner.
-    const auto awake = [this, wait] {
-        return finishing_ || !may_run() ||
-               (wait == Wait::Interrupt ? cpu_.interrupt_pending() : cpu_.event_pending() || unmasked_interrupt());
-    };
-    if (wait == Wait::Interrupt) {
-        if (!awake()) {
-            sleeps_.fetch_add(1, std::memory_order_relaxed);
-            wake_.wait(lock, awake);
-        }
-    } else {
-        const uint64_t executed = cpu_.counters.instructions - instructions_at_event_;
-        instructions_at_event_ = cpu_.counters.instructions;
-        event_wait_ns_ =
-            executed > kSpinInstructions ? 0 : std::clamp(event_wait_ns_ * 2, kFirstEventWait, kLongestEventWait);
-        if (event_wait_ns_ == 0) {
-            lock.unlock();
-            sched_yield();
-            lock.lock();
-        } else if (!awake()) {
-            sleeps_.fetch_add(1, std::memory_order_relaxed);
-            wake_.wait_for(lock, nanoseconds(event_wait_ns_), awake);
-        }
-        // Whether or not the event came in time, this WFE is over.
-        cpu_.consume_event();
+    const auto awake = [this] { return finishing_ || !may_run() || cpu_.event_pending() || unmasked_interrupt(); };
+    const uint64_t executed = cpu_.counters.instructions - instructions_at_event_;
+    instructions_at_event_ = cpu_.counters.instructions;
+    event_wait_ns_ =
+        executed > kSpinInstructions ? 0 : std::clamp(event_wait_ns_ * 2, kFirstEventWait, kLongestEventWait);
+    if (event_wait_ns_ == 0) {
+        lock.unlock();
+        sched_yield();
+        lock.lock();
+    } else if (!awake()) {
+        sleeps_.fetch_add(1, std::memory_order_relaxed);
+        wake_.wait_for(lock, std::chrono::nanoseconds(event_wait_ns_), awake);
     }
+    // Whether or not the event came in time, this WFE is over.
+    cpu_.consume_event();
     sleeping_.store(false, std::memory_order_seq_cst);
 }
 

@@ -5,6 +5,7 @@
 #include "runtime/thread.h"
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
@@ -25,6 +26,17 @@ public:
     virtual bool sleep(uint64_t at_most) = 0;
 };
 
+/// The timers of a CPU that sleeps, which wake nobody but it. Called on its thread.
+class SleepTimers {
+public:
+    using HostTime = std::chrono::steady_clock::time_point;
+    virtual ~SleepTimers() = default;
+    /// The CPU `index` begins to sleep. When its first timer expires; HostTime::max(): never.
+    virtual HostTime begin_sleep(unsigned index) = 0;
+    /// It sleeps no more. What is due of its timers has expired when this returns.
+    virtual void end_sleep(unsigned index) = 0;
+};
+
 class VcpuThread {
 public:
     /// As PSCI's AFFINITY_INFO has it.
@@ -33,7 +45,7 @@ public:
     enum class Hold : uint32_t { Pause = 1, Reset = 2, Serial = 4, Debugger = 8, Change = 16 };
 
     /// The CPU is off until power_on().
-    explicit VcpuThread(arm64::Vcpu& cpu) : cpu_(cpu) {}
+    VcpuThread(arm64::Vcpu& cpu, SleepTimers& timers) : cpu_(cpu), timers_(timers) {}
     /// Before start(). Called on the CPU's thread when a debugger's stop has made it hold itself (Hold::Debugger).
     void set_debugger_listener(std::function<void()> listener) { debugger_listener_ = std::move(listener); }
     /// Before start(). The only CPU, which counts exactly.
@@ -76,11 +88,14 @@ private:
     enum class Wait : uint8_t { Interrupt, Event };
     void main();
     void sleep(Wait wait);
+    void sleep_in_wfi();
+    void sleep_in_wfe();
     void sleep_counted(Wait wait);
     bool unmasked_interrupt() const;
     bool may_run() const { return holds_ == 0 && power() != Power::Off; }
 
     arm64::Vcpu& cpu_;
+    SleepTimers& timers_;
     std::function<void()> debugger_listener_;
     TimeKeeper* keeper_ = nullptr; ///< nullptr: time is the host's.
     Thread thread_;

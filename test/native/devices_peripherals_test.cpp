@@ -95,6 +95,53 @@ void timer_thread() {
     thread.join();
 }
 
+/// A CPU that sleeps waits for its own deadlines itself.
+void timers_handed_over() {
+    constexpr uint64_t kMillisecond = 1'000'000;
+    Time time;
+    int own = 0, other = 0;
+    devices::TimerQueue::Id mine, theirs;
+    const auto count = [&](int& which) {
+        const std::lock_guard guard(time.lock);
+        return which;
+    };
+    {
+        const std::lock_guard guard(time.lock);
+        mine = time.queue.add([&] { own++; }, 3);
+        theirs = time.queue.add([&] { other++; }, 4);
+    }
+    std::thread thread([&] { time.queue.serve(); });
+    const auto until = [&](int& which) {
+        for (unsigned i = 0; i < 4000 && count(which) == 0; i++) sleep_ms(1);
+    };
+    {
+        const std::lock_guard guard(time.lock);
+        const uint64_t now = time.clock.now();
+        time.queue.arm(mine, now + 2 * kMillisecond);
+        time.queue.arm(theirs, now + 4 * kMillisecond);
+        check(time.queue.hand_over(3) == time.clock.host_time(now + 2 * kMillisecond), "who sleeps is told when");
+        check(time.queue.hand_over(5) == devices::VirtualClock::HostTime::max(),
+              "or that there is nothing to wait for");
+    }
+    until(other);
+    sleep_ms(2);
+    {
+        const std::lock_guard guard(time.lock);
+        check(other == 1 && own == 0, "what was handed over is not served");
+        time.queue.take_back(3);
+        check_equal(static_cast<uint64_t>(own), 1, "what is due expires when it is taken back");
+        own = 0;
+        time.queue.arm(mine, time.clock.now() + 5 * kMillisecond);
+        time.queue.hand_over(3);
+        time.queue.take_back(3);
+        check_equal(static_cast<uint64_t>(own), 0, "what is not due yet does not");
+    }
+    until(own);
+    check_equal(static_cast<uint64_t>(count(own)), 1, "it is served again after that");
+    time.queue.stop();
+    thread.join();
+}
+
 void generic_timers() {
     using Which = devices::GenericTimers::Which;
     Time time;
@@ -362,6 +409,7 @@ void virtio_slots() {
 int main() {
     virtual_clock();
     timer_thread();
+    timers_handed_over();
     generic_timers();
     real_time_clock();
     gpio();
