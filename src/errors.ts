@@ -228,6 +228,16 @@ export const errorTable = {
     remedy: 'give it one: --balloon mmio, or balloon in its config',
     status: ExitStatus.failure,
   },
+  BEELINE_E_CONSOLE_SIZE: {
+    cause: 'the console of {vm} is {what}, which has no size',
+    remedy: 'give it a virtio console: --console stdio, or in its config a port of kind serial that is a console',
+    status: ExitStatus.failure,
+  },
+  BEELINE_E_CONSOLE_UNKNOWN: {
+    cause: '{vm} has no virtio console {console}',
+    remedy: 'count from 0 those ports of its config that are consoles',
+    status: ExitStatus.usage,
+  },
   BEELINE_E_BLOCKS_UNCOUNTED: {
     cause: '{vm} does not count how often its blocks are executed',
     remedy: 'make it with --count-blocks, or countBlocks in its config',

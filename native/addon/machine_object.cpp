@@ -218,6 +218,7 @@ Napi::Function MachineObject::define(Napi::Env env) {
                            InstanceMethod("stop", &MachineObject::stop),
                            InstanceMethod("serialWrite", &MachineObject::serial_write),
                            InstanceMethod("serialExchanged", &MachineObject::serial_exchanged),
+                           InstanceMethod("resizeConsole", &MachineObject::resize_console),
                            InstanceMethod("saveSnapshot", &MachineObject::save_snapshot),
                            InstanceMethod("loadSnapshot", &MachineObject::load_snapshot),
                            InstanceMethod("setBalloon", &MachineObject::set_balloon),
@@ -292,6 +293,14 @@ Napi::Value MachineObject::serial_write(const Napi::CallbackInfo& info) {
 }
 
 void MachineObject::serial_exchanged(const Napi::CallbackInfo&) { machine_->serial_exchanged(); }
+
+Napi::Value MachineObject::resize_console(const Napi::CallbackInfo& info) {
+    const auto characters = [&info](size_t index) {
+        return static_cast<uint16_t>(std::min<uint32_t>(info[index].ToNumber().Uint32Value(), UINT16_MAX));
+    };
+    return Napi::Boolean::New(info.Env(),
+                              machine_->resize_console(info[0].ToNumber().Uint32Value(), characters(1), characters(2)));
+}
 
 Napi::Value MachineObject::set_balloon(const Napi::CallbackInfo& info) {
     const auto bytes = static_cast<uint64_t>(info[0].ToNumber().Int64Value());

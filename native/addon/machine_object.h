@@ -31,6 +31,7 @@ private:
     Napi::Value load_snapshot(const Napi::CallbackInfo& info);
     Napi::Value serial_write(const Napi::CallbackInfo& info);
     void serial_exchanged(const Napi::CallbackInfo& info);
+    Napi::Value resize_console(const Napi::CallbackInfo& info);
     Napi::Value set_balloon(const Napi::CallbackInfo& info);
     Napi::Value balloon(const Napi::CallbackInfo& info);
     Napi::Value networks(const Napi::CallbackInfo& info);

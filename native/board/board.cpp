@@ -140,8 +140,12 @@ void Board::add_balloon(DeviceBus bus) {
     insert_next(bus, std::move(balloon));
 }
 
-void Board::add_console(std::vector<devices::virtio::VirtioConsole::PortConfig> ports, DeviceBus bus) {
-    insert_next(bus, std::make_unique<devices::virtio::VirtioConsole>(std::move(ports), memory_));
+devices::virtio::VirtioConsole& Board::add_console(std::vector<devices::virtio::VirtioConsole::PortConfig> ports,
+                                                   DeviceBus bus) {
+    auto device = std::make_unique<devices::virtio::VirtioConsole>(std::move(ports), memory_);
+    devices::virtio::VirtioConsole& console = *consoles_.emplace_back(device.get());
+    insert_next(bus, std::move(device));
+    return console;
 }
 
 // ---- Threads ----------------------------------------------------------------------------------------------------
@@ -239,6 +243,7 @@ void Board::settle() {
     generic_timers_.settle();
     uart_.receive_ready();
     for (devices::virtio::VirtioNet* card : networks_) card->announce_link();
+    for (devices::virtio::VirtioConsole* console : consoles_) console->announce_size();
 }
 
 void Board::power_on_first_cpu(uint64_t entry, uint64_t x0) { threads_.front()->power_on(entry, x0); }
@@ -292,6 +297,12 @@ std::optional<Board::Balloon> Board::balloon() {
 void Board::set_link(devices::virtio::VirtioNet& card, bool up) {
     const std::lock_guard guard(lock_);
     card.set_link(up);
+}
+
+void Board::set_console_size(devices::virtio::VirtioConsole& device, unsigned console,
+                             devices::virtio::VirtioConsole::Size size) {
+    const std::lock_guard guard(lock_);
+    device.set_size(console, size);
 }
 
 Board::Counts Board::counts() {

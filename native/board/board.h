@@ -96,7 +96,8 @@ public:
     /// `tag` is what the guest mounts it by.
     void add_share(std::unique_ptr<share::Directory> directory, const std::string& tag, DeviceBus bus);
     /// One device with these ports, consoles first.
-    void add_console(std::vector<devices::virtio::VirtioConsole::PortConfig> ports, DeviceBus bus);
+    devices::virtio::VirtioConsole& add_console(std::vector<devices::virtio::VirtioConsole::PortConfig> ports,
+                                                DeviceBus bus);
 
     /// Starts the threads of timers, devices and CPUs; all CPUs are off. False: errno says why, and stop_threads()
     /// cleans up.
@@ -147,6 +148,9 @@ public:
     const std::vector<devices::virtio::VirtioNet*>& networks() const { return networks_; }
     /// Puts the cable into one of them, or takes it out.
     void set_link(devices::virtio::VirtioNet& card, bool up);
+    /// Of a console of that device, counted from 0.
+    void set_console_size(devices::virtio::VirtioConsole& device, unsigned console,
+                          devices::virtio::VirtioConsole::Size size);
 
     /// The flash's contents, for loaders. Only while the CPUs are still.
     devices::GuestMemoryAccess& flash() { return flash_contents_; }
@@ -270,6 +274,7 @@ private:
     std::vector<std::unique_ptr<devices::virtio::VirtioDevice>> virtio_devices_;
     std::vector<devices::virtio::VirtioBlk*> drives_; ///< Those of them.
     std::vector<devices::virtio::VirtioNet*> networks_;
+    std::vector<devices::virtio::VirtioConsole*> consoles_;
     devices::virtio::VirtioBalloon* balloon_ = nullptr;
 };
 

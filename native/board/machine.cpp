@@ -24,6 +24,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <fmt/format.h>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <utility>
@@ -119,9 +120,11 @@ public:
     /// The console device of this bus, when it has ports.
     Status add_ports(DeviceBus bus) {
         std::vector<devices::virtio::VirtioConsole::PortConfig> ports;
-        for (const bool consoles : {true, false})
+        std::vector<size_t> consoles;
+        for (const bool console : {true, false})
             for (const ConsolePort& config : config_.ports) {
-                if (config.bus != bus || config.console != consoles) continue;
+                if (config.bus != bus || config.console != console) continue;
+                if (console) consoles.push_back(static_cast<size_t>(&config - config_.ports.data()));
                 Result<std::unique_ptr<stream::Stream>> stream = open_stream(config);
                 if (!stream) return std::move(stream.error());
                 ports.push_back({std::move(*stream), config.console, config.name});
@@ -131,7 +134,9 @@ public:
                                fmt::format("{} ports are more than the {} that a console device has", ports.size(),
                                            devices::virtio::VirtioConsole::kMostPorts),
                                "give fewer, or some of them bus=pci");
-        if (!ports.empty()) board_->add_console(std::move(ports), bus);
+        if (ports.empty()) return success();
+        devices::virtio::VirtioConsole& device = board_->add_console(std::move(ports), bus);
+        for (unsigned i = 0; i < consoles.size(); i++) consoles_[consoles[i]] = {&device, i};
         return success();
     }
 
@@ -252,6 +257,13 @@ public:
         const std::lock_guard lock(mutex_);
         exchanges_done_ = exchanges_wanted_;
         changed_.notify_all();
+    }
+
+    bool resize_console(size_t port, uint16_t columns, uint16_t rows) {
+        const auto found = consoles_.find(port);
+        if (found == consoles_.end()) return false;
+        board_->set_console_size(*found->second.device, found->second.console, {columns, rows});
+        return true;
     }
 
     /// Whether a CPU waits for the serial port's listener; not while it is to be brought to a halt.
@@ -683,6 +695,11 @@ private:
     SerialPort serial_;
     std::unique_ptr<ConsoleLine> console_line_; ///< nullptr: what is typed goes to the serial port.
     std::unique_ptr<Board> board_;
+    struct ConsolePlace {
+        devices::virtio::VirtioConsole* device = nullptr;
+        unsigned console = 0; ///< Of that device.
+    };
+    std::map<size_t, ConsolePlace> consoles_; ///< By their place among config_.ports.
     std::vector<uint8_t> board_tree_;
     std::vector<uint8_t> output_; ///< The supervisor's: bytes being delivered.
 
@@ -799,6 +816,9 @@ Status Machine::save_snapshot(const std::string& path, const std::string& descri
 Status Machine::load_snapshot(const std::string& path) { return implementation_->load_snapshot(path); }
 size_t Machine::serial_write(std::span<const uint8_t> bytes) { return implementation_->serial_write(bytes); }
 void Machine::serial_exchanged() { implementation_->serial_exchanged(); }
+bool Machine::resize_console(size_t port, uint16_t columns, uint16_t rows) {
+    return implementation_->resize_console(port, columns, rows);
+}
 bool Machine::set_balloon(uint64_t bytes_left) { return implementation_->set_balloon(bytes_left); }
 std::optional<Machine::Balloon> Machine::balloon() const { return implementation_->balloon(); }
 std::optional<HotBlocks> Machine::hot_blocks(size_t most, BlockOrder order) const {

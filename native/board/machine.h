@@ -186,6 +186,10 @@ public:
     /// The answer to MachineEvents::on_serial_exchange().
     void serial_exchanged();
 
+    /// Tells the guest how large a console is, in characters: `port` is its place among MachineConfig::ports. False:
+    /// there is no such port, or it is no console.
+    bool resize_console(size_t port, uint16_t columns, uint16_t rows);
+
     /// Has the guest's memory balloon leave it so many bytes of its memory, up to all. False: there is none.
     bool set_balloon(uint64_t bytes_left);
     struct Balloon {

@@ -24,7 +24,7 @@ using snapshot::Failure;
 using snapshot::Part;
 
 constexpr Part kDescriptionPart = 0, kStatePart = 1, kMemoryPart = 2, kFlashPart = 4, kDrivePart = 16;
-constexpr uint32_t kStateVersion = 1;
+constexpr uint32_t kStateVersion = 2;
 constexpr unsigned kFlashes = 2;
 constexpr size_t kLongestPath = 4096, kMostFiles = 256, kLargestTree = size_t{1} << 24;
 constexpr const char* kSave = "--snapshot-save";

@@ -24,7 +24,13 @@ export function attach(name: string, options: AttachOptions): Promise<number> {
     client.on('console.missed', ({ from, to }) => process.stderr.write(`\r\n[${to - from} bytes missed]\r\n`));
     client.on('console.detached', () => leave(ExitStatus.ok));
     const params = { vm: name, ...(options.history !== undefined && { history: options.history }) };
-    const { stream } = await client.attach(params, (bytes) => process.stdout.write(bytes));
+    const { stream, resizable } = await client.attach(params, (bytes) => process.stdout.write(bytes));
+    const tellSize = () => {
+      const { columns, rows } = process.stdout;
+      // A terminal that does not know its size says 0.
+      if (columns > 0 && rows > 0) client.call('console.resize', { vm: name, columns, rows }).catch(() => undefined);
+    };
+    const tellsSize = resizable && process.stdout.isTTY;
     const terminal = new Terminal();
     const keys = new EscapeKeys({
       onData: (data) => client.type(stream, data),
@@ -40,6 +46,10 @@ export function attach(name: string, options: AttachOptions): Promise<number> {
     if (terminal.isTerminal) process.stderr.write(`beeline: ${name}; Ctrl-A x leaves, Ctrl-A ? shows help\n`);
     process.stdin.on('data', onData);
     terminal.enterRaw();
+    if (tellsSize) {
+      tellSize();
+      process.stdout.on('resize', tellSize);
+    }
     const forget = onEndingSignal((signal) => leave(signalStatus(signal)));
     const lost = client.closed.then((detail) => {
       throw new BeelineError('BEELINE_E_CONNECTION_LOST', { detail });
@@ -48,6 +58,7 @@ export function attach(name: string, options: AttachOptions): Promise<number> {
       return await Promise.race([left, lost]);
     } finally {
       forget();
+      process.stdout.off('resize', tellSize);
       terminal.leaveRaw();
       process.stdin.off('data', onData);
       process.stdin.pause();

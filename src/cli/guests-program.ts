@@ -143,7 +143,9 @@ function addLife(program: Command, done: Done): void {
 function addConsole(program: Command, done: Done): void {
   addClientOptions(program.command('attach'))
     .summary("be at a guest's console")
-    .description("Joins this terminal to a guest's console. Any number may be there; Ctrl-A x leaves.")
+    .description(
+      "Joins this terminal to a guest's console. Any number may be there; Ctrl-A x leaves. A virtio console takes the size of the terminal that joined or changed last.",
+    )
     .argument('<GUEST>', 'guest')
     .option('--history <BYTES>', 'how much of what was written before (default: 65536)', (text: string) =>
       parseCount('--history', 0, text),

@@ -9,7 +9,7 @@ import { type EventLog, passes } from './event-log.js';
 import type { Session } from './session.js';
 import { ConsoleStream, EventStream, PerfStream } from './streams.js';
 import type { Supervisor } from './supervisor.js';
-import { usesHost } from './vm-config.js';
+import { hasConsoleSize, usesHost } from './vm-config.js';
 
 export interface MethodContext {
   readonly supervisor: Supervisor;
@@ -95,7 +95,8 @@ function consoleMethods({ supervisor }: MethodContext) {
       const wanted = from === undefined ? Math.max(0, end - (history ?? defaultHistory)) : Math.min(from, end);
       const offset = Math.max(wanted, Math.min(vm.console.begin(), end));
       const stream = session.addStream((number, wake) => new ConsoleStream(number, vm, offset, wake));
-      return { stream, offset, end, missed: from === undefined ? 0 : offset - wanted };
+      const resizable = hasConsoleSize(vm.record.config) && includesRole(session.role, 'control');
+      return { stream, offset, end, missed: from === undefined ? 0 : offset - wanted, resizable };
     },
     'console.detach': ({ stream }, session) => {
       session.removeStream('stream', stream);
@@ -103,6 +104,10 @@ function consoleMethods({ supervisor }: MethodContext) {
     },
     'console.write': async ({ vm, base64 }) => {
       return { written: await supervisor.get(vm).write(Buffer.from(base64, 'base64')) };
+    },
+    'console.resize': async ({ vm, console, ...size }) => {
+      await supervisor.get(vm).resizeConsole(size, console);
+      return {};
     },
     'console.read': ({ vm: name, from, length }) => {
       const vm = supervisor.get(name);

@@ -90,6 +90,25 @@ function nativePort({ console, name, kind, path, truncate, bus }: VmPort): Port 
   };
 }
 
+/** The place among its ports of a virtio console: of the one that viewers see, or of one by its number. */
+export function consolePort(vm: string, { ports = [] }: VmConfig, console?: number): number {
+  if (console !== undefined) {
+    const consoles = ports.flatMap((port, index) => (port.console === true ? [index] : []));
+    const index = consoles[console];
+    if (index === undefined) throw new BeelineError('BEELINE_E_CONSOLE_UNKNOWN', { vm, console });
+    return index;
+  }
+  const shown = ports.findIndex(({ kind }) => kind === 'serial');
+  if (ports[shown]?.console === true) return shown;
+  const what = shown === -1 ? 'its PL011 serial port' : 'a port that is no terminal';
+  throw new BeelineError('BEELINE_E_CONSOLE_SIZE', { vm, what });
+}
+
+/** Whether viewers see a virtio console, which has a size. */
+export function hasConsoleSize({ ports = [] }: VmConfig): boolean {
+  return ports.some(({ kind, console }) => kind === 'serial' && console === true);
+}
+
 /** An image that is built; nothing is built here. */
 function builtImage(name: string): BuiltImage {
   const { image, guest } = resolveRunnable(name);

@@ -2,6 +2,7 @@
 import { rmSync } from 'node:fs';
 import { writeFileAtomically } from '../atomic-file.js';
 import { BeelineError, messageOf } from '../errors.js';
+import type { ConsoleSize } from '../monitor/domains/console.js';
 import type { Points } from '../monitor/domains/cpu.js';
 import type { Snapshot } from '../monitor/domains/snapshot.js';
 import type { VmStatus } from '../monitor/domains/vm.js';
@@ -18,7 +19,7 @@ import { GuestLink, type GuestParams } from './guest-link.js';
 import type { GuestUser } from './guest-user.js';
 import { JournalReader } from './journal-files.js';
 import { identify, isAlive, type ProcessIdentity } from './process-identity.js';
-import { nativeConfig } from './vm-config.js';
+import { consolePort, nativeConfig } from './vm-config.js';
 import { applyEvent, type VmRecord, writeRecord } from './vm-record.js';
 
 /** Lines of the console in a report of a crash. */
@@ -88,6 +89,8 @@ export class Vm {
   #consoleTimer: NodeJS.Timeout | undefined;
   #consoleSeenAt = 0;
   #sample: { readonly at: number; readonly counters: Promise<Result<'perf.counters'>> } | undefined;
+  /** Of consoles, by their place among the ports. */
+  readonly #sizes = new Map<number, ConsoleSize>();
   #queue: Promise<unknown> = Promise.resolve();
   #stateWaiters = new Set<() => void>();
   #closing = false;
@@ -197,6 +200,8 @@ export class Vm {
       // It has ended already; its journal tells how.
       await this.#onProcessGone(start);
     }
+    for (const [port, size] of this.#sizes)
+      this.#link?.request('resizeConsole', { port, ...size }).catch(() => undefined);
     if (this.#record.state === 'starting') await this.#untilState((state) => state !== 'starting', processGrace);
   }
 
@@ -407,6 +412,13 @@ export class Vm {
   async write(bytes: Uint8Array): Promise<number> {
     const base64 = Buffer.from(bytes).toString('base64');
     return (await this.#linkFor('typed to').request('write', { base64 })).written;
+  }
+
+  /** It keeps the size when it is started again. */
+  async resizeConsole(size: ConsoleSize, console?: number): Promise<void> {
+    const port = consolePort(this.name, this.#record.config, console);
+    this.#sizes.set(port, size);
+    if (this.isLiving) await this.#link?.request('resizeConsole', { port, ...size });
   }
 
   /** Rejects for one that does not run. */

@@ -311,6 +311,8 @@ export interface NativeMachine {
   serialWrite(data: Uint8Array): number;
   /** The answer to onSerialExchange(). */
   serialExchanged(): void;
+  /** Tells the guest the size of a console, whose place among the ports is `port`. false: it is none. */
+  resizeConsole(port: number, columns: number, rows: number): boolean;
   /** Has the guest keep so many bytes of its memory. false: it has no balloon. */
   setBalloon(bytes: number): boolean;
   /** undefined: it has none. */

@@ -34,6 +34,9 @@ export class ConsolePane {
   readonly #observer: ResizeObserver;
   readonly #forget: (() => void)[];
   #stream: number | undefined;
+  /** The guest is told of the size of this pane. */
+  #resizable = false;
+  #resizing = false;
   #ended = false;
 
   constructor(client: MonitorClient, vm: string) {
@@ -55,6 +58,7 @@ export class ConsolePane {
     this.#terminal.attachCustomKeyEventHandler(({ key }) => key !== 'F6');
     this.#terminal.onData((text) => this.#type(new TextEncoder().encode(text)));
     this.#terminal.onBinary((text) => this.#type(Uint8Array.from(text, (letter) => letter.charCodeAt(0))));
+    this.#terminal.onResize(() => void this.#tellSize());
     this.#search.onDidChangeResults(({ resultIndex, resultCount }) => {
       this.#found.textContent = resultCount === 0 ? 'none' : `${resultIndex + 1} of ${resultCount}`;
     });
@@ -92,9 +96,28 @@ export class ConsolePane {
     this.#terminal.open(this.#place);
     this.#fit.fit();
     this.#observer.observe(this.#place);
-    const { stream } = await this.#client.attach({ vm: this.#vm, history }, (bytes) => this.#terminal.write(bytes));
+    const { stream, resizable } = await this.#client.attach({ vm: this.#vm, history }, (bytes) =>
+      this.#terminal.write(bytes),
+    );
     this.#stream = stream;
     if (this.#ended) await this.#client.detach(stream);
+    this.#resizable = resizable && !this.#ended;
+    await this.#tellSize();
+  }
+
+  /** One request at a time, while a window's edge is moved, and the last size at the end. */
+  async #tellSize(): Promise<void> {
+    if (!this.#resizable || this.#resizing) return;
+    this.#resizing = true;
+    const { cols: columns, rows } = this.#terminal;
+    try {
+      await this.#client.call('console.resize', { vm: this.#vm, columns, rows });
+    } catch {
+      // The guest has ended; its next start has the size.
+    } finally {
+      this.#resizing = false;
+    }
+    if (columns !== this.#terminal.cols || rows !== this.#terminal.rows) await this.#tellSize();
   }
 
   #type(bytes: Uint8Array): void {
@@ -132,6 +155,7 @@ export class ConsolePane {
 
   end(): void {
     this.#ended = true;
+    this.#resizable = false;
     this.#observer.disconnect();
     for (const forget of this.#forget) forget();
     if (this.#stream !== undefined) this.#client.detach(this.#stream).catch(() => undefined);

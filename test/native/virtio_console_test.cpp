@@ -3,6 +3,7 @@
 #include "stream/open.h"
 #include "virtio_driver.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
@@ -19,8 +20,9 @@ using stream::StreamConfig;
 
 namespace {
 
-constexpr uint64_t kMultiport = 1 << 1, kEmergencyWrite = 1 << 2;
-constexpr uint16_t kDeviceReady = 0, kDeviceAdd = 1, kPortReady = 3, kConsolePort = 4, kPortOpen = 6, kPortName = 7;
+constexpr uint64_t kSize = 1 << 0, kMultiport = 1 << 1, kEmergencyWrite = 1 << 2;
+constexpr uint16_t kDeviceReady = 0, kDeviceAdd = 1, kPortReady = 3, kConsolePort = 4, kPortResize = 5, kPortOpen = 6,
+                   kPortName = 7;
 
 std::string folder() {
     static const std::string path = [] {
@@ -134,7 +136,7 @@ struct Machine : DriverSide {
 void registers() {
     Machine m;
     check_equal(m.read(8), 3, "a console");
-    check_equal(m.features() & (kMultiport | kEmergencyWrite | 1), kMultiport | kEmergencyWrite, "features");
+    check_equal(m.features() & 7, kSize | kMultiport | kEmergencyWrite, "features");
     check_equal(m.read(0x104), 3, "ports");
     struct stat status {};
     check(stat(m.port_path.c_str(), &status) == 0 && (status.st_mode & 0777) == 0600, "a socket for its owner alone");
@@ -239,6 +241,138 @@ void emergency() {
     close(client);
 }
 
+template <class Machine> std::vector<uint8_t> save(Machine& m) {
+    m.device.freeze();
+    snapshot::Archive archive;
+    m.slot->exchange(archive);
+    m.device.thaw();
+    return archive.take();
+}
+
+template <class Machine> void load(Machine& m, std::span<const uint8_t> bytes, const std::vector<uint8_t>& memory) {
+    m.device.freeze();
+    std::ranges::copy(memory, m.ram.memory.begin());
+    snapshot::Archive archive(bytes);
+    m.slot->exchange(archive);
+    check(archive.complete(), archive.failure());
+    m.device.thaw();
+}
+
+/// One console without a name.
+struct Alone : DriverSide {
+    const std::string path;
+    VirtioConsole device{ports(), ram};
+    DriverQueue rx{ram, 16, 0x1000}, tx{ram, 16, 0x2000};
+
+    explicit Alone(const char* name) : path(folder() + "/" + name) { plug(device); }
+    ~Alone() { device.stop(); }
+
+    std::vector<VirtioConsole::PortConfig> ports() const {
+        std::vector<VirtioConsole::PortConfig> result;
+        result.push_back({open(StreamConfig::Kind::Socket, path), true, ""});
+        return result;
+    }
+    void set_size(uint16_t columns, uint16_t rows) {
+        const std::lock_guard guard(lock);
+        device.set_size(0, {columns, rows});
+    }
+    /// Whether the driver has been told of a change of the configuration space since the last time.
+    bool told() {
+        const bool changed = (read(0x60) & 2) != 0;
+        write(0x64, 2);
+        return changed;
+    }
+};
+
+void size_of_one() {
+    Alone m("alone");
+    check_equal(m.features() & 7, kSize | kEmergencyWrite, "a console alone needs no multiport");
+    m.write(0x30, 2);
+    check_equal(m.read(0x34), 0, "nor the queues for it");
+    check_equal(m.read(0x100), 0, "no size yet");
+    m.set_up(kVersion1 | kSize, {&m.rx, &m.tx});
+    check(!m.told(), "of nothing new");
+    m.set_size(132, 43);
+    check(m.told() && m.read(0x100, 2) == 132 && m.read(0x102, 2) == 43, "a size");
+    m.set_size(132, 43);
+    check(!m.told(), "the same again is no news");
+    for (const uint16_t size : {uint16_t{0}, uint16_t{65535}, uint16_t{1}}) {
+        m.set_size(size, size);
+        check_equal(m.read(0x100), uint32_t{size} << 16 | size, "whatever it is");
+    }
+    m.write(0x100, 80, 2);
+    check_equal(m.read(0x100, 2), 1, "the driver cannot change it");
+    m.write(0x70, 0);
+    m.set_size(80, 24);
+    check(!m.told() && m.read(0x100) == (24 << 16 | 80), "no driver to tell");
+    m.set_up(kVersion1 | kSize, {&m.rx, &m.tx});
+    check(m.told(), "it is told when it begins");
+}
+
+void sizes_of_ports() {
+    Machine m;
+    const auto set_size = [&m](uint16_t columns, uint16_t rows) {
+        const std::lock_guard guard(m.lock);
+        m.device.set_size(0, {columns, rows});
+    };
+    const auto begin = [&m](uint64_t features) {
+        m.set_up(kVersion1 | kMultiport | features);
+        m.give_control_room(16);
+        m.control(0, kPortReady, 1);
+        m.expect(0, kConsolePort, 1);
+    };
+    const auto expect_size = [&m](uint16_t columns, uint16_t rows) {
+        const uint16_t body[] = {columns, rows};
+        m.expect(0, kPortResize, 1, std::string(reinterpret_cast<const char*>(body), sizeof body));
+    };
+    set_size(80, 24);
+    begin(kSize);
+    expect_size(80, 24);
+    set_size(65535, 1);
+    expect_size(65535, 1);
+    set_size(0, 0);
+    expect_size(0, 0);
+    set_size(100, 30);
+    expect_size(100, 30);
+    m.control(0, kPortReady, 1);
+    m.expect(0, kConsolePort, 1);
+    expect_size(100, 30);
+    begin(0);
+    set_size(90, 25);
+    m.control(1, kPortReady, 1);
+    m.expect(1, kPortName, 1, "org.example.0");
+
+    // Of a size that the saved machine's driver does not know it is told.
+    begin(kSize);
+    expect_size(90, 25);
+    const std::vector<uint8_t> saved = save(m);
+    const std::vector<uint8_t> memory = m.ram.memory;
+    const unsigned messages = m.messages;
+    set_size(120, 40);
+    expect_size(120, 40);
+    m.messages = messages;
+    load(m, saved, memory);
+    expect_size(120, 40);
+}
+
+void sizes_in_snapshots() {
+    Alone saved("saved"), other("other");
+    saved.set_size(132, 43);
+    saved.set_up(kVersion1 | kSize, {&saved.rx, &saved.tx});
+    const std::vector<uint8_t> bytes = save(saved);
+    load(other, bytes, saved.ram.memory);
+    check_equal(other.read(0x100), 43 << 16 | 132, "what was saved is known where nobody said anything");
+    other.set_size(80, 24);
+    other.told();
+    load(other, bytes, saved.ram.memory);
+    check_equal(other.read(0x100), 24 << 16 | 80, "the size of whoever looks stays");
+    {
+        const std::lock_guard guard(other.lock);
+        other.device.announce_size();
+    }
+    check(other.told(), "of which the driver is told");
+}
+
 void breaches() {
     const auto breach = [](const char* what, auto prepare) {
         Machine m;
@@ -302,7 +436,11 @@ void fuzz() {
     unsigned rounds = 0;
     DriverQueue* const queues[] = {&m.rx0, &m.tx0, &m.control_rx, &m.control_tx, &m.rx1, &m.tx1, &m.rx2, &m.tx2};
     for (; std::chrono::steady_clock::now() < until; rounds++) {
-        m.set_up(kVersion1 | kMultiport | (random() & 3) << 28);
+        m.set_up(kVersion1 | kMultiport | (random() & kSize) | (random() & 3) << 28);
+        {
+            const std::lock_guard guard(m.lock);
+            m.device.set_size(0, {static_cast<uint16_t>(random()), static_cast<uint16_t>(random())});
+        }
         const int client = rounds % 3 == 0 ? connect_to(rounds % 2 == 0 ? m.port_path : m.console_path) : -1;
         for (unsigned i = 0; i < 40; i++) {
             const auto index = static_cast<unsigned>(random() % 8);
@@ -338,6 +476,9 @@ int main() {
     ports();
     back_pressure();
     emergency();
+    size_of_one();
+    sizes_of_ports();
+    sizes_in_snapshots();
     breaches();
     refusals();
     fuzz();

@@ -114,6 +114,28 @@ describe('web console', function () {
     assert.deepEqual(troubles, []);
   });
 
+  it('gives a virtio console the size of its pane', async () => {
+    const config = {
+      image: 'debian-busybox',
+      append: 'console=hvc0',
+      ports: [{ kind: 'serial', console: true }],
+    } as const;
+    await client.call('vm.create', { name: 'virtio', config: config as never, start: true });
+    await page.goto(`${address()}/#token=${encodeURIComponent(daemon.tokens.admin)}`);
+    await page.getByRole('button', { name: /^virtio/ }).click();
+    const screen = page.locator('.xterm-rows');
+    await becomes(() => screen.textContent(), /beeline:~# *$/);
+    for (const height of [850, 700]) {
+      await page.setViewportSize({ width: 1300, height });
+      await page.waitForTimeout(500);
+      const rows = await screen.locator('> div').count();
+      await page.locator('.xterm-helper-textarea').focus();
+      await page.keyboard.type('clear; stty size\n');
+      await becomes(() => screen.textContent(), new RegExp(`^ *${rows} \\d{2,3} *beeline`));
+    }
+    assert.deepEqual(troubles, []);
+  });
+
   it('saves snapshots, lists them, goes on from one, and deletes it', async () => {
     await page.goto(`${address()}/#token=${encodeURIComponent(daemon.tokens.admin)}`);
     await becomes(state, /running/);

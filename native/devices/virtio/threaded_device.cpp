@@ -24,6 +24,7 @@ bool ThreadedDevice::activate(uint64_t features, std::span<const QueueLayout> la
     }
     active_ = true;
     activated(features);
+    begun();
     // It may wait for more than before.
     wake();
     return true;

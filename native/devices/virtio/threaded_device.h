@@ -44,6 +44,8 @@ protected:
     virtual void work(std::span<const pollfd> polled, uint64_t notified) = 0;
     /// The driver drives the device with these features.
     virtual void activated(uint64_t) {}
+    /// It has just begun to, which is not so when a snapshot is loaded; with the board lock held too.
+    virtual void begun() {}
     /// Before a snapshot: what was taken from the queues and not returned goes back (Virtqueue::put_back()).
     virtual void put_back() {}
     /// The device's own state, but queues and features; behind activated() or deactivated() when it is loaded.

@@ -9,9 +9,9 @@ namespace beeline::devices::virtio {
 namespace {
 
 // Feature bits (5.3.3)
-constexpr uint64_t kMultiport = 1 << 1, kEmergencyWrite = 1 << 2;
+constexpr uint64_t kSize = 1 << 0, kMultiport = 1 << 1, kEmergencyWrite = 1 << 2;
 // struct virtio_console_config (5.3.4)
-constexpr unsigned kMaxPortsField = 4, kEmergencyField = 8;
+constexpr unsigned kColumnsField = 0, kRowsField = 2, kMaxPortsField = 4, kEmergencyField = 8;
 constexpr unsigned kControlReceive = 2, kControlTransmit = 3;
 
 /// struct virtio_console_control (5.3.6.2)
@@ -21,7 +21,17 @@ struct Control {
     uint16_t value;
 };
 static_assert(sizeof(Control) == 8);
-constexpr uint16_t kDeviceReady = 0, kDeviceAdd = 1, kPortReady = 3, kConsolePort = 4, kPortOpen = 6, kPortName = 7;
+constexpr uint16_t kDeviceReady = 0, kDeviceAdd = 1, kPortReady = 3, kConsolePort = 4, kPortResize = 5, kPortOpen = 6,
+                   kPortName = 7;
+
+/// What follows kPortResize (5.3.6.2): columns first. Releases of Linux differ. From 2.6.35 on it read rows first; in
+/// 2025 that was changed to what the specification says, in stable branches too, and the kernels of Debian 12 (6.1.192)
+/// and 13 (6.12.107) have the change. Others interchange the two; a console alone is not told by messages.
+struct ResizeBody {
+    uint16_t columns;
+    uint16_t rows;
+};
+static_assert(sizeof(ResizeBody) == 4);
 
 /// So that no port, and no reset, waits long for another's work.
 constexpr unsigned kChainsATurn = 64;
@@ -48,16 +58,27 @@ std::vector<iovec> part(std::span<const iovec> buffers, size_t offset, size_t le
     return result;
 }
 
+/// A console without a name needs none of what multiport is for, when it is alone.
+bool needs_multiport(const std::vector<VirtioConsole::PortConfig>& ports) {
+    return ports.size() != 1 || !ports.front().console || !ports.front().name.empty();
+}
+
 /// Ports that the driver is told of: numbers from 0, where nothing may be.
 unsigned port_numbers(const std::vector<VirtioConsole::PortConfig>& ports) {
     const bool first = !ports.empty() && ports.front().console;
     return static_cast<unsigned>(ports.size()) + (first ? 0 : 1);
 }
 
+/// Those of the first port, and with multiport two for control and two of each other port (5.3.2).
+unsigned queue_count(const std::vector<VirtioConsole::PortConfig>& ports) {
+    return needs_multiport(ports) ? 2 + 2 * port_numbers(ports) : 2;
+}
+
 } // namespace
 
 VirtioConsole::VirtioConsole(std::vector<PortConfig> ports, GuestMemoryAccess& memory)
-    : ThreadedDevice("beeline-console", 2 + 2 * port_numbers(ports), memory) {
+    : ThreadedDevice("beeline-console", queue_count(ports), memory), offers_multiport_(needs_multiport(ports)),
+      sizes_(ports.size()) {
     const uint32_t numbers = port_numbers(ports);
     std::memcpy(&configuration_[kMaxPortsField], &numbers, sizeof numbers);
     uint32_t id = numbers - static_cast<uint32_t>(ports.size());
@@ -68,14 +89,17 @@ VirtioConsole::VirtioConsole(std::vector<PortConfig> ports, GuestMemoryAccess& m
     }
 }
 
-uint64_t VirtioConsole::features() const { return kMultiport | kEmergencyWrite; }
+uint64_t VirtioConsole::features() const { return kSize | kEmergencyWrite | (offers_multiport_ ? kMultiport : 0); }
 
 VirtioConsole::Port* VirtioConsole::port(uint32_t id) {
     const auto found = std::ranges::find(ports_, id, &Port::id);
     return found == ports_.end() ? nullptr : &*found;
 }
 
-void VirtioConsole::activated(uint64_t features) { multiport_ = (features & kMultiport) != 0; }
+void VirtioConsole::activated(uint64_t features) {
+    multiport_ = (features & kMultiport) != 0;
+    tells_sizes_ = multiport_ && (features & kSize) != 0;
+}
 
 void VirtioConsole::deactivated() {
     for (Port& port : ports_) {
@@ -83,6 +107,43 @@ void VirtioConsole::deactivated() {
         port.ready = port.guest_open = port.has_output = port.has_room = false;
         port.interrupt_due.reset();
         port.carried = 0;
+        port.size = {};
+    }
+}
+
+// ---- Sizes ------------------------------------------------------------------------------------------------------
+
+void VirtioConsole::set_size(unsigned console, Size size) {
+    {
+        const std::lock_guard guard(size_lock_);
+        if (std::exchange(sizes_[console], size) == size) return;
+    }
+    if (console == 0) {
+        write_size(size);
+        announce_size();
+    }
+    wake();
+}
+
+void VirtioConsole::write_size(Size size) {
+    std::memcpy(&configuration_[kColumnsField], &size.columns, sizeof size.columns);
+    std::memcpy(&configuration_[kRowsField], &size.rows, sizeof size.rows);
+}
+
+/// Linux looks at the configuration space when it is told of a change, and not before.
+void VirtioConsole::announce_size() {
+    const auto known = std::span(configuration_).first<kMaxPortsField>();
+    if (std::ranges::any_of(known, [](uint8_t byte) { return byte != 0; })) interrupts().configuration_changed();
+}
+
+void VirtioConsole::note_sizes() {
+    if (!active() || !tells_sizes_) return;
+    const std::lock_guard guard(size_lock_);
+    for (size_t i = 0; i < ports_.size(); i++) {
+        Port& port = ports_[i];
+        if (!port.ready || port.size == sizes_[i]) continue;
+        port.size = sizes_[i];
+        port.news |= kResize;
     }
 }
 
@@ -145,6 +206,7 @@ void VirtioConsole::work(std::span<const pollfd> polled, uint64_t) {
         if (takes_input(port)) receive(port);
         note_connection(port);
     }
+    note_sizes();
     if (active() && multiport_) give_control();
 }
 
@@ -170,12 +232,13 @@ void VirtioConsole::put_back() {
     }
 }
 
-/// The same ports with other clients: those that were there have gone.
+/// The same ports with other clients: those that were there have gone. The sizes of consoles are theirs who look at
+/// them: one that is known here stays, of which the driver is then told.
 void VirtioConsole::exchange_own(snapshot::Archive& archive) {
     archive.same(static_cast<uint32_t>(ports_.size()), "the console has other ports");
     for (Port& port : ports_) {
         archive.same(port.config.console, "a console is none");
-        archive.bits(port.news, uint8_t{kAdd | kConsole | kName | kClosed | kOpened});
+        archive.bits(port.news, uint8_t{kAdd | kConsole | kName | kClosed | kOpened | kResize});
         archive.value(port.ready);
         archive.value(port.guest_open);
         archive.value(port.carried);
@@ -183,6 +246,20 @@ void VirtioConsole::exchange_own(snapshot::Archive& archive) {
         archive.value(was_connected);
         if (archive.loading()) port.connection = was_connected ? kFormerConnection : 0;
     }
+    exchange_sizes(archive);
+}
+
+void VirtioConsole::exchange_sizes(snapshot::Archive& archive) {
+    const std::lock_guard guard(size_lock_);
+    for (size_t i = 0; i < ports_.size(); i++) {
+        Size size = sizes_[i];
+        archive.value(size.columns);
+        archive.value(size.rows);
+        archive.value(ports_[i].size.columns);
+        archive.value(ports_[i].size.rows);
+        if (archive.loading() && !archive.failed() && sizes_[i] == Size{}) sizes_[i] = size;
+    }
+    write_size(sizes_.front());
 }
 
 // ---- Output -----------------------------------------------------------------------------------------------------
@@ -323,6 +400,7 @@ std::optional<uint32_t> VirtioConsole::take_control(const Chain& chain) {
     if (message.event == kPortReady) {
         port->ready = message.value == 1;
         port->connection = 0;
+        port->size = {};
         port->news =
             static_cast<uint8_t>((port->config.console ? kConsole : 0) | (port->config.name.empty() ? 0 : kName));
     } else if (message.event == kPortOpen) {
@@ -333,7 +411,7 @@ std::optional<uint32_t> VirtioConsole::take_control(const Chain& chain) {
 
 void VirtioConsole::give_control() {
     for (Port& port : ports_)
-        for (const News news : {kAdd, kConsole, kName, kClosed, kOpened}) {
+        for (const News news : {kAdd, kConsole, kName, kClosed, kOpened, kResize}) {
             if ((port.news & news) == 0) continue;
             if (!give_message(port, news)) return;
             port.news &= static_cast<uint8_t>(~news);
@@ -344,21 +422,29 @@ void VirtioConsole::give_control() {
 bool VirtioConsole::give_message(const Port& port, News news) {
     if (take(kControlReceive, control_) != Taken::Chain) return false;
     Control message{port.id, kPortOpen, 1};
+    const ResizeBody size{port.size.columns, port.size.rows};
+    std::span<const uint8_t> body;
     switch (news) {
     case kAdd: message.event = kDeviceAdd; break;
     case kConsole: message.event = kConsolePort; break;
-    case kName: message.event = kPortName; break;
+    case kName:
+        message.event = kPortName;
+        body = {reinterpret_cast<const uint8_t*>(port.config.name.data()), port.config.name.size()};
+        break;
     case kClosed: message.value = 0; break;
     case kOpened: break;
+    case kResize:
+        message.event = kPortResize;
+        body = {reinterpret_cast<const uint8_t*>(&size), sizeof size};
+        break;
     }
-    const std::string& name = port.config.name;
-    const size_t length = sizeof message + (news == kName ? name.size() : 0);
+    const size_t length = sizeof message + body.size();
     if (!control_.readable.empty() || total_length(control_.writable) < length) {
         fail();
         return false;
     }
     copy_to(control_.writable, 0, &message, sizeof message);
-    if (news == kName) copy_to(control_.writable, sizeof message, name.data(), name.size());
+    copy_to(control_.writable, sizeof message, body.data(), body.size());
     give_back(kControlReceive, control_, static_cast<uint32_t>(length));
     return true;
 }

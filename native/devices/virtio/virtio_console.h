@@ -1,8 +1,6 @@
 // The console device (Virtio 1.2, 5.3): ports that carry bytes to streams of the host's and back. Some are consoles,
-// some have names.
-//
-// F_SIZE is not offered: with several ports the size comes in a control message, and drivers disagree with the
-// specification about the order of its fields.
+// some have names. One console alone is what drivers without multiport know: its size is in the configuration space;
+// that of one among several ports comes in a control message.
 #pragma once
 
 #include "devices/virtio/threaded_device.h"
@@ -27,6 +25,11 @@ public:
         bool console = false; ///< A terminal: /dev/hvcN of Linux.
         std::string name;     ///< May be empty.
     };
+    /// In characters; 0 by 0: not known.
+    struct Size {
+        uint16_t columns = 0, rows = 0;
+        bool operator==(const Size&) const = default;
+    };
     /// Two queues each, two more, and the first port's where that is none of these.
     static constexpr unsigned kMostPorts = 29;
     /// Output of a console that nobody takes; of more the latest is kept.
@@ -36,6 +39,11 @@ public:
     VirtioConsole(std::vector<PortConfig> ports, GuestMemoryAccess& memory);
     ~VirtioConsole() override { stop(); }
 
+    /// Of a console, counted from 0; with the board lock held.
+    void set_size(unsigned console, Size size);
+    /// After a snapshot was loaded, whose driver may know another size; with the board lock held.
+    void announce_size();
+
     DeviceId id() const override { return DeviceId::Console; }
     uint64_t features() const override;
     std::span<const uint8_t> configuration() const override { return configuration_; }
@@ -43,12 +51,13 @@ public:
 
 private:
     /// Messages to the driver that a port has waiting, in their order.
-    enum News : uint8_t { kAdd = 1, kConsole = 2, kName = 4, kClosed = 8, kOpened = 16 };
+    enum News : uint8_t { kAdd = 1, kConsole = 2, kName = 4, kClosed = 8, kOpened = 16, kResize = 32 };
 
     struct Port {
         uint32_t id = 0;
         PortConfig config;
         unsigned connection = 0; ///< Of the stream, as far as the driver has been or will be told.
+        Size size;               ///< Likewise, by control messages.
         size_t first_descriptor = 0, descriptors = 0;
         uint8_t news = 0;
         bool ready = false;       ///< The driver has set it up.
@@ -67,6 +76,7 @@ private:
     int prepare(std::vector<pollfd>& descriptors) override;
     void work(std::span<const pollfd> polled, uint64_t notified) override;
     void activated(uint64_t features) override;
+    void begun() override { announce_size(); }
     void deactivated() override;
     void notified_at_once(unsigned number) override;
     void ending() override;
@@ -87,17 +97,24 @@ private:
     void pay_interrupt(Port& port);
     void receive(Port& port);
     void note_connection(Port& port);
+    void note_sizes();
+    void write_size(Size size);
+    void exchange_sizes(snapshot::Archive& archive);
     std::optional<uint32_t> take_control(const Chain& chain);
     void give_control();
     bool give_message(const Port& port, News news);
 
-    std::array<uint8_t, 12> configuration_{};
+    const bool offers_multiport_;
+    std::array<uint8_t, 12> configuration_{}; ///< Guarded by the board lock.
     std::vector<Port> ports_;
-    bool multiport_ = false;
+    bool multiport_ = false, tells_sizes_ = false;
     Chain control_;
 
     std::mutex emergency_lock_;
     std::string emergency_output_; ///< Written without a queue; guarded by emergency_lock_.
+
+    std::mutex size_lock_;
+    std::vector<Size> sizes_; ///< By port, as they are to be; guarded by size_lock_.
 };
 
 } // namespace beeline::devices::virtio

@@ -3,6 +3,7 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { BeelineError, messageOf } from '../../errors.js';
+import type { ConsoleSize } from '../../monitor/domains/console.js';
 import type { Place, Points, Registers } from '../../monitor/domains/cpu.js';
 import type { Disk } from '../../monitor/domains/disk.js';
 import type { Card, ForwardChange, HostEnd, LinkChange } from '../../monitor/domains/network.js';
@@ -246,6 +247,12 @@ export class Guest {
     this.#unsentBytes += bytes.length;
     if (this.#retryTimer === undefined) this.#sendWaiting();
     return bytes.length;
+  }
+
+  /** `port` is its place in the config. */
+  resizeConsole(port: number, { columns, rows }: ConsoleSize): void {
+    this.#mustRun('given another size');
+    this.#machine.resizeConsole(port, columns, rows);
   }
 
   stats(): NativeStats {

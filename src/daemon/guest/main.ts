@@ -2,6 +2,7 @@
 import { closeSync, writeSync } from 'node:fs';
 import { BeelineError, messageOf } from '../../errors.js';
 import { GdbServer } from '../../gdb/server.js';
+import type { ConsoleSize } from '../../monitor/domains/console.js';
 import type { Points } from '../../monitor/domains/cpu.js';
 import type { ForwardChange, HostEnd, LinkChange } from '../../monitor/domains/network.js';
 import type { BlockOrder } from '../../native/addon.js';
@@ -68,6 +69,7 @@ async function main(folder: GuestFolder): Promise<void> {
     powerdown: () => guest.powerdown(),
     stop: () => guest.stop('request'),
     write: ({ base64 }: { base64: string }) => ({ written: guest.write(Buffer.from(base64, 'base64')) }),
+    resizeConsole: ({ port, ...size }: { port: number } & ConsoleSize) => guest.resizeConsole(port, size),
     registers: ({ cpu }: { cpu: number }) => guest.registers(cpu),
     read: (range: MemoryRange) => ({ base64: guest.read(range).toString('base64') }),
     balloon: ({ bytes }: { bytes?: number }) => guest.balloon(bytes),

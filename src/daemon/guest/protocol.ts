@@ -2,6 +2,7 @@
 // what is added here must be optional for both.
 import { type Static, Type } from '@sinclair/typebox';
 import { method } from '../../monitor/declare.js';
+import { ConsoleSize } from '../../monitor/domains/console.js';
 import { mostSteps, Place, Points, Registers } from '../../monitor/domains/cpu.js';
 import { Disk } from '../../monitor/domains/disk.js';
 import { BalloonState, DumpName, memoryBytes, memoryRange } from '../../monitor/domains/memory.js';
@@ -126,6 +127,13 @@ export const guestMethods = {
     params: Type.Object({ base64: Type.String() }, closed),
     result: Type.Object({ written: Type.Integer() }),
     errors: ['BEELINE_E_CONSOLE_FULL'],
+  }),
+  resizeConsole: method({
+    description: 'Gives a virtio console its size.',
+    role: 'control',
+    params: Type.Object({ port: Type.Integer({ minimum: 0 }), ...ConsoleSize.properties }, closed),
+    result: noResult,
+    errors: ['BEELINE_E_VM_STATE'],
   }),
   registers: method({
     description: 'Registers of a CPU.',
