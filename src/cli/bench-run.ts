@@ -219,8 +219,9 @@ export function resultOf(what: string): RunResult {
 
 /** Of the noisiest of them. */
 function noiseFrom(history: History, machines: readonly Fingerprint[]): NoiseOf {
+  const all = machines.map(({ id }) => history.noiseOf(id));
   return (workload, metric, pairs) => {
-    const known = machines.map(({ id }) => history.noise(id, workload, metric, pairs)).filter(Number.isFinite);
+    const known = all.map((noiseOf) => noiseOf(workload, metric, pairs)).filter(Number.isFinite);
     return known.length === 0 ? Number.NaN : Math.max(...known);
   };
 }

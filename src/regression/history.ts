@@ -1,11 +1,11 @@
 // Every result that was ever measured here, in one SQLite file.
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, rmSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { Value } from '@sinclair/typebox/value';
 import sqlite from 'node-sqlite3-wasm';
 import { defaultState } from '../daemon/config.js';
 import { BeelineError, messageOf } from '../errors.js';
-import type { Metric } from './metrics.js';
+import type { NoiseOf } from './questions.js';
 import { baseName, headName, type RunResult, RunResultSchema, valuesOf } from './result.js';
 import { noiseFloor } from './tests.js';
 
@@ -28,6 +28,37 @@ export function historyPath(env: NodeJS.ProcessEnv = process.env): string {
   return env.BEELINE_BENCH_HISTORY || join(defaultState(env), 'bench.sqlite');
 }
 
+/** How long one use may take, in milliseconds: usually far less. Whoever holds the file for longer is gone. */
+const usualPatience = 20_000;
+const lockPoll = 20;
+
+/** When the lock was taken; undefined when nobody has it. */
+function lockedSince(lock: string): number | undefined {
+  return statSync(lock, { throwIfNoEntry: false })?.mtimeMs;
+}
+
+/**
+ * Waits while others are at the file: SQLite's own waiting does not work with this way to lock, a folder beside the file. One
+ * of a process that was killed would stay for ever.
+ */
+function inTurn<T>(path: string, patience: number, body: () => T): T {
+  const lock = `${path}.lock`;
+  const begun = Date.now();
+  let holder = { since: lockedSince(lock), seen: begun };
+  for (;;) {
+    try {
+      return body();
+    } catch (error) {
+      const now = Date.now();
+      if (!/database is locked/.test(messageOf(error)) || now - begun > 3 * patience) throw error;
+      const since = lockedSince(lock);
+      if (since !== holder.since) holder = { since, seen: now };
+      else if (since !== undefined && now - holder.seen > patience) rmSync(lock, { recursive: true, force: true });
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, lockPoll);
+    }
+  }
+}
+
 export interface Selection {
   /** Of a machine. */
   readonly fingerprint?: string;
@@ -36,23 +67,28 @@ export interface Selection {
 
 export class History {
   readonly #path: string;
+  readonly #patience: number;
   readonly #database: InstanceType<typeof sqlite.Database>;
 
-  private constructor(path: string, database: InstanceType<typeof sqlite.Database>) {
+  private constructor(path: string, patience: number, database: InstanceType<typeof sqlite.Database>) {
     this.#path = path;
+    this.#patience = patience;
     this.#database = database;
   }
 
   /** Throws BEELINE_E_BENCH_HISTORY, also for a file of a newer version, which stays as it is. */
-  static open(path = historyPath()): History {
+  static open(path = historyPath(), patience = usualPatience): History {
     let database: InstanceType<typeof sqlite.Database> | undefined;
     try {
       mkdirSync(dirname(path), { recursive: true });
-      database = new sqlite.Database(path);
-      const found = Number(database.get('PRAGMA user_version')?.user_version ?? 0);
-      if (found > version) throw new Error(`a newer Beeline wrote it, version ${found} of its format`);
-      if (found < version) database.exec(tables);
-      return new History(path, database);
+      const opened = new sqlite.Database(path);
+      database = opened;
+      inTurn(path, patience, () => {
+        const found = Number(opened.get('PRAGMA user_version')?.user_version ?? 0);
+        if (found > version) throw new Error(`a newer Beeline wrote it, version ${found} of its format`);
+        if (found < version) opened.exec(tables);
+      });
+      return new History(path, patience, opened);
     } catch (error) {
       database?.close();
       throw History.#error(path, error);
@@ -69,7 +105,7 @@ export class History {
 
   #attempt<T>(body: () => T): T {
     try {
-      return body();
+      return inTurn(this.#path, this.#patience, body);
     } catch (error) {
       throw History.#error(this.#path, error);
     }
@@ -107,16 +143,20 @@ export class History {
     });
   }
 
-  /** How much this machine's ratios stray, from what `bench calibrate` has measured on it; NaN where it has not. */
-  noise(fingerprint: string, workload: string, metric: Metric, pairs: number): number {
-    const ratios = this.results({ fingerprint, purpose: 'calibrate' }).flatMap((result) => {
-      const base = valuesOf(result, workload, baseName, metric);
-      return [...valuesOf(result, workload, headName, metric)].map(([pair, value]) => value / (base.get(pair) ?? 0));
-    });
-    return noiseFloor(
-      ratios.filter((ratio) => Number.isFinite(ratio) && ratio > 0),
-      pairs,
-    );
+  /** From what `bench calibrate` has measured on a machine so far; NaN for what it has not. */
+  noiseOf(fingerprint: string): NoiseOf {
+    // Large, and asked about every workload and metric.
+    const results = this.results({ fingerprint, purpose: 'calibrate' });
+    return (workload, metric, pairs) => {
+      const ratios = results.flatMap((result) => {
+        const base = valuesOf(result, workload, baseName, metric);
+        return [...valuesOf(result, workload, headName, metric)].map(([pair, value]) => value / (base.get(pair) ?? 0));
+      });
+      return noiseFloor(
+        ratios.filter((ratio) => Number.isFinite(ratio) && ratio > 0),
+        pairs,
+      );
+    };
   }
 
   close(): void {

@@ -1,8 +1,9 @@
 import { strict as assert } from 'node:assert';
 import { spawnSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import sqlite from 'node-sqlite3-wasm';
 import { describeEnvironment } from '../../src/bench/environment.js';
+import { runTool } from '../../src/process.js';
 import { exportResult } from '../../src/regression/export.js';
 import { machineFingerprint } from '../../src/regression/fingerprint.js';
 import { History } from '../../src/regression/history.js';
@@ -73,7 +74,7 @@ describe('the history of regression runs', function () {
   it('knows the noise of the machine that was calibrated', () => {
     withHistory((history) => {
       const { id } = machineFingerprint();
-      assert.ok(Number.isNaN(history.noise(id, 'w', 'cpu', 10)));
+      assert.ok(Number.isNaN(history.noiseOf(id)('w', 'cpu', 10)));
       history.add(made('1', 'measure', [[1, 9]]));
       history.add(
         made('2', 'calibrate', [
@@ -83,9 +84,9 @@ describe('the history of regression runs', function () {
           [1, 1],
         ]),
       );
-      const noise = history.noise(id, 'w', 'cpu', 10);
+      const noise = history.noiseOf(id)('w', 'cpu', 10);
       assert.ok(noise > 0 && noise < 0.035, String(noise));
-      assert.ok(Number.isNaN(history.noise('0123456789ab', 'w', 'cpu', 10)));
+      assert.ok(Number.isNaN(history.noiseOf('0123456789ab')('w', 'cpu', 10)));
     });
   });
 
@@ -124,6 +125,32 @@ describe('the history of regression runs', function () {
         ['1'],
       ),
     );
+  });
+
+  it('is used by several at once, and after somebody was killed while using it', async () => {
+    writeFileSync(folder.at('result.json'), JSON.stringify(made('', 'measure', [[1, 1]])));
+    const program = [
+      `import { readFileSync } from 'node:fs';`,
+      `import { History } from '${new URL('../../src/regression/history.js', import.meta.url)}';`,
+      `const [path, file, name] = process.argv.slice(1);`,
+      `const result = JSON.parse(readFileSync(file, 'utf8'));`,
+      `for (let count = 0; count < 10; count++) {`,
+      `  const history = History.open(path);`,
+      `  history.add({ ...result, id: name + count });`,
+      `  history.results();`,
+      `  history.close();`,
+      `}`,
+    ].join('\n');
+    const use = (name: string) =>
+      runTool(process.execPath, ['--input-type=module', '-e', program, path(), folder.at('result.json'), name]);
+    await Promise.all(['a', 'b', 'c'].map(use));
+    assert.equal(withHistory((history) => history.results()).length, 30);
+    // What it leaves behind.
+    mkdirSync(`${path()}.lock`);
+    const history = History.open(path(), 200);
+    history.add(made('1', 'measure', [[1, 1]]));
+    assert.equal(history.results().length, 31);
+    history.close();
   });
 
   it('is listed, shown, compared and exported', async () => {
