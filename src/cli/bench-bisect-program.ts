@@ -1,5 +1,6 @@
 // beeline bench bisect, as the command line declares it.
 import type { Command } from 'commander';
+import { isExact } from '../regression/metrics.js';
 import type { BisectOptions } from './bench-bisect.js';
 import { parseCount } from './parse.js';
 
@@ -7,14 +8,14 @@ import { parseCount } from './parse.js';
 const fewestRuns = 6;
 const usualMostRuns = 80;
 
-/** With counted guest time every run is the same: one tells, and there are no caches to fill. */
-const countedRuns = { runs: 1, warmUp: 0 } as const;
+/** What every run counts alike takes one of them, and no caches have to be filled for it. */
+const exactRuns = { runs: 1, warmUp: 0 } as const;
 
 const notes = `
 Good and bad are measured first: the search follows the workload that has become slower most. Exit status: 0 when the
 revision is found, 12 when the measurements tell too little even with --most-runs, 1 when bad is no slower than good, or
-when only revisions are left that do not build or do not run the workload. With --icount, where every run is the same, one
-run of each revision is the default, and none before that does not count.`;
+when only revisions are left that do not build or do not run the workload. Instructions of --icount are the same in every run:
+one run of each revision is measured then, without warm-up, unless --runs and --warm-up say otherwise.`;
 
 /** `command` has a selection, the number of runs, and what judging takes. */
 export function addBisect(command: Command, done: (status: number) => void): void {
@@ -33,11 +34,12 @@ export function addBisect(command: Command, done: (status: number) => void): voi
     )
     .addHelpText('after', notes)
     .action(async (selection: string[], given: BisectOptions, self: Command) => {
-      const isUsual = (option: keyof typeof countedRuns) => self.getOptionValueSource(option) === 'default';
+      const isFree = (option: keyof typeof exactRuns) =>
+        isExact(given) && self.getOptionValueSource(option) === 'default';
       const options = {
         ...given,
-        ...(given.icount && isUsual('runs') && { runs: countedRuns.runs }),
-        ...(given.icount && isUsual('warmUp') && { warmUp: countedRuns.warmUp }),
+        ...(isFree('runs') && { runs: exactRuns.runs }),
+        ...(isFree('warmUp') && { warmUp: exactRuns.warmUp }),
       };
       done(await (await import('./bench-bisect.js')).runBisect(selection, options));
     });

@@ -3,7 +3,7 @@ import { BeelineError, ExitStatus } from '../errors.js';
 import { projectRoot } from '../paths.js';
 import { runTool, ToolError } from '../process.js';
 import { type Bisection, bisect, type Found, type Ratio } from '../regression/bisect.js';
-import { quietMetric } from '../regression/metrics.js';
+import { isExact, quietMetric } from '../regression/metrics.js';
 import { pairedQuestions } from '../regression/questions.js';
 import { baseName, headName } from '../regression/result.js';
 import { commitOf, revisionStore } from '../regression/revisions.js';
@@ -92,7 +92,7 @@ export async function runBisect(selection: readonly string[], options: BisectOpt
       runs: options.runs,
       mostRuns: Math.max(options.runs, options.mostRuns),
       limits: { ...usualLimits, minimumEffect },
-      isExact: icount,
+      isExact: isExact({ icount, metric }),
       build: (commit) => store.built(commit, say, signal),
       measure: (folders, pairs, names) =>
         measured(folders, pairs, names.length === 0 ? selected : selected.filter(({ name }) => names.includes(name))),

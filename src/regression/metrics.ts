@@ -7,3 +7,8 @@ export const usualMetric: Metric = 'cpu';
 export function quietMetric(icount: boolean): Metric {
   return icount ? 'instructions' : usualMetric;
 }
+
+/** Whether every run should measure the same. Without a metric: the quietest. */
+export function isExact({ icount = false, metric = quietMetric(icount) }): boolean {
+  return icount && metric === 'instructions';
+}
