@@ -1,4 +1,5 @@
-// git bisect over revisions that are really built, of which one made the translator slower.
+// git bisect over revisions that are really built, of which one made the translator slower: by $BEELINE_PLANTED_NOPS (200)
+// instructions a block, so that six runs tell on a busy machine, too. Ten minutes, with ccache.
 import { strict as assert } from 'node:assert';
 import { beeline } from '../../support/cli.js';
 import { commitBehind, currentCommit, slowdownPatch } from '../../support/planted.js';
@@ -14,8 +15,8 @@ describe('a bisection of real revisions', function () {
     const slow = commitBehind(first, 'Make the translator slower', slowdownPatch);
     const third = commitBehind(slow, 'Change nothing, either');
     const bad = commitBehind(third, 'Change nothing at last');
-    // Much slower than usual, so that a few runs do.
-    const env = { BEELINE_BENCH_HISTORY: folder.at('history.sqlite'), BEELINE_PLANTED_NOPS: '60' };
+    const nops = process.env.BEELINE_PLANTED_NOPS || '200';
+    const env = { BEELINE_BENCH_HISTORY: folder.at('history.sqlite'), BEELINE_PLANTED_NOPS: nops };
     const options = ['--good', good, '--bad', bad, '--runs', '6', 'interpreter'];
     const { status, stdout, stderr } = await beeline(['bench', 'bisect', ...options], { env, limit: 6 * 3600 });
     process.stdout.write(stdout);
