@@ -28,7 +28,8 @@ function made(index: number, cpuSeconds: number, more: Partial<RunResult> = {}):
 
 const disabled: RunResult['subjects'] = [{ name: 'head', kind: 'beeline', revision: 'x', disabled: ['site-cache'] }];
 
-describe('series of results', () => {
+describe('series of results', function () {
+  this.timeout(30_000);
   const folder = new TemporaryFolder();
   const steps = Array.from({ length: 20 }, (_, index) => made(index, (index < 12 ? 2 : 2.2) + (index % 3) * 0.01));
 

@@ -16,7 +16,8 @@ import { throwsCode } from '../support/throws.js';
 
 const small = "title: Hello\nimage: bare/hello\nphases: [{ name: all, until: '^PASS' }]\n";
 
-describe('workloads', () => {
+describe('workloads', function () {
+  this.timeout(30_000);
   const folder = new TemporaryFolder();
   const add = (name: string, text: string) => {
     mkdirSync(folder.at(name), { recursive: true });
