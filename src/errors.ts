@@ -243,6 +243,21 @@ export const errorTable = {
     remedy: 'make it with --count-blocks, or countBlocks in its config',
     status: ExitStatus.failure,
   },
+  BEELINE_E_TRACE_ON: {
+    cause: '{vm} is being traced already',
+    remedy: 'read that trace, or end it with trace.stop',
+    status: ExitStatus.failure,
+  },
+  BEELINE_E_TRACE_OFF: {
+    cause: '{vm} is not being traced',
+    remedy: 'begin with trace.start',
+    status: ExitStatus.failure,
+  },
+  BEELINE_E_TRACE_CURSOR: {
+    cause: 'the cursor {cursor} is none of the trace of {vm}',
+    remedy: 'begin without a cursor',
+    status: ExitStatus.usage,
+  },
   BEELINE_E_CARD_UNKNOWN: {
     cause: '{vm} has no network card {card}',
     remedy: 'count from 0; --net user, or networks in its config, gives it one',

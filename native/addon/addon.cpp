@@ -2,6 +2,7 @@
 #include "addon/code_views.h"
 #include "addon/machine_object.h"
 #include "addon/snapshot_work.h"
+#include "addon/trace_view.h"
 #include "host/features.h"
 #include "host/sandbox.h"
 #include "host/service.h"
@@ -87,6 +88,8 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
     exports.Set("hostFeatures", Napi::Function::New(env, host_features, "hostFeatures"));
     exports.Set("techniques", Napi::Function::New(env, techniques, "techniques"));
     exports.Set("listBlock", Napi::Function::New(env, beeline::addon::list_block, "listBlock"));
+    exports.Set("systemRegisterName",
+                Napi::Function::New(env, beeline::addon::system_register_name, "systemRegisterName"));
     exports.Set("guardTerminal", Napi::Function::New(env, guard_terminal, "guardTerminal"));
     exports.Set("lockFile", Napi::Function::New(env, lock_file, "lockFile"));
     exports.Set("notifyServiceManager", Napi::Function::New(env, notify_service_manager, "notifyServiceManager"));

@@ -3,6 +3,7 @@
 #include "addon/code_views.h"
 #include "addon/cpu_view.h"
 #include "addon/snapshot_work.h"
+#include "addon/trace_view.h"
 #include "arm64/counters.h"
 
 #include <algorithm>
@@ -229,6 +230,10 @@ Napi::Function MachineObject::define(Napi::Env env) {
                            InstanceMethod("removeForward", &MachineObject::remove_forward),
                            InstanceMethod("stats", &MachineObject::stats),
                            InstanceMethod("hotBlocks", &MachineObject::hot_blocks),
+                           InstanceMethod("startTrace", &MachineObject::start_trace),
+                           InstanceMethod("stopTrace", &MachineObject::stop_trace),
+                           InstanceMethod("traceWritten", &MachineObject::trace_written),
+                           InstanceMethod("readTrace", &MachineObject::read_trace),
                            InstanceMethod("translations", &MachineObject::translations),
                            InstanceMethod("dtb", &MachineObject::dtb),
                            InstanceMethod("cpuState", &MachineObject::cpu_state),
@@ -414,6 +419,23 @@ Napi::Value MachineObject::stats(const Napi::CallbackInfo& info) {
 
 Napi::Value MachineObject::hot_blocks(const Napi::CallbackInfo& info) {
     return addon::hot_blocks(info.Env(), *machine_, info[0].ToNumber().Uint32Value(), info[1].ToString().Utf8Value());
+}
+
+Napi::Value MachineObject::start_trace(const Napi::CallbackInfo& info) {
+    const board::TraceConfig config{info[0].ToNumber().Uint32Value(), info[1].ToNumber().Uint32Value()};
+    return Napi::Boolean::New(info.Env(), machine_->start_trace(config));
+}
+
+Napi::Value MachineObject::stop_trace(const Napi::CallbackInfo& info) {
+    return Napi::Boolean::New(info.Env(), machine_->stop_trace());
+}
+
+Napi::Value MachineObject::trace_written(const Napi::CallbackInfo& info) {
+    return addon::trace_written(info.Env(), *machine_);
+}
+
+Napi::Value MachineObject::read_trace(const Napi::CallbackInfo& info) {
+    return addon::read_trace(info.Env(), *machine_, info[0].As<Napi::Array>(), info[1].ToNumber().Uint32Value());
 }
 
 Napi::Value MachineObject::translations(const Napi::CallbackInfo& info) {

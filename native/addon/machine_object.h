@@ -40,6 +40,10 @@ private:
     Napi::Value remove_forward(const Napi::CallbackInfo& info);
     Napi::Value stats(const Napi::CallbackInfo& info);
     Napi::Value hot_blocks(const Napi::CallbackInfo& info);
+    Napi::Value start_trace(const Napi::CallbackInfo& info);
+    Napi::Value stop_trace(const Napi::CallbackInfo& info);
+    Napi::Value trace_written(const Napi::CallbackInfo& info);
+    Napi::Value read_trace(const Napi::CallbackInfo& info);
     Napi::Value translations(const Napi::CallbackInfo& info);
     Napi::Value dtb(const Napi::CallbackInfo& info);
     Napi::Value cpu_state(const Napi::CallbackInfo& info);

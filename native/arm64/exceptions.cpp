@@ -95,8 +95,10 @@ void select_stack_pointer(Vcpu& cpu, unsigned old_el, unsigned old_sp_sel) {
 void enter_synchronous(Vcpu& cpu, ExceptionClass exception_class, uint32_t iss, uint64_t return_address) {
     constexpr uint32_t kIl = 1u << 25; // Every A64 instruction is 32 bits long, and exceptions without one set it too.
     cpu.counters.exceptions++;
+    const unsigned from = cpu.state.pstate.el;
     cpu.state.sys.esr_el1 = static_cast<uint32_t>(exception_class) << 26 | kIl | iss;
     enter(cpu, kVectorSynchronous, return_address);
+    cpu.trace(TraceKind::Exception, from, cpu.state.sys.esr_el1, return_address, cpu.state.sys.far_el1, cpu.state.pc);
 }
 
 void enter_fault(Vcpu& cpu, uint64_t return_address) {
@@ -136,7 +138,9 @@ bool take_interrupt(Vcpu& cpu) {
     const bool irq = (lines & static_cast<uint32_t>(Line::Irq)) != 0 && (daif & spsr::kI) == 0;
     if (!fiq && !irq) return false;
     cpu.counters.interrupts++;
+    const unsigned from = cpu.state.pstate.el;
     enter(cpu, fiq ? kVectorFiq : kVectorIrq, cpu.state.pc);
+    cpu.trace(TraceKind::Interrupt, from | (fiq ? kTraceFiq : 0), cpu.state.sys.elr_el1, cpu.state.pc);
     return true;
 }
 
@@ -165,6 +169,7 @@ uint64_t exception_return(Vcpu& cpu) {
     cpu.debug.stepped = false;
     cpu.set_event();
     cpu.update_execution_context();
+    cpu.trace(TraceKind::Return, pstate.el, state.pc, value);
     return state.pc;
 }
 

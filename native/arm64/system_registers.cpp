@@ -99,6 +99,8 @@ AccessResult write_system_register(Vcpu& cpu, const SystemRegister& reg, uint64_
         write_stored(cpu, reg, value);
     else if (!reg.write(cpu, reg, value))
         return AccessResult::Undefined;
+    // What says how the CPU executes and translates; others are written by translated code itself.
+    if (reg.effect == Effect::Context && reg.offset != 0) cpu.trace(TraceKind::Register, 0, reg.key, value);
     return AccessResult::Done;
 }
 

@@ -12,8 +12,6 @@
 
 namespace beeline::arm64 {
 
-namespace {}
-
 Vcpu::Vcpu(CpuModel model, unsigned index, Environment& environment)
     : environment_(&environment), features_(&cpu_features(model)),
       blocks_(std::make_unique<BlockCache>(*features_, counters)), model_(model), index_(index) {
@@ -58,6 +56,17 @@ void Vcpu::request_stop() {
 }
 
 void Vcpu::set_event() { event_.store(true, std::memory_order_release); }
+
+void Vcpu::record_trace(TraceKind kind, unsigned detail, const std::array<uint64_t, 4>& arguments) {
+    constexpr uint64_t kNanosecondsPerTick = 1'000'000'000 / kCounterFrequency;
+    if (!trace_ring->wants(kind)) return;
+    trace_ring->write({.time = environment_->counter() * kNanosecondsPerTick,
+                       .kind = kind,
+                       .reserved = 0,
+                       .detail = static_cast<uint16_t>(detail),
+                       .cpu = index_,
+                       .arguments = arguments});
+}
 
 namespace {
 

@@ -9,8 +9,10 @@
 #include "arm64/maintenance_queue.h"
 #include "arm64/state.h"
 #include "arm64/tlb.h"
+#include "arm64/trace.h"
 #include "arm64/translation_cache.h"
 
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <memory>
@@ -123,6 +125,16 @@ public:
     AccessRecorder* recorder = nullptr;
     static constexpr uint32_t kLinesNotHeld = ~uint32_t{0};
     uint32_t held_lines = kLinesNotHeld;
+    /// nullptr: nobody traces. Set while the CPU is still.
+    TraceRing* trace_ring = nullptr;
+    bool traced() const { return trace_ring != nullptr; }
+    /// From the vCPU's own thread.
+    void trace(TraceKind kind, unsigned detail, uint64_t first = 0, uint64_t second = 0, uint64_t third = 0,
+               uint64_t fourth = 0) {
+        if (traced()) [[unlikely]]
+            record_trace(kind, detail, {first, second, third, fourth});
+    }
+
     /// Holds no page: every access takes the slow path. Never written.
     static Tlb& never_hitting_tlb();
 
@@ -216,6 +228,7 @@ public:
     const std::atomic<uint32_t>& lines_word() const { return lines_; }
 
 private:
+    void record_trace(TraceKind kind, unsigned detail, const std::array<uint64_t, 4>& arguments);
     /// The block at state.pc, or nullptr when the fetch took an exception.
     Block* find_block();
     bool serve_requests();
@@ -235,6 +248,7 @@ private:
     std::unique_ptr<DebuggerState> debugger_; ///< nullptr: there is none.
     uint64_t lookup_tags_[2]{};               ///< By VA[55].
     bool counts_exactly_ = false;
+    bool serving_others_ = false; ///< In serve_maintenance().
     CpuModel model_;
     unsigned index_;
     Regime regime_ = Regime::El1;

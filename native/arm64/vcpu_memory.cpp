@@ -289,6 +289,8 @@ struct TlbiOperand {
 
 void Vcpu::apply_maintenance(const Maintenance& operation) {
     const TlbiOperand of(operation.operand);
+    trace(TraceKind::Maintenance, static_cast<unsigned>(operation.kind) | (serving_others_ ? kTraceRemote : 0),
+          operation.operand);
     switch (operation.kind) {
     case Maintenance::Kind::TlbAll: flush_tlb_all(); return;
     case Maintenance::Kind::TlbAsid: translations.flush_asid(of.asid); break;
@@ -323,7 +325,9 @@ bool Vcpu::post_maintenance(const Maintenance& operation) {
 }
 
 void Vcpu::serve_maintenance() {
+    serving_others_ = true;
     for (const Maintenance& operation : maintenance_.take()) apply_maintenance(operation);
+    serving_others_ = false;
     maintenance_.done();
 }
 

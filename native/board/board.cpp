@@ -336,9 +336,16 @@ uint8_t* Board::host_page(arm64::GuestPa page, bool write) {
 }
 
 bool Board::device_read(arm64::Vcpu& cpu, arm64::GuestPa address, unsigned size, uint64_t& value) {
-    const std::lock_guard guard(lock_);
-    const bool accepted = bus_.read(address.value, size, cpu.index(), value);
-    set_limit();
+    bool accepted = false;
+    {
+        const std::lock_guard guard(lock_);
+        accepted = bus_.read(address.value, size, cpu.index(), value);
+        set_limit();
+    }
+    cpu.trace(arm64::TraceKind::DeviceRead, accepted ? 0 : arm64::kTraceRefused, address.value, size, value);
+    if (cpu.traced() && gic_v3_ == nullptr &&
+        devices::gic::GicV2::acknowledges(address.value - kGicV2CpuInterface.base))
+        cpu.trace(arm64::TraceKind::Acknowledge, 0, value & devices::gic::GicV2::kIntidMask);
     return accepted;
 }
 
@@ -353,6 +360,7 @@ bool Board::device_write(arm64::Vcpu& cpu, arm64::GuestPa address, unsigned size
         if (address.value == kUart.base) note_serial_output();
         set_limit();
     }
+    cpu.trace(arm64::TraceKind::DeviceWrite, accepted ? 0 : arm64::kTraceRefused, address.value, size, value);
     if (readable_before && !readable_after) {
         // Reads must come here from now on: no CPU may keep the flash's contents in its TLB.
         const arm64::Maintenance flush{arm64::Maintenance::Kind::TlbAll, 0};
@@ -399,8 +407,14 @@ void Board::timer_changed(arm64::Vcpu& cpu) {
 
 bool Board::icc_read(arm64::Vcpu& cpu, uint32_t encoding, uint64_t& value) {
     if (gic_v3_ == nullptr) return false;
-    const std::lock_guard guard(lock_);
-    return gic_v3_->read_system_register(cpu.index(), encoding, value);
+    bool there = false;
+    {
+        const std::lock_guard guard(lock_);
+        there = gic_v3_->read_system_register(cpu.index(), encoding, value);
+    }
+    if (cpu.traced() && there && devices::gic::GicV3::acknowledges(encoding))
+        cpu.trace(arm64::TraceKind::Acknowledge, 0, value);
+    return there;
 }
 
 bool Board::icc_write(arm64::Vcpu& cpu, uint32_t encoding, uint64_t value) {
@@ -431,8 +445,10 @@ void Board::send_event() {
 
 void Board::hypervisor_call(arm64::Vcpu& cpu) {
     uint64_t x[4] = {cpu.state.x[0], cpu.state.x[1], cpu.state.x[2], cpu.state.x[3]};
+    const uint64_t function = x[0], first = x[1], second = x[2];
     psci_call(*this, cpu.index(), x);
     cpu.state.x[0] = x[0];
+    cpu.trace(arm64::TraceKind::Call, 0, function, first, second, x[0]);
 }
 
 unsigned Board::cpu_with_affinity(uint64_t affinity) {

@@ -288,6 +288,33 @@ public:
         return board::hot_blocks(board_->direct_tiers(), most, order);
     }
 
+    bool start_trace(const TraceConfig& config) {
+        const std::lock_guard lifecycle(lifecycle_);
+        if (!still()) return false;
+        trace_.reset();
+        trace_ = std::make_unique<Trace>(board_->cpus(), config);
+        return true;
+    }
+
+    bool stop_trace() {
+        const std::lock_guard lifecycle(lifecycle_);
+        if (!still()) return false;
+        trace_.reset();
+        return true;
+    }
+
+    std::optional<std::vector<uint64_t>> trace_written() const {
+        const std::lock_guard lifecycle(lifecycle_);
+        if (trace_ == nullptr) return std::nullopt;
+        return trace_->written();
+    }
+
+    std::optional<TraceBatch> read_trace(std::span<const uint64_t> positions, size_t most) const {
+        const std::lock_guard lifecycle(lifecycle_);
+        if (trace_ == nullptr) return std::nullopt;
+        return trace_->read(positions, most);
+    }
+
     std::vector<NetworkState> networks() const {
         std::vector<NetworkState> states;
         for (const devices::virtio::VirtioNet* card : board_->networks())
@@ -704,7 +731,8 @@ private:
     std::vector<uint8_t> output_; ///< The supervisor's: bytes being delivered.
 
     mutable std::mutex lifecycle_;
-    bool paused_ = false; ///< Guarded by lifecycle_.
+    bool paused_ = false;          ///< Guarded by lifecycle_.
+    std::unique_ptr<Trace> trace_; ///< Likewise; nullptr: nobody traces.
     struct DebuggerReport {
         unsigned cpu;
         uint64_t pc;
@@ -823,6 +851,12 @@ bool Machine::set_balloon(uint64_t bytes_left) { return implementation_->set_bal
 std::optional<Machine::Balloon> Machine::balloon() const { return implementation_->balloon(); }
 std::optional<HotBlocks> Machine::hot_blocks(size_t most, BlockOrder order) const {
     return implementation_->hot_blocks(most, order);
+}
+bool Machine::start_trace(const TraceConfig& config) { return implementation_->start_trace(config); }
+bool Machine::stop_trace() { return implementation_->stop_trace(); }
+std::optional<std::vector<uint64_t>> Machine::trace_written() const { return implementation_->trace_written(); }
+std::optional<TraceBatch> Machine::read_trace(std::span<const uint64_t> positions, size_t most) const {
+    return implementation_->read_trace(positions, most);
 }
 std::vector<NetworkState> Machine::networks() const { return implementation_->networks(); }
 bool Machine::set_link(unsigned card, bool up) { return implementation_->set_link(card, up); }

@@ -9,6 +9,7 @@
 #include "board/device_bus.h"
 #include "board/error.h"
 #include "board/hot_blocks.h"
+#include "board/trace.h"
 #include "net/open.h"
 #include "stream/open.h"
 #include "translate/direct_tier.h"
@@ -201,6 +202,16 @@ public:
 
     /// The translated blocks that matter most; nothing unless the machine is paused.
     std::optional<HotBlocks> hot_blocks(size_t most, BlockOrder order) const;
+
+    /// Keeps records of what the CPUs go through from now on. False: they are not still (the machine is not paused, or
+    /// has ended).
+    bool start_trace(const TraceConfig& config);
+    /// The same.
+    bool stop_trace();
+    /// By CPU, how many records there have been; nothing: there is no trace.
+    std::optional<std::vector<uint64_t>> trace_written() const;
+    /// Trace::read(); the machine may run.
+    std::optional<TraceBatch> read_trace(std::span<const uint64_t> positions, size_t most) const;
 
     /// The network cards, as configured.
     std::vector<NetworkState> networks() const;

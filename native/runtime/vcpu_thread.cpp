@@ -128,8 +128,16 @@ void VcpuThread::sleep_counted(Wait wait) {
     asleep_.reset();
 }
 
+void VcpuThread::trace(arm64::TraceKind kind, Wait wait) {
+    cpu_.trace(kind, wait == Wait::Event ? arm64::kTraceEvent : 0);
+}
+
 void VcpuThread::sleep(Wait wait) {
-    if (keeper_ != nullptr) return sleep_counted(wait);
+    if (keeper_ != nullptr) {
+        trace(arm64::TraceKind::Sleep, wait);
+        sleep_counted(wait);
+        return trace(arm64::TraceKind::Wake, wait);
+    }
     wait == Wait::Interrupt ? sleep_in_wfi() : sleep_in_wfe();
 }
 
@@ -142,10 +150,12 @@ void VcpuThread::sleep_in_wfi() {
         const auto awake = [this] { return finishing_ || !may_run() || cpu_.interrupt_pending(); };
         if (!awake()) {
             sleeps_.fetch_add(1, std::memory_order_relaxed);
+            trace(arm64::TraceKind::Sleep, Wait::Interrupt);
             if (deadline == SleepTimers::HostTime::max())
                 wake_.wait(lock, awake);
             else
                 wake_.wait_until(lock, deadline, awake);
+            trace(arm64::TraceKind::Wake, Wait::Interrupt);
         }
         sleeping_.store(false, std::memory_order_seq_cst);
     }
@@ -168,7 +178,9 @@ void VcpuThread::sleep_in_wfe() {
         lock.lock();
     } else if (!awake()) {
         sleeps_.fetch_add(1, std::memory_order_relaxed);
+        trace(arm64::TraceKind::Sleep, Wait::Event);
         wake_.wait_for(lock, std::chrono::nanoseconds(event_wait_ns_), awake);
+        trace(arm64::TraceKind::Wake, Wait::Event);
     }
     // Whether or not the event came in time, this WFE is over.
     cpu_.consume_event();

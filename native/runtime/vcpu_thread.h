@@ -91,6 +91,7 @@ private:
     void sleep_in_wfi();
     void sleep_in_wfe();
     void sleep_counted(Wait wait);
+    void trace(arm64::TraceKind kind, Wait wait);
     bool unmasked_interrupt() const;
     bool may_run() const { return holds_ == 0 && power() != Power::Off; }
 

@@ -1,6 +1,7 @@
 // The commands about guests of a daemon, as the command line declares them.
 import { type Command, Option } from 'commander';
 import { parseMemory } from '../memory-size.js';
+import { defaultTraceRecords, mostTraceRecords, traceCategories } from '../monitor/trace-limits.js';
 import type { Drive, Network, Port, RawLoad, Share } from '../native/addon.js';
 import type { AttachOptions } from './attach.js';
 import { addClientOptions, type ClientOptions } from './client.js';
@@ -10,6 +11,7 @@ import { parseNet } from './network-option.js';
 import { parseChoice, parseCount, parseCpus, parseDrive, parseLoad, parseTimeout } from './parse.js';
 import { parseConsole, parsePort } from './port-option.js';
 import { parseShare } from './share-option.js';
+import type { TraceOptions } from './trace.js';
 
 /** Loaded when needed, as they take the monitor's client. */
 const guests = () => import('./guests.js');
@@ -209,6 +211,28 @@ function addMonitor(program: Command, done: Done): void {
     });
 }
 
+const traceNotes = `
+Categories: ${traceCategories.join(', ')}. Without any, all but returns; a guest that is traced already is just read.
+Times are the guest's, in seconds. What comes faster than it is read is lost, and counted; the guest is never held up.`;
+
+function addTrace(program: Command, done: Done): void {
+  addClientOptions(program.command('trace'))
+    .summary("print what a guest's CPUs go through")
+    .description("Prints exceptions, interrupts, calls, accesses to devices and more of a guest's CPUs, as they come.")
+    .argument('<GUEST>', 'guest')
+    .option('--categories <LIST>', 'of which kinds, separated by commas', (text: string) =>
+      text.split(',').map((word) => parseChoice('--categories', traceCategories, word)),
+    )
+    .option('--records <N>', `how many of each CPU wait to be read (default: ${defaultTraceRecords})`, (text: string) =>
+      parseCount('--records', 16, text, mostTraceRecords),
+    )
+    .option('--count <N>', 'end after so many', (text: string) => parseCount('--count', 1, text))
+    .addHelpText('after', traceNotes)
+    .action(async (guest: string, options: TraceOptions) => {
+      done(await (await import('./trace.js')).trace(guest, options));
+    });
+}
+
 const snapshotNotes = `
 A snapshot is the whole guest: memory, CPUs, devices, and what drives with snapshot have been written. It is kept in the
 guest's folder until it or the guest is deleted. Other disks must not have changed when it is loaded.`;
@@ -245,4 +269,5 @@ export function addGuestCommands(program: Command, done: Done): void {
   addConsole(program, done);
   addSnapshots(program, done);
   addMonitor(program, done);
+  addTrace(program, done);
 }

@@ -142,9 +142,13 @@ export function parseTop(text: string): number {
 }
 
 /** A whole number of at least `minimum`. */
-export function parseCount(option: string, minimum: number, text: string): number {
+export function parseCount(option: string, minimum: number, text: string, most?: number): number {
   const count = /^\d+$/.test(text) ? Number(text) : Number.NaN;
-  if (Number.isSafeInteger(count) && count >= minimum) return count;
+  if (Number.isSafeInteger(count) && count >= minimum && (most === undefined || count <= most)) return count;
+  if (most !== undefined) {
+    const detail = `${text === '' ? 'an empty value' : text} is none from ${minimum} to ${most}`;
+    throw new BeelineError('BEELINE_E_OPTION_VALUE', { option, detail, remedy: 'give one of these' });
+  }
   throw new BeelineError('BEELINE_E_OPTION_VALUE', {
     option,
     detail: `${text === '' ? 'an empty value' : text} is not a number`,

@@ -37,6 +37,7 @@ export function createMethods(context: MethodContext): Methods {
     ...inspectionMethods(context),
     ...snapshotMethods(context),
     ...perfMethods(context),
+    ...traceMethods(context),
     ...monitorMethods(context),
   };
 }
@@ -180,6 +181,18 @@ function perfMethods({ supervisor, logTail }: MethodContext) {
       const count = lines ?? defaultLogLines;
       return { lines: vm === undefined ? logTail.last(count) : supervisor.get(vm).folder.readLog(count) };
     },
+  } satisfies Partial<Methods>;
+}
+
+function traceMethods({ supervisor }: MethodContext) {
+  return {
+    'trace.start': ({ vm, ...settings }) => supervisor.get(vm).startTrace(settings),
+    'trace.stop': async ({ vm }) => {
+      await supervisor.get(vm).stopTrace();
+      return {};
+    },
+    'trace.status': ({ vm }) => supervisor.get(vm).traceStatus(),
+    'trace.read': ({ vm, ...range }) => supervisor.get(vm).readTrace(range),
   } satisfies Partial<Methods>;
 }
 

@@ -5,6 +5,7 @@ import { BeelineError, messageOf } from '../errors.js';
 import type { ConsoleSize } from '../monitor/domains/console.js';
 import type { Points } from '../monitor/domains/cpu.js';
 import type { Snapshot } from '../monitor/domains/snapshot.js';
+import type { TraceRange, TraceSettings } from '../monitor/domains/trace.js';
 import type { VmStatus } from '../monitor/domains/vm.js';
 import type { EventData, EventName, Result } from '../monitor/protocol.js';
 import type { StateCause, VmState } from '../monitor/types.js';
@@ -453,6 +454,23 @@ export class Vm {
 
   hotBlocks(top: number, by: BlockOrder) {
     return this.#linkFor('asked for its blocks').request('hotBlocks', { top, by });
+  }
+
+  startTrace(settings: TraceSettings) {
+    return this.#linkFor('traced').request('startTrace', settings);
+  }
+
+  async stopTrace(): Promise<void> {
+    await this.#linkFor('traced').request('stopTrace', {});
+  }
+
+  traceStatus() {
+    return this.#linkFor('traced').request('traceStatus', {});
+  }
+
+  /** Of one that has just ended, too, as long as its process is there. */
+  readTrace(range: TraceRange) {
+    return (this.#link ?? this.#linkFor('traced')).request('readTrace', range);
   }
 
   cards() {

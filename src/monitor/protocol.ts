@@ -11,6 +11,7 @@ import { monitor } from './domains/monitor.js';
 import { network } from './domains/network.js';
 import { perf } from './domains/perf.js';
 import { snapshot } from './domains/snapshot.js';
+import { trace } from './domains/trace.js';
 import { vm } from './domains/vm.js';
 
 /** Grows when something is taken away or changes its meaning. */
@@ -25,6 +26,7 @@ export const domains = {
   disk,
   network,
   perf,
+  trace,
   log,
   monitor,
 } as const satisfies Record<string, DomainDeclaration>;

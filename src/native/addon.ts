@@ -276,6 +276,16 @@ export interface NativeHotBlocks {
   readonly blocks: readonly NativeBlockSummary[];
 }
 
+export interface NativeTraceBatch {
+  /** Nine words each: CPU, number, time in nanoseconds, kind, detail, and four that depend on the kind. */
+  readonly records: BigUint64Array;
+  /** By CPU: where the next batch begins. */
+  readonly positions: number[];
+  /** By CPU: how many were not kept until now. */
+  readonly lost: number[];
+  readonly more: boolean;
+}
+
 export type BlockOrder = 'instructions' | 'executions' | 'bytes';
 
 /** Numbers are hexadecimal, with 0x. */
@@ -328,6 +338,14 @@ export interface NativeMachine {
   stats(): NativeStats;
   /** undefined: it is not paused. Executions are counted with keepDetails. */
   hotBlocks(most: number, order: BlockOrder): NativeHotBlocks | undefined;
+  /** Records kinds with a bit in `kinds` from now on; `records` of each CPU are kept. false: it is not paused. */
+  startTrace(kinds: number, records: number): boolean;
+  /** false: it is not paused. */
+  stopTrace(): boolean;
+  /** By CPU, how many records there have been; undefined: there is no trace. */
+  traceWritten(): number[] | undefined;
+  /** From these places on, by CPU; places that are missing are the beginning. undefined: there is no trace. */
+  readTrace(positions: readonly number[], most: number): NativeTraceBatch | undefined;
   /** By CPU; empty with the interpreter alone. Only when the machine has stopped. */
   translations(): NativeCode[];
   dtb(): Buffer;
@@ -359,6 +377,8 @@ export interface Addon {
   hostFeatures(): HostFeature[];
   /** Guest and host code side by side. */
   listBlock(block: NativeBlock, symbols: NativeSymbols): string;
+  /** Of an encoding op0:op1:CRn:CRm:op2, 16 bits, as assemblers spell it. */
+  systemRegisterName(key: number): string;
   /** Puts the descriptor's terminal settings back should the process crash. */
   guardTerminal(descriptor: number): void;
   /** Holds the lock of a file until this process ends. Empty, or the system's error code: EAGAIN: another holds it. */

@@ -30,6 +30,8 @@ constexpr uint8_t kIdentification[12] = {0x04, 0x00, 0x00, 0x00, 0x90, 0xB4, 0x2
 
 } // namespace
 
+bool GicV2::acknowledges(uint64_t offset) { return offset == kGiccIar || offset == kGiccAiar; }
+
 GicV2::GicV2(unsigned cpus, CpuInterruptSink& sink)
     : distributor_(*this), cpu_interface_(*this), outputs_(cpus, sink), cpus_(cpus) {
     reset();

@@ -15,6 +15,10 @@ public:
 
     GicV2(unsigned cpus, CpuInterruptSink& sink);
 
+    /// A read at this offset of the CPU interface takes the next interrupt, whose number is the low ten bits.
+    static bool acknowledges(uint64_t offset);
+    static constexpr uint64_t kIntidMask = 0x3FF;
+
     void set_spi(unsigned number, bool level) override;
     void set_ppi(unsigned cpu, unsigned intid, bool level) override;
     void reset() override;

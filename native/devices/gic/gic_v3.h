@@ -19,6 +19,9 @@ public:
 
     GicV3(unsigned cpus, CpuInterruptSink& sink, GuestMemoryAccess& memory);
 
+    /// A read of this system register takes the next interrupt, whose number it returns.
+    static bool acknowledges(uint32_t key);
+
     void set_spi(unsigned number, bool level) override;
     void set_ppi(unsigned cpu, unsigned intid, bool level) override;
     void reset() override;

@@ -119,6 +119,8 @@ bool GicV3::read_system_register(unsigned index, uint32_t key, uint64_t& value) 
     }
 }
 
+bool GicV3::acknowledges(uint32_t key) { return key == kIar0 || key == kIar1; }
+
 bool GicV3::write_system_register(unsigned index, uint32_t key, uint64_t value) {
     Cpu& cpu = cpus_[index];
     switch (key) {

@@ -29,6 +29,7 @@ import { describeMachine } from '../../vm/snapshot.js';
 import { ConsoleWriter } from '../console-store.js';
 import type { GuestFolder } from '../guest-folder.js';
 import { JournalWriter } from '../journal-files.js';
+import { GuestTrace } from './guest-trace.js';
 import {
   type GuestEvent,
   type GuestNotice,
@@ -87,6 +88,7 @@ export class Guest {
   readonly #machine: NativeMachine;
   readonly #start: StartFile;
   readonly debugger: MachineDebugger;
+  readonly trace: GuestTrace;
   #state: VmState = 'starting';
   /** What the monitor has set, and whose it is for the debugger. */
   #points: Points = { breakpoints: [], watchpoints: [] };
@@ -128,6 +130,10 @@ export class Guest {
       onExit: (reason, detail) => this.#onExit(reason, detail),
     });
     this.debugger = new MachineDebugger(this.#machine, start.config.cpus, this.#debuggerHost());
+    this.trace = new GuestTrace(start.name, this.#machine, {
+      registerName: (key) => addon.systemRegisterName(key),
+      whileStill: (change) => this.#whileStill('traced', change),
+    });
   }
 
   get state(): VmState {
@@ -306,6 +312,12 @@ export class Guest {
     const hot = this.debugger.whileStill(() => this.#machine.hotBlocks(top, by));
     if (hot === undefined) throw this.#refusal('asked for its blocks', 'it has just ended; start it again');
     return hot;
+  }
+
+  #whileStill(action: string, change: () => boolean): void {
+    this.#mustRun(action);
+    if (this.#steps) throw this.#refusal(action, 'wait for the step to end');
+    if (!this.debugger.whileStill(change)) throw this.#refusal(action, 'it has just ended; start it again');
   }
 
   /** Of a paused guest, or of a CPU that is halted alone. */

@@ -5,6 +5,7 @@ import { GdbServer } from '../../gdb/server.js';
 import type { ConsoleSize } from '../../monitor/domains/console.js';
 import type { Points } from '../../monitor/domains/cpu.js';
 import type { ForwardChange, HostEnd, LinkChange } from '../../monitor/domains/network.js';
+import type { TraceRange, TraceSettings } from '../../monitor/domains/trace.js';
 import type { BlockOrder } from '../../native/addon.js';
 import { loadAddon } from '../../native/loader.js';
 import { QmpServer } from '../../qmp/server.js';
@@ -99,6 +100,10 @@ async function main(folder: GuestFolder): Promise<void> {
     removeForward: (end: HostEnd) => guest.removeForward(end),
     setLink: (change: LinkChange) => guest.setLink(change),
     hotBlocks: ({ top, by }: { top: number; by: BlockOrder }) => guest.hotBlocks(top, by),
+    startTrace: (settings: TraceSettings) => guest.trace.start(settings),
+    stopTrace: () => guest.trace.stop(),
+    traceStatus: () => guest.trace.status(),
+    readTrace: (range: TraceRange) => guest.trace.read(range),
     counters: () => guest.counters(),
   });
   await socket.listen(folder.socket);

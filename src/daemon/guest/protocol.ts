@@ -8,6 +8,7 @@ import { Disk } from '../../monitor/domains/disk.js';
 import { BalloonState, DumpName, memoryBytes, memoryRange } from '../../monitor/domains/memory.js';
 import { Card, ForwardChange, HostEnd, LinkChange } from '../../monitor/domains/network.js';
 import { BlockOrder, HotBlocks, mostHotBlocks, PerfCounters } from '../../monitor/domains/perf.js';
+import { TracePart, TraceRange, TraceSettings, TraceStatus } from '../../monitor/domains/trace.js';
 import { CpuIndex, closed, noParams, noResult, VmState } from '../../monitor/types.js';
 
 const deviceBus = Type.Union([Type.Literal('mmio'), Type.Literal('pci')]);
@@ -260,6 +261,28 @@ export const guestMethods = {
     params: Type.Object({ top: Type.Integer({ minimum: 1, maximum: mostHotBlocks }), by: BlockOrder }, closed),
     result: HotBlocks,
     errors: ['BEELINE_E_VM_STATE', 'BEELINE_E_BLOCKS_UNCOUNTED'],
+  }),
+  startTrace: method({
+    description: 'Begins to trace it.',
+    role: 'control',
+    params: TraceSettings,
+    result: TraceStatus,
+    errors: ['BEELINE_E_VM_STATE', 'BEELINE_E_TRACE_ON'],
+  }),
+  stopTrace: method({
+    description: 'Ends that.',
+    role: 'control',
+    params: noParams,
+    result: noResult,
+    errors: ['BEELINE_E_VM_STATE', 'BEELINE_E_TRACE_OFF'],
+  }),
+  traceStatus: method({ description: 'Its trace.', role: 'view', params: noParams, result: TraceStatus, errors: [] }),
+  readTrace: method({
+    description: 'Reads its trace.',
+    role: 'view',
+    params: TraceRange,
+    result: TracePart,
+    errors: ['BEELINE_E_TRACE_OFF', 'BEELINE_E_TRACE_CURSOR'],
   }),
   counters: method({
     description: 'Its counters.',
