@@ -128,6 +128,11 @@ export const errorTable = {
     remedy: 'give the address of a Redis that runs, such as redis://localhost:6379',
     status: ExitStatus.usage,
   },
+  BEELINE_E_BENCH_TOGETHER: {
+    cause: 'only one of the results was measured in pairs that shared a core: {detail}',
+    remedy: 'measure both with --in-turns, or compare the pairs of one with each other: beeline bench compare {detail}',
+    status: ExitStatus.usage,
+  },
   BEELINE_E_BENCH_MACHINES: {
     cause: 'the results come from different machines: {detail}',
     remedy: 'give --across-machines if you want them compared all the same',

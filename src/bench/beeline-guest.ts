@@ -92,9 +92,11 @@ export class BeelineGuest extends GuestProcess {
   }
 }
 
-/** In a process of its own; `root` is the clone whose Beeline runs it. */
-export function startMachine(config: NativeMachineConfig, root: string): BeelineGuest {
-  const child = fork(join(root, worker), [], { stdio: ['pipe', 'pipe', 'pipe', 'ipc'], detached: true });
+/** In a process of its own, which `core` of the host confines; `root` is the clone whose Beeline runs it. */
+export function startMachine(config: NativeMachineConfig, root: string, core?: number): BeelineGuest {
+  const confined =
+    core === undefined ? {} : { execPath: 'taskset', execArgv: ['--cpu-list', String(core), process.execPath] };
+  const child = fork(join(root, worker), [], { stdio: ['pipe', 'pipe', 'pipe', 'ipc'], detached: true, ...confined });
   child.send({ kind: 'start', config } satisfies Request, () => undefined);
   return new BeelineGuest(child, config.icount !== undefined);
 }

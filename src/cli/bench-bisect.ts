@@ -78,7 +78,15 @@ export async function runBisect(selection: readonly string[], options: BisectOpt
         beelineSubject({ name: baseName, root: folders.base, disabled: [], icount }),
         beelineSubject({ name: headName, root: folders.head, disabled: [], icount }),
       ];
-      const measurement = { workloads, subjects, purpose: 'bisect', qemu: undefined, failed: [], icount } as const;
+      const measurement = {
+        workloads,
+        subjects,
+        purpose: 'bisect',
+        qemu: undefined,
+        failed: [],
+        icount,
+        metric,
+      } as const;
       const result = await take(measurement, { ...options, runs: pairs }, folder, signal);
       keep(result);
       signal.throwIfAborted();

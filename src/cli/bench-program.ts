@@ -77,6 +77,7 @@ function addRuns(bench: Command, done: (status: number) => void): void {
         (text: string) => parseCount('--warm-up', 0, text),
         1,
       )
+      .option('--in-turns', 'never run a pair at the same time on one core')
       .option('--queue <URL>', 'have them measured by workers (beeline bench worker), such as redis://localhost:6379')
       .option(
         '--queue-patience <SECONDS>',
@@ -184,11 +185,13 @@ function addRuns(bench: Command, done: (status: number) => void): void {
   addJudging(
     bench
       .command('compare')
-      .summary('compare two results')
-      .description('Compares two results that were measured apart.')
+      .summary('compare two results, or the pairs of one')
+      .description(
+        'Compares two results that were measured apart, or the pairs of one that was measured with --against.',
+      )
       .argument('<BASE>', 'a file of --json, or an id of the history')
-      .argument('<HEAD>', 'the result that is judged'),
-  ).action(async (base: string, head: string, options: JudgeOptions) => {
+      .argument('[HEAD]', 'the result that is judged; otherwise the pairs of BASE are'),
+  ).action(async (base: string, head: string | undefined, options: JudgeOptions) => {
     done((await runs()).compareResults(base, head, options));
   });
 }

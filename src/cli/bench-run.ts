@@ -16,12 +16,20 @@ import { type History, withHistory } from '../regression/history.js';
 import { prepareMachine } from '../regression/machine.js';
 import { comparisonTable, failureList, heading, page, phaseTable, repeatabilityTable } from '../regression/markdown.js';
 import { type Metric, metrics, quietMetric, usualMetric } from '../regression/metrics.js';
-import { apartQuestions, checkTime, type NoiseOf, pairedQuestions, unknownNoise } from '../regression/questions.js';
+import {
+  apartQuestions,
+  checkTime,
+  hasBase,
+  type NoiseOf,
+  pairedQuestions,
+  unknownNoise,
+} from '../regression/questions.js';
 import {
   baseName,
   byMachine,
   failedRuns,
   headName,
+  isTogether,
   machinesOf,
   type Run,
   type RunResult,
@@ -56,6 +64,8 @@ export interface TakeOptions {
   /** Pairs. */
   readonly runs: number;
   readonly warmUp: number;
+  /** Even where pairs could share a core. */
+  readonly inTurns?: boolean;
   /** Of Redis; otherwise this process measures. */
   readonly queue?: string;
   /** Seconds. */
@@ -101,6 +111,14 @@ export interface Measurement {
   readonly failed: readonly Run[];
   /** Counted guest time. */
   readonly icount?: boolean;
+  /** What is compared; CPU time unless told otherwise. */
+  readonly metric?: Metric;
+}
+
+/** Pairs of Beelines share a core of the host, unless that spoils what is measured. */
+function canShare({ subjects, icount = false, metric = usualMetric }: Measurement): boolean {
+  const areBeelines = subjects.every(({ description }) => description.kind === 'beeline');
+  return subjects.length === 2 && areBeelines && !icount && metric !== 'wall';
 }
 
 /** Where it was measured: here unless workers have. */
@@ -111,11 +129,13 @@ function placesOf(machines: readonly Fingerprint[]): Pick<RunResult, 'fingerprin
 
 /** Ends early, with what there is, when the signal comes. */
 export async function take(
-  { workloads, subjects, purpose, qemu, failed, icount = false }: Measurement,
-  { runs: pairs, warmUp: warmUps, queue: url, queuePatience: patience }: TakeOptions,
+  measurement: Measurement,
+  { runs: pairs, warmUp: warmUps, inTurns = false, queue: url, queuePatience: patience }: TakeOptions,
   folder: string,
   signal: AbortSignal,
 ): Promise<RunResult> {
+  const { workloads, subjects, purpose, qemu, failed, icount = false } = measurement;
+  const together = !inTurns && canShare(measurement);
   const environment = describeEnvironment(qemu);
   const id = `${environment.date.replace(/\D/g, '').slice(0, 14)}-${randomBytes(3).toString('hex')}`;
   const runs: Run[] = [...failed];
@@ -125,7 +145,7 @@ export async function take(
     url === undefined
       ? undefined
       : await (await import('../regression/redis-queue.js')).RedisQueue.connect({
-          ...{ url, batch: id, subjects, warmUps, icount, patience, say },
+          ...{ url, batch: id, subjects, warmUps, together, icount, patience, say },
         });
   for (const run of failed) say(describeRun(run));
   const plan = {
@@ -133,6 +153,7 @@ export async function take(
     subjects,
     pairs,
     warmUps,
+    together,
     queue,
     prepare: (workload: Workload) => prepareMachine(workload, folder, icount, signal),
   };
@@ -157,6 +178,7 @@ export async function take(
     environment,
     ...placesOf([...machines.values()]),
     icount,
+    ...(together && { together }),
     interrupted: signal.aborted,
     subjects: subjects.map(({ description }) => description),
     runs,
@@ -186,7 +208,7 @@ export function withNoise<T>(result: RunResult, body: (noise: NoiseOf) => T): T 
   if (result.icount) return body(unknownNoise);
   let found: { readonly value: T } | undefined;
   attempt(() => {
-    found = withHistory((history) => ({ value: body(noiseFrom(history, machinesOf(result))) }));
+    found = withHistory((history) => ({ value: body(noiseFrom(history, result)) }));
   });
   return found === undefined ? body(unknownNoise) : found.value;
 }
@@ -217,9 +239,9 @@ export function resultOf(what: string): RunResult {
   throw new BeelineError('BEELINE_E_BENCH_RESULT', { path: what, detail: 'there is no such file and no such id' });
 }
 
-/** Of the noisiest of them. */
-function noiseFrom(history: History, machines: readonly Fingerprint[]): NoiseOf {
-  const all = machines.map(({ id }) => history.noiseOf(id));
+/** Of the noisiest of its machines. */
+function noiseFrom(history: History, result: RunResult): NoiseOf {
+  const all = machinesOf(result).map(({ id }) => history.noiseOf(id, isTogether(result)));
   return (workload, metric, pairs) => {
     const known = all.map((noiseOf) => noiseOf(workload, metric, pairs)).filter(Number.isFinite);
     return known.length === 0 ? Number.NaN : Math.max(...known);
@@ -258,7 +280,7 @@ async function resolveAgainst(against: string | undefined, signal: AbortSignal):
 }
 
 export async function runBench(selection: readonly string[], options: BenchRunOptions): Promise<number> {
-  const { icount = false } = options;
+  const { icount = false, metric } = options;
   if (icount && options.reference !== undefined) {
     const detail = 'what another emulator does in counted time says nothing about how fast it is';
     throw new BeelineError('BEELINE_E_OPTION_VALUE', { option: '--icount', detail, remedy: 'leave --reference out' });
@@ -286,7 +308,7 @@ export async function runBench(selection: readonly string[], options: BenchRunOp
       ...(qemu === undefined ? [] : [qemuSubject(qemu)]),
     ];
     const result = await take(
-      { workloads, subjects, purpose: 'measure', qemu, failed, icount },
+      { workloads, subjects, purpose: 'measure', qemu, failed, icount, ...(metric !== undefined && { metric }) },
       options,
       folder,
       signal,
@@ -324,18 +346,30 @@ export async function runBench(selection: readonly string[], options: BenchRunOp
   });
 }
 
-export function compareResults(basePath: string, headPath: string, options: JudgeOptions): number {
+/** Of one result: its pairs. */
+export function compareResults(basePath: string, headPath: string | undefined, options: JudgeOptions): number {
   const base = resultOf(basePath);
-  const head = resultOf(headPath);
+  const head = headPath === undefined ? base : resultOf(headPath);
+  if (headPath === undefined && !hasBase(base)) {
+    const detail = 'it is of one Beeline alone: name another result, too';
+    throw new BeelineError('BEELINE_E_BENCH_RESULT', { path: basePath, detail });
+  }
   const across = options.acrossMachines ?? false;
-  const { judged, shown } = judge((metric, noise) => apartQuestions(base, head, metric, across, noise), options, head);
-  const titles = { base: baseName, head: headName };
+  const subjects = { base: baseName, head: headName };
+  const { judged, shown } = judge(
+    (metric, noise) =>
+      headPath === undefined
+        ? pairedQuestions(head, subjects, metric, noise)
+        : apartQuestions(base, head, metric, across, noise),
+    options,
+    head,
+  );
   process.stdout.write(
     page([
-      ['Verdicts', judged.length === 0 ? '' : comparisonTable(judged, titles, true)],
-      ['Other measures', shown.length === 0 ? '' : comparisonTable(shown, titles, false)],
-      ['Failures of base', failureList(base)],
-      ['Failures of head', failureList(head)],
+      ['Verdicts', judged.length === 0 ? '' : comparisonTable(judged, subjects, true)],
+      ['Other measures', shown.length === 0 ? '' : comparisonTable(shown, subjects, false)],
+      [headPath === undefined ? 'Failures' : 'Failures of base', failureList(base)],
+      ['Failures of head', headPath === undefined ? '' : failureList(head)],
     ]),
   );
   if (failedRuns(head).length > 0) return ExitStatus.failure;

@@ -6,7 +6,7 @@ import sqlite from 'node-sqlite3-wasm';
 import { defaultState } from '../daemon/config.js';
 import { BeelineError, messageOf } from '../errors.js';
 import type { NoiseOf } from './questions.js';
-import { baseName, headName, type RunResult, RunResultSchema, valuesOf } from './result.js';
+import { baseName, headName, isTogether, type RunResult, RunResultSchema, valuesOf } from './result.js';
 import { noiseFloor } from './tests.js';
 
 /** PRAGMA user_version of files that this Beeline writes. */
@@ -143,10 +143,10 @@ export class History {
     });
   }
 
-  /** From what `bench calibrate` has measured on a machine so far; NaN for what it has not. */
-  noiseOf(fingerprint: string): NoiseOf {
+  /** From what `bench calibrate` has measured on a machine so far, in turns or together; NaN for what it has not. */
+  noiseOf(fingerprint: string, together: boolean): NoiseOf {
     // Large, and asked about every workload and metric.
-    const results = this.results({ fingerprint, purpose: 'calibrate' });
+    const results = this.results({ fingerprint, purpose: 'calibrate' }).filter((one) => isTogether(one) === together);
     return (workload, metric, pairs) => {
       const ratios = results.flatMap((result) => {
         const base = valuesOf(result, workload, baseName, metric);

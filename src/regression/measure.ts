@@ -46,13 +46,16 @@ class Measuring {
   readonly #workload: Workload;
   readonly #guest: GuestProcess;
   readonly #signal: AbortSignal;
+  /** Milliseconds. */
+  readonly #patience: number;
   readonly #begun = performance.now();
   #cpuSeconds: number | undefined;
 
-  constructor(workload: Workload, guest: GuestProcess, signal: AbortSignal) {
+  constructor(workload: Workload, guest: GuestProcess, signal: AbortSignal, sharers: number) {
     this.#workload = workload;
     this.#guest = guest;
     this.#signal = signal;
+    this.#patience = patienceOf(workload) * sharers;
   }
 
   /** Each taken at the landmark; the counters a moment later, when the guest has answered. */
@@ -75,7 +78,7 @@ class Measuring {
   async phase({ send, until, expect }: Phase): Promise<void> {
     if (send !== undefined) this.#guest.send(send);
     const match = await this.#guest.console
-      .waitFor(landmark(until), patienceOf(this.#workload), this.#signal)
+      .waitFor(landmark(until), this.#patience, this.#signal)
       .catch((error: unknown) => {
         throw error instanceof GuestError ? failureOf(error) : error;
       });
@@ -94,7 +97,7 @@ class Measuring {
 
   /** Waits until the guest has powered itself off. */
   async poweroff(): Promise<void> {
-    const limit = AbortSignal.any([this.#signal, AbortSignal.timeout(patienceOf(this.#workload))]);
+    const limit = AbortSignal.any([this.#signal, AbortSignal.timeout(this.#patience)]);
     let stop: () => void = () => undefined;
     const over = new Promise<'over'>((resolve) => {
       stop = () => resolve('over');
@@ -117,14 +120,25 @@ function difference(after: Counters | undefined, before: Counters | undefined): 
 }
 
 /** Only what the workload measures and what is known. */
-function amounts(workload: Workload, wall: number, cpu: number | undefined, counters: Counters | undefined) {
+function amounts(
+  workload: Workload,
+  wall: number | undefined,
+  cpu: number | undefined,
+  counters: Counters | undefined,
+) {
   const instructions = counters?.instructions;
   return {
-    ...(isMeasured(workload, 'wall') && { wallSeconds: wall }),
+    ...(isMeasured(workload, 'wall') && wall !== undefined && { wallSeconds: wall }),
     ...(isMeasured(workload, 'cpu') && cpu !== undefined && { cpuSeconds: cpu }),
     ...(isMeasured(workload, 'instructions') && instructions !== undefined && { instructions }),
     ...(isMeasured(workload, 'counters') && counters !== undefined && { counters: { ...counters } }),
   };
+}
+
+/** A core of the host, and how many guests run on it at the same time: wall time says nothing then. */
+export interface SharedCore {
+  readonly core: number;
+  readonly sharers: number;
 }
 
 /** Rejects with the signal's reason when that comes; whatever the guest does is an outcome. */
@@ -133,11 +147,14 @@ export async function measure(
   machine: Machine,
   subject: Subject,
   signal: AbortSignal,
+  shared?: SharedCore,
 ): Promise<Outcome> {
-  const guest = subject.start(machine);
+  const guest = subject.start(machine, shared?.core);
+  const wallSeconds = (after: Sample, before?: Sample) =>
+    shared === undefined ? after.wallSeconds - (before?.wallSeconds ?? 0) : undefined;
   let current: string | null = null;
   try {
-    const measuring = new Measuring(workload, guest, signal);
+    const measuring = new Measuring(workload, guest, signal, shared?.sharers ?? 1);
     const phases: PhaseResult[] = [];
     let before: Sample | undefined;
     for (const phase of workload.phases) {
@@ -148,7 +165,7 @@ export async function measure(
       const counters = difference(after.counters, before?.counters);
       phases.push({
         name: phase.name,
-        ...amounts(workload, after.wallSeconds - (before?.wallSeconds ?? 0), cpu, counters),
+        ...amounts(workload, wallSeconds(after, before), cpu, counters),
       });
       before = after;
     }
@@ -162,7 +179,7 @@ export async function measure(
       status: 'done',
       phases,
       total: {
-        ...amounts(workload, before?.wallSeconds ?? 0, cpu, atEnd),
+        ...amounts(workload, before === undefined ? undefined : wallSeconds(before), cpu, atEnd),
         ...(isMeasured(workload, 'memory') && peak !== undefined && { peakMemoryBytes: peak }),
       },
     };

@@ -23,6 +23,7 @@ export const PairJobSchema = Type.Object(
       ),
     ),
     warmUps: Type.Integer({ minimum: 0 }),
+    together: Type.Boolean({ description: 'At the same time on one core.' }),
     icount: Type.Boolean({ description: 'Counted guest time.' }),
   },
   { description: 'One run of every subject, all by the same worker.', ...closed },

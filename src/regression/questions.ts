@@ -2,7 +2,7 @@
 import { BeelineError } from '../errors.js';
 import { describeMachine } from './fingerprint.js';
 import type { Metric } from './metrics.js';
-import { baseName, headName, machinesOf, type RunResult, valuesOf, workloadsOf } from './result.js';
+import { baseName, headName, isTogether, machinesOf, type RunResult, valuesOf, workloadsOf } from './result.js';
 import type { Question } from './verdict.js';
 
 /** How far ratios stray on this machine when nothing differs; NaN when nobody has measured it. */
@@ -41,7 +41,10 @@ export function checkTime({ id, icount }: RunResult, isCounted: boolean): void {
   throw new BeelineError('BEELINE_E_BENCH_TIME', { detail });
 }
 
-/** Two results that were measured apart. Throws BEELINE_E_BENCH_TIME, and BEELINE_E_BENCH_MACHINES unless `acrossMachines`. */
+/**
+ * Two results that were measured apart. Throws BEELINE_E_BENCH_TIME, BEELINE_E_BENCH_TOGETHER, and
+ * BEELINE_E_BENCH_MACHINES unless `acrossMachines`.
+ */
 export function apartQuestions(
   base: RunResult,
   head: RunResult,
@@ -50,6 +53,10 @@ export function apartQuestions(
   noiseOf: NoiseOf = unknownNoise,
 ): Question[] {
   checkTime(base, head.icount);
+  if (isTogether(base) !== isTogether(head)) {
+    const shared = isTogether(base) ? base : head;
+    throw new BeelineError('BEELINE_E_BENCH_TOGETHER', { detail: shared.id });
+  }
   if (!acrossMachines) checkMachines(base, head);
   const known = workloadsOf(base);
   return workloadsOf(head)

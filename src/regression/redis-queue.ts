@@ -23,6 +23,7 @@ export interface RedisQueueOptions {
   readonly batch: string;
   readonly subjects: readonly Subject[];
   readonly warmUps: number;
+  readonly together: boolean;
   readonly icount: boolean;
   /** Seconds without Redis, or without any worker, after which what is left counts as failed. */
   readonly patience: number;
@@ -115,7 +116,7 @@ export class RedisQueue implements PairQueue {
 
   #jobFor({ workload, pair }: Pair): PairJob {
     const { name, ...definition } = workload;
-    const { batch, subjects, warmUps, icount } = this.#options;
+    const { batch, subjects, warmUps, together, icount } = this.#options;
     return {
       schema: 'beeline.bench-job.1',
       batch,
@@ -124,6 +125,7 @@ export class RedisQueue implements PairQueue {
       pair,
       subjects: subjects.map(({ description, program }) => ({ description, program })),
       warmUps,
+      together,
       icount,
     };
   }

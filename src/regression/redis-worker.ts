@@ -78,7 +78,7 @@ class Batch {
   }
 
   async #prepare(
-    { subjects: wanted, warmUps, icount }: PairJob,
+    { subjects: wanted, warmUps, together, icount }: PairJob,
     say: (line: string) => void,
     signal: AbortSignal,
   ): Promise<PairRunner> {
@@ -87,6 +87,7 @@ class Batch {
     return new PairRunner({
       subjects,
       warmUps,
+      together,
       prepare: (workload, stop) => prepareMachine(workload, this.#folder, icount, stop),
     });
   }

@@ -100,6 +100,9 @@ export const RunResultSchema = Type.Object(
       Type.Array(FingerprintSchema, { minItems: 2, description: 'All, where workers on several have measured.' }),
     ),
     icount: Type.Boolean({ description: 'Whether guest time was counted in instructions.' }),
+    together: Type.Optional(
+      Type.Boolean({ description: 'Pairs ran at the same time on one core of the host, so there is no wall time.' }),
+    ),
     interrupted: Type.Boolean(),
     subjects: Type.Array(SubjectSchema),
     runs: Type.Array(RunSchema),
@@ -128,6 +131,11 @@ export function readResult(path: string): RunResult {
     throw refuse(`it is no result of beeline bench run (${first?.path ?? ''}: ${first?.message ?? ''})`);
   }
   return value;
+}
+
+/** Whether pairs ran at the same time on one core: other CPU times are not to be compared with theirs. */
+export function isTogether({ together = false }: Pick<RunResult, 'together'>): boolean {
+  return together;
 }
 
 export function metricOf({ total }: Pick<DoneRun, 'total'>, metric: Metric): number | undefined {

@@ -1,9 +1,11 @@
-// The order of the runs. What is to be compared runs right next to each other, now the one first, now the other (ABBA), so
-// that whatever slows the machine down for a while, or more and more, hits both alike.
+// The order of the runs. What is to be compared runs at the same time on the same core of the host, where CPU time is what
+// counts: the host's kernel switches from the one to the other every few milliseconds, and whatever makes the machine slow
+// hits both alike. Otherwise it runs in turns, right next to each other, now the one first, now the other (ABBA).
+import { readFileSync } from 'node:fs';
 import { messageOf } from '../errors.js';
 import type { Fingerprint } from './fingerprint.js';
 import type { Machine } from './machine.js';
-import { measure } from './measure.js';
+import { measure, type Outcome } from './measure.js';
 import type { Run } from './result.js';
 import type { Subject } from './subjects.js';
 import type { Workload } from './workloads.js';
@@ -18,6 +20,8 @@ export interface Setting {
   readonly subjects: readonly Subject[];
   /** Runs of each subject whose result does not count: they fill the caches of the host. */
   readonly warmUps: number;
+  /** At the same time on one core, where a machine has one CPU. */
+  readonly together: boolean;
   prepare(workload: Workload, signal: AbortSignal): Promise<Machine>;
 }
 
@@ -37,6 +41,12 @@ interface Prepared {
   readonly machine: Machine;
   /** What fails once is not tried again; all the rest goes on. */
   taking: readonly Subject[];
+}
+
+/** The last of the host's cores that this process may use: others are more likely to use the first. */
+function lastCore(): number {
+  const allowed = /^Cpus_allowed_list:\s*(\S+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1];
+  return Number(allowed?.split(/[,-]/).at(-1) ?? 0);
 }
 
 /** Measures pairs in this process, one after the other. */
@@ -84,13 +94,22 @@ export class PairRunner {
     observer: Observer,
     signal: AbortSignal,
   ): Promise<void> {
-    const order = round % 2 === 0 ? prepared.taking : prepared.taking.toReversed();
-    for (const subject of order) {
-      const outcome = await measure(workload, prepared.machine, subject, signal);
+    const { machine, taking } = prepared;
+    const order = round % 2 === 0 ? taking : taking.toReversed();
+    const note = (subject: Subject, outcome: Outcome) => {
       const { name } = subject.description;
       if (outcome.status === 'failed') prepared.taking = prepared.taking.filter((other) => other !== subject);
       if (round < 0 && outcome.status === 'done') observer.onWarmUp(workload.name, name);
       else observer.onRun({ workload: workload.name, subject: name, pair, ...outcome });
+    };
+    if (this.#setting.together && machine.cpus === 1) {
+      const shared = { core: lastCore(), sharers: order.length };
+      const outcomes = order.map((subject) => measure(workload, machine, subject, signal, shared));
+      // None is left behind when the signal has come.
+      await Promise.allSettled(outcomes);
+      for (const [index, subject] of order.entries()) note(subject, (await outcomes[index]) as Outcome);
+    } else {
+      for (const subject of order) note(subject, await measure(workload, machine, subject, signal));
     }
   }
 }

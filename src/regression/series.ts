@@ -29,13 +29,16 @@ function pointOf(result: RunResult, workload: string, metric: Metric): SeriesPoi
 }
 
 /**
- * Of results of one machine, oldest first; those of a Beeline with techniques switched off are left out. Without a metric
+ * Of results of one machine, oldest first; those of a Beeline with techniques switched off, and those that had to share
+ * their core, are left out. Without a metric
  * that which is judged.
  */
 export function seriesOf(results: readonly RunResult[], metric?: Metric): Series[] {
   const usual = results.filter(
-    ({ purpose, subjects }) =>
-      purpose === 'measure' && subjects.some(({ name, disabled }) => name === headName && disabled.length === 0),
+    ({ purpose, subjects, together = false }) =>
+      purpose === 'measure' &&
+      !together &&
+      subjects.some(({ name, disabled }) => name === headName && disabled.length === 0),
   );
   return [false, true].flatMap((icount) => {
     const own = usual.filter((result) => result.icount === icount);

@@ -11,7 +11,8 @@ export interface Subject {
   readonly description: SubjectDescription;
   /** What it takes to make it: the folder of a clone, or QEMU's command. */
   readonly program: string;
-  start(machine: Machine): GuestProcess;
+  /** On one core of the host where it is given, which QEMU cannot be. */
+  start(machine: Machine, core?: number): GuestProcess;
 }
 
 export interface BeelineSubject {
@@ -27,10 +28,11 @@ export function beelineSubject({ name, root, disabled, icount = false }: Beeline
   return {
     description: { name, kind: 'beeline', revision: describeRevision(root), disabled: [...disabled] },
     program: root,
-    start: ({ memory, ...machine }) =>
+    start: ({ memory, ...machine }, core) =>
       startMachine(
         { ...plainMachine, ...machine, memoryBytes: memory, disable: disabled, ...(icount && { icount: 0 }) },
         root,
+        core,
       ),
   };
 }

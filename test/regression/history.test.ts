@@ -74,7 +74,7 @@ describe('the history of regression runs', function () {
   it('knows the noise of the machine that was calibrated', () => {
     withHistory((history) => {
       const { id } = machineFingerprint();
-      assert.ok(Number.isNaN(history.noiseOf(id)('w', 'cpu', 10)));
+      assert.ok(Number.isNaN(history.noiseOf(id, false)('w', 'cpu', 10)));
       history.add(made('1', 'measure', [[1, 9]]));
       history.add(
         made('2', 'calibrate', [
@@ -84,9 +84,10 @@ describe('the history of regression runs', function () {
           [1, 1],
         ]),
       );
-      const noise = history.noiseOf(id)('w', 'cpu', 10);
+      const noise = history.noiseOf(id, false)('w', 'cpu', 10);
+      assert.ok(Number.isNaN(history.noiseOf(id, true)('w', 'cpu', 10)), 'of pairs that ran in turns');
       assert.ok(noise > 0 && noise < 0.035, String(noise));
-      assert.ok(Number.isNaN(history.noiseOf('0123456789ab')('w', 'cpu', 10)));
+      assert.ok(Number.isNaN(history.noiseOf('0123456789ab', false)('w', 'cpu', 10)));
     });
   });
 

@@ -35,7 +35,7 @@ describe('a worker of a queue on Redis', function () {
   const ask = async (revision: string, pairs: number): Promise<Run[]> => {
     const usual = beelineSubject({ name: headName, root: projectRoot, disabled: [] });
     const subject = { ...usual, description: { ...usual.description, revision }, program: '/nowhere' };
-    const common = { warmUps: 0, icount: false, patience: 60, say: () => undefined };
+    const common = { warmUps: 0, together: false, icount: false, patience: 60, say: () => undefined };
     const queue = await RedisQueue.connect({ url: server().url, batch: 'batch', subjects: [subject], ...common });
     const workload = readWorkload('hello', folder.at('workloads'));
     const runs: Run[] = [];
