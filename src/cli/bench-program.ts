@@ -45,7 +45,7 @@ const countedTime = 'count guest time in instructions: every run is the same; ju
 function addMinimumEffect(command: Command): Command {
   return command.option(
     '--minimum-effect <PERCENT>',
-    'the smallest difference that matters (default: 1)',
+    'the smallest difference that matters (default: 2)',
     (text: string) => parsePercent('--minimum-effect', text),
   );
 }

@@ -101,7 +101,10 @@ export const RunResultSchema = Type.Object(
     ),
     icount: Type.Boolean({ description: 'Whether guest time was counted in instructions.' }),
     together: Type.Optional(
-      Type.Boolean({ description: 'Pairs ran at the same time on one core of the host, so there is no wall time.' }),
+      Type.Boolean({
+        description:
+          'Pairs ran at the same time on one core of the host where the guest has one CPU: without wall time.',
+      }),
     ),
     interrupted: Type.Boolean(),
     subjects: Type.Array(SubjectSchema),

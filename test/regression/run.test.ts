@@ -26,7 +26,7 @@ describe('beeline bench run', function () {
 
   it('measures phases in pairs, and compares with another Beeline and a result', async () => {
     add('hello', `${hello}phases: [{ name: first, until: '^PASS' }, { name: rest, until: '^DONE' }]\nends: poweroff\n`);
-    const options = ['--runs', '2', '--warm-up', '0'];
+    const options = ['--runs', '2', '--warm-up', '0', '--in-turns'];
     const first = await bench('run', ...options, '--against', projectRoot, '--json', folder.at('a.json'));
     const { runs, subjects } = result('a.json');
     assert.deepEqual(
@@ -62,6 +62,27 @@ describe('beeline bench run', function () {
     assert.match(apart.stderr, /different machines/);
     const across = await bench('compare', folder.at('a.json'), folder.at('b.json'), '--across-machines');
     assert.equal(across.status, again.status);
+  });
+
+  it('runs two Beelines at the same time on one core, and compares the pairs of one result', async () => {
+    add('hello', `${hello}phases: [{ name: all, until: '^DONE' }]\n`);
+    add('two-cpus', `${hello}cpus: 2\nphases: [{ name: all, until: '^DONE' }]\n`);
+    const options = ['--runs', '1', '--warm-up', '0', '--json'];
+    await bench('run', ...options, folder.at('pairs.json'), '--against', projectRoot);
+    const { together, runs } = result('pairs.json');
+    assert.equal(together, true);
+    for (const run of runs) {
+      assert.ok(run.status === 'done' && (run.total.cpuSeconds ?? 0) > 0);
+      assert.equal(run.total.wallSeconds !== undefined, run.workload === 'two-cpus', 'whoever shares has no wall time');
+    }
+    const pairs = await bench('compare', folder.at('pairs.json'));
+    assert.equal(pairs.status, 12, pairs.stderr);
+    assert.match(pairs.stdout, /^\| hello +\| cpu .*inconclusive/m);
+    await bench('run', 'hello', ...options, folder.at('alone.json'));
+    assert.match((await bench('compare', folder.at('alone.json'))).stderr, /it is of one Beeline alone/);
+    const apart = await bench('compare', folder.at('pairs.json'), folder.at('alone.json'));
+    assert.equal(apart.status, 2);
+    assert.match(apart.stderr, /shared a core/);
   });
 
   it('names what fails, records no time of it, and goes on', async () => {
