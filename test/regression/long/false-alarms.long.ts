@@ -25,7 +25,7 @@ describe(`${comparisons} comparisons of a Beeline with itself`, function () {
     const found: { readonly paired: Comparison[]; readonly apart: Comparison[] }[] = [];
     for (let index = 0; index < comparisons; index++) {
       const json = folder.at('result.json');
-      const options = ['--runs', runs, '--against', projectRoot, '--json', json];
+      const options = ['--runs', runs, '--warm-up', '0', '--against', projectRoot, '--json', json];
       const { status, stderr } = await beeline(['bench', 'run', workload, ...options], { env, limit: 3600 });
       const result = JSON.parse(readFileSync(json, 'utf8')) as RunResult;
       const paired = compare(pairedQuestions(result, { base: baseName, head: headName }, 'cpu'));
