@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { projectRoot } from '../../src/paths.js';
 
-/** A few instructions more for each block that is translated; $BEELINE_PLANTED_NOPS says how many, otherwise 16: the ratio has to be measured. */
+/** A few instructions more for each block that is translated: $BEELINE_PLANTED_NOPS, otherwise 16. */
 export const slowdownPatch = join(projectRoot, 'test/regression/planted-slowdown.patch');
 
 const identity = ['-c', 'user.name=Beeline', '-c', 'user.email=beeline@localhost'];
