@@ -3,7 +3,7 @@ import { median } from 'simple-statistics';
 import { runTool, ToolError } from '../process.js';
 import { GitBisect } from './git-bisect.js';
 import { type Interval, medianInterval } from './tests.js';
-import { compare, type Limits, overall, type Question } from './verdict.js';
+import { compare, isSteady, type Limits, overall, type Question } from './verdict.js';
 
 /** Each answer of a step has to be right: one that is wrong leads to the wrong half for good. */
 const stepConfidence = 0.99;
@@ -70,10 +70,6 @@ class Pairs {
 function ratioOf({ workload, base, head }: Question, confidence?: number): Ratio {
   const ratios = head.map((value, pair) => value / (base[pair] ?? Number.NaN));
   return { workload, ratio: median(ratios), interval: medianInterval(ratios, confidence), pairs: ratios.length };
-}
-
-function isSteady({ base, head }: Question): boolean {
-  return new Set(base).size <= 1 && new Set(head).size <= 1;
 }
 
 function worst<T extends { readonly ratio: number }>(ratios: readonly T[]): T | undefined {

@@ -1,7 +1,7 @@
 // What there is to compare in results.
 import { BeelineError } from '../errors.js';
 import { describeMachine } from './fingerprint.js';
-import type { Metric } from './metrics.js';
+import { isExact, type Metric } from './metrics.js';
 import { baseName, headName, isTogether, machinesOf, type RunResult, valuesOf, workloadsOf } from './result.js';
 import type { Question } from './verdict.js';
 
@@ -23,7 +23,8 @@ export function pairedQuestions(
     const pairs = [...head.keys()].filter((pair) => base.has(pair));
     const take = (values: ReadonlyMap<number, number>) => pairs.map((pair) => values.get(pair) ?? Number.NaN);
     const noise = noiseOf(workload, metric, pairs.length);
-    return { workload, metric, base: take(base), head: take(head), paired: true, noise };
+    const exact = isExact({ icount: result.icount, metric });
+    return { workload, metric, base: take(base), head: take(head), paired: true, exact, noise };
   });
 }
 
@@ -64,7 +65,8 @@ export function apartQuestions(
     .map((workload) => {
       const values = (result: RunResult) => [...valuesOf(result, workload, headName, metric).values()];
       const noise = noiseOf(workload, metric, values(head).length);
-      return { workload, metric, base: values(base), head: values(head), paired: false, noise };
+      const exact = isExact({ icount: head.icount, metric });
+      return { workload, metric, base: values(base), head: values(head), paired: false, exact, noise };
     });
 }
 

@@ -15,6 +15,8 @@ export interface Question {
   readonly base: readonly number[];
   readonly head: readonly number[];
   readonly paired: boolean;
+  /** Whether all runs of one side should give the same value: where they do, one tells. */
+  readonly exact?: boolean;
   /** How far the ratio strays when nothing differs, as a share; NaN when nobody has measured that. */
   readonly noise: number;
 }
@@ -41,6 +43,10 @@ export interface Comparison extends Question {
   readonly verdict: Verdict;
 }
 
+export function isSteady({ base, head }: Pick<Question, 'base' | 'head'>): boolean {
+  return new Set(base).size <= 1 && new Set(head).size <= 1;
+}
+
 /** With fewer values a difference of any size could not be told from chance: then there is no being the same either. */
 const fewestValues = 6;
 
@@ -52,7 +58,18 @@ function judge(ratio: number, { low, high }: Interval, p: number, threshold: num
   return low >= 1 / limit && high <= limit ? 'same' : 'inconclusive';
 }
 
-function statistics({ base, head, paired }: Question): Pick<Comparison, 'test' | 'ratio' | 'interval' | 'p'> {
+/** No chance is left in it. */
+function isCertain(question: Question): boolean {
+  return question.exact === true && isSteady(question);
+}
+
+function statistics(question: Question): Pick<Comparison, 'test' | 'ratio' | 'interval' | 'p'> {
+  const { base, head, paired } = question;
+  if (isCertain(question)) {
+    const ratio = (head[0] ?? Number.NaN) / (base[0] ?? Number.NaN);
+    const test = paired ? 'signed-rank' : 'mann-whitney';
+    return { test, ratio, interval: { low: ratio, high: ratio }, p: ratio === 1 ? 1 : 0 };
+  }
   if (!paired) {
     const ratio = median([...head]) / median([...base]);
     return { test: 'mann-whitney', ratio, interval: medianRatioInterval(head, base), p: mannWhitney(head, base) };
@@ -71,7 +88,7 @@ export function compare(questions: readonly Question[], limits: Limits = usualLi
   return found.map((one, index) => {
     const p = adjusted[index] ?? 1;
     const threshold = Math.max(limits.minimumEffect, Number.isFinite(one.noise) ? one.noise : 0);
-    const isFew = Math.min(one.base.length, one.head.length) < fewestValues;
+    const isFew = !isCertain(one) && Math.min(one.base.length, one.head.length) < fewestValues;
     const verdict = isFew ? 'inconclusive' : judge(one.ratio, one.interval, p, threshold, limits.alpha);
     return { ...one, p, threshold, verdict };
   });

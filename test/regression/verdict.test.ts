@@ -38,6 +38,15 @@ describe('verdicts', () => {
     }
   });
 
+  it('take one run of each for all where every run gives the same', () => {
+    const counted = (base: number[], head: number[]) => ({ ...question(base, head, true), exact: true });
+    assert.equal(one(counted([1000], [1030])), 'worse');
+    assert.equal(one(counted([1000, 1000], [970, 970])), 'better');
+    assert.equal(one(counted([1000], [1001])), 'same');
+    assert.equal(one(counted([1000, 1000], [1030, 1031])), 'inconclusive', 'they did not');
+    assert.equal(one(question([1000], [1030], true)), 'inconclusive', 'nobody says so');
+  });
+
   it('call nothing different that is smaller than what matters, or than the noise of the machine', () => {
     const slower = question(
       steady,

@@ -23,10 +23,11 @@ export function currentCommit(): string {
   return git({}, 'rev-parse', 'HEAD');
 }
 
-/** A commit behind `parent`, whose files `change` changes in the index that `env` names. */
+/** A commit behind `parent`, whose files `change` changes in the index that `env` names. The same one each time: it is built once. */
 function commitChanged(parent: string, message: string, change: (env: NodeJS.ProcessEnv) => void): string {
   const folder = mkdtempSync(join(tmpdir(), 'beeline-test-'));
-  const env = { GIT_INDEX_FILE: join(folder, 'index') };
+  const date = git({}, 'show', '--no-patch', '--format=%cI', parent);
+  const env = { GIT_INDEX_FILE: join(folder, 'index'), GIT_AUTHOR_DATE: date, GIT_COMMITTER_DATE: date };
   try {
     git(env, 'read-tree', parent);
     change(env);
