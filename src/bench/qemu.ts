@@ -31,6 +31,8 @@ export interface QemuMachine {
   /** Bytes. */
   readonly memory: number;
   readonly drives: readonly Pick<Drive, 'path' | 'format'>[];
+  /** In place of a kernel. */
+  readonly firmware?: string;
 }
 
 /** A disk whose changes are thrown away, behind virtio-mmio as Beeline's. */
@@ -45,11 +47,12 @@ function driveArguments({ path, format }: QemuMachine['drives'][number], index: 
 }
 
 /** The machine that Beeline's is to be compared with: the same board, memory and files. An empty initrd is none. */
-export function qemuArguments(files: GuestFiles, { cpus, memory, drives }: QemuMachine): string[] {
+export function qemuArguments(files: GuestFiles, { cpus, memory, drives, firmware = '' }: QemuMachine): string[] {
+  const kernel = ['-kernel', files.kernel, ...(files.initrd === '' ? [] : ['-initrd', files.initrd])];
   return [
     ...['-M', 'virt,gic-version=3', '-cpu', 'cortex-a57', '-smp', String(cpus), '-m', `${memory / 1024 ** 2}M`],
     ...['-nographic', '-nic', 'none', '-no-reboot'],
-    ...['-kernel', files.kernel, ...(files.initrd === '' ? [] : ['-initrd', files.initrd]), '-append', files.append],
+    ...(firmware === '' ? [...kernel, '-append', files.append] : ['-bios', firmware]),
     // What comes last gets the first slot.
     ...drives.map(driveArguments).toReversed().flat(),
   ];

@@ -6,13 +6,15 @@ import { buildKern } from '../bench/kern.js';
 import { BeelineError } from '../errors.js';
 import { type CpioEntry, cpioArchive } from '../images/cpio.js';
 import { imageDrive } from '../images/drive.js';
-import { ensureImage } from '../images/ensure.js';
+import { type BuiltImage, ensureImage } from '../images/ensure.js';
 import { parseMemory } from '../memory-size.js';
 import type { Drive } from '../native/addon.js';
 import type { Workload } from './workloads.js';
 
-/** An empty initrd is none. */
+/** An empty initrd is none; with firmware there is neither a kernel nor an initrd. */
 export interface Machine {
+  /** Empty: none. */
+  readonly firmware: string;
   readonly kernel: string;
   readonly initrd: string;
   readonly append: string;
@@ -35,20 +37,25 @@ async function additions({ kern, script }: Workload, signal: AbortSignal): Promi
   ];
 }
 
-/** `folder` has to last as long as the machine. Throws BeelineError. */
-export async function prepareMachine(
-  workload: Workload,
-  folder: string,
-  icount: boolean,
-  signal: AbortSignal,
-): Promise<Machine> {
-  const image = await ensureImage(workload.image, { quiet: true });
+/** What the guest begins with. */
+type Begin = Pick<Machine, 'firmware' | 'kernel' | 'initrd' | 'append'>;
+
+function ofFirmware({ name, kern, script, append }: Workload, firmware: string): Begin {
+  const impossible = Object.entries({ kern, script, append }).find(
+    ([, value]) => value !== undefined && value !== false,
+  );
+  if (impossible !== undefined) {
+    const detail = `${impossible[0]} needs a kernel that Beeline starts, and firmware starts that of this image`;
+    throw new BeelineError('BEELINE_E_WORKLOAD', { path: name, detail });
+  }
+  return { firmware, kernel: '', initrd: '', append: '' };
+}
+
+async function ofKernel(workload: Workload, image: BuiltImage, folder: string, signal: AbortSignal): Promise<Begin> {
   if (image.kernel === undefined) {
-    const detail = `the image ${workload.image} is booted by firmware, which workloads cannot be`;
+    const detail = `the image ${workload.image} has neither a kernel nor firmware`;
     throw new BeelineError('BEELINE_E_WORKLOAD', { path: workload.name, detail });
   }
-  const own = join(folder, workload.name);
-  mkdirSync(own, { recursive: true });
   const added = await additions(workload, signal);
   let initrd = image.initrd ?? '';
   if (added.length > 0) {
@@ -57,9 +64,30 @@ export async function prepareMachine(
       throw new BeelineError('BEELINE_E_WORKLOAD', { path: workload.name, detail });
     }
     // The kernel unpacks one archive after the other.
-    initrd = join(own, 'initrd');
+    initrd = join(folder, 'initrd');
     writeFileSync(initrd, Buffer.concat([readFileSync(image.initrd), gzipSync(cpioArchive(added))]));
   }
+  const words = [image.append, workload.append, workload.script === undefined ? undefined : `rdinit=/${scriptPath}`];
+  return {
+    firmware: '',
+    kernel: image.kernel,
+    initrd,
+    append: words.filter((word) => word !== undefined && word !== '').join(' '),
+  };
+}
+
+/** `folder` has to last as long as the machine. Throws BeelineError. */
+export async function prepareMachine(
+  workload: Workload,
+  folder: string,
+  icount: boolean,
+  signal: AbortSignal,
+): Promise<Machine> {
+  const image = await ensureImage(workload.image, { quiet: true });
+  const own = join(folder, workload.name);
+  mkdirSync(own, { recursive: true });
+  const begin =
+    image.firmware === undefined ? await ofKernel(workload, image, own, signal) : ofFirmware(workload, image.firmware);
   const drives: Drive[] = image.disk === undefined ? [] : [imageDrive(image.disk)];
   if (workload.disk !== undefined) {
     const path = join(own, 'disk');
@@ -71,11 +99,8 @@ export async function prepareMachine(
   if (icount && cpus > 1) {
     throw new BeelineError('BEELINE_E_WORKLOAD', { path: workload.name, detail: '--icount is for one CPU' });
   }
-  const words = [image.append, workload.append, workload.script === undefined ? undefined : `rdinit=/${scriptPath}`];
   return {
-    kernel: image.kernel,
-    initrd,
-    append: words.filter((word) => word !== undefined && word !== '').join(' '),
+    ...begin,
     memory: workload.memory === undefined ? (image.memory ?? usualMemory) : parseMemory(workload.memory),
     cpus,
     drives,
