@@ -86,7 +86,7 @@ describe('a worker of a queue on Redis', function () {
     const env = benchEnvironment(folder);
     await Promise.all([server().worker(env), server().otherMachine(env)]);
     const file = folder.at('r.json');
-    const options = ['--runs', '6', '--warm-up', '0', '--against', projectRoot, '--json', file];
+    const options = ['--runs', '6', '--warm-up', '0', '--in-turns', '--against', projectRoot, '--json', file];
     const bench = (...args: string[]) => beeline(['bench', ...args], { env, limit: 100 });
     const { stdout, stderr } = await bench('run', '--queue', server().url, ...options);
     const { id, runs, fingerprint, machines = [] } = readResult(file);

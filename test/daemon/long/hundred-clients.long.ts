@@ -2,7 +2,7 @@
 // processes of their own, as clients are: what they cost is theirs, what the daemon does for them is not.
 import { strict as assert } from 'node:assert';
 import { type ChildProcess, fork } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { WebSocket } from 'ws';
 import type { MonitorClient } from '../../../src/monitor/client.js';
@@ -31,6 +31,15 @@ function cpuSeconds(pid: number): number {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   return (Number(fields[11]) + Number(fields[12])) / 100;
+}
+
+/** Of the thread of a guest's CPU: seconds that it has run, and that it has waited for a core of the host. */
+function cpuThread(pid: number): { readonly ran: number; readonly waited: number } {
+  const folder = `/proc/${pid}/task`;
+  const thread = readdirSync(folder).find((id) => readFileSync(`${folder}/${id}/comm`, 'utf8') === 'beeline-cpu0\n');
+  assert.ok(thread !== undefined, 'the CPU has a thread');
+  const [ran, waited] = readFileSync(`${folder}/${thread}/schedstat`, 'utf8').split(' ').map(Number);
+  return { ran: (ran ?? 0) / 1e9, waited: (waited ?? 0) / 1e9 };
 }
 
 const median = (values: readonly number[]) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
@@ -129,7 +138,13 @@ describe(`${clientCount} clients that follow everything`, function () {
       });
     }, 1000);
     const used = cpuSeconds(daemon.pid);
+    const usedByClients = cpuSeconds(child.pid ?? 0);
+    const pid = (await owner.call('vm.status', { vm: 'loop' })).pid ?? 0;
+    const thread = cpuThread(pid);
     const observed = await loop.during(observedSeconds);
+    const { ran, waited } = cpuThread(pid);
+    const words = [ran - thread.ran, waited - thread.waited].map((time) => ((100 * time) / observedSeconds).toFixed(0));
+    const shareOfClients = (100 * (cpuSeconds(child.pid ?? 0) - usedByClients)) / observedSeconds;
     const share = (100 * (cpuSeconds(daemon.pid) - used)) / observedSeconds;
     clearInterval(watch);
     const { events, bytes, samples, gaps, behind, lost } = await report;
@@ -149,7 +164,8 @@ describe(`${clientCount} clients that follow everything`, function () {
         `${median(observed).toFixed(2)} s observed (${observed.length}): ${slower.toFixed(1)} % more; each client had ` +
         `${events} events, ${bytes} bytes and ${samples} samples; the daemon used ` +
         `${share.toFixed(0)} % of a core and grew from ` +
-        `${size.toFixed(0)} to ${largest.toFixed(0)} MiB, with ${buffered} bytes kept at most for one client\n`,
+        `${size.toFixed(0)} to ${largest.toFixed(0)} MiB, with ${buffered} bytes kept at most for one client; the clients used ` +
+        `${shareOfClients.toFixed(0)} % of a core, the guest's CPU ${words[0]} %, and waited for one ${words[1]} % of the time\n`,
     );
   });
 });
