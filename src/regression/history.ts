@@ -31,6 +31,11 @@ export function historyPath(env: NodeJS.ProcessEnv = process.env): string {
 /** How long one use may take, in milliseconds: usually far less. Whoever holds the file for longer is gone. */
 const usualPatience = 20_000;
 const lockPoll = 20;
+/**
+ * SQLite that finds no table asks whether others have made it meanwhile, and where it cannot ask, because they are at the file
+ * just then, says that there is none. In milliseconds.
+ */
+const tablePatience = 2000;
 
 /** When the lock was taken; undefined when nobody has it. */
 function lockedSince(lock: string): number | undefined {
@@ -50,7 +55,10 @@ function inTurn<T>(path: string, patience: number, body: () => T): T {
       return body();
     } catch (error) {
       const now = Date.now();
-      if (!/database is locked/.test(messageOf(error)) || now - begun > 3 * patience) throw error;
+      const reason = messageOf(error);
+      const isBusy = /database is locked/.test(reason) && now - begun <= 3 * patience;
+      const mayBeThere = /no such table/.test(reason) && now - begun <= tablePatience;
+      if (!isBusy && !mayBeThere) throw error;
       const since = lockedSince(lock);
       if (since !== holder.since) holder = { since, seen: now };
       else if (since !== undefined && now - holder.seen > patience) rmSync(lock, { recursive: true, force: true });
