@@ -1,24 +1,8 @@
 // Records of the core's traces in words.
 import type { TraceEvent } from '../monitor/domains/trace.js';
-import type { TraceCategory } from '../monitor/trace-limits.js';
+import { type TraceCategory, type TraceKind, traceKinds } from '../monitor/trace-limits.js';
 
-/** As TraceKind of the core numbers them. */
-const kinds = [
-  'exception',
-  'interrupt',
-  'acknowledge',
-  'return',
-  'call',
-  'sleep',
-  'wake',
-  'deviceRead',
-  'deviceWrite',
-  'maintenance',
-  'register',
-] as const;
-type Kind = (typeof kinds)[number];
-
-const kindsOf: Readonly<Record<TraceCategory, readonly Kind[]>> = {
+const kindsOf: Readonly<Record<TraceCategory, readonly TraceKind[]>> = {
   exceptions: ['exception'],
   interrupts: ['interrupt', 'acknowledge'],
   returns: ['return'],
@@ -33,7 +17,7 @@ const kindsOf: Readonly<Record<TraceCategory, readonly Kind[]>> = {
 export function kindBits(categories: readonly TraceCategory[]): number {
   return categories
     .flatMap((category) => kindsOf[category])
-    .reduce((bits, kind) => bits | (1 << kinds.indexOf(kind)), 0);
+    .reduce((bits, kind) => bits | (1 << traceKinds.indexOf(kind)), 0);
 }
 
 /** ESR_EL1.EC, by the names of the core's ExceptionClass. */
@@ -126,7 +110,7 @@ function maintenance(detail: bigint, operand: bigint) {
 
 type Words = readonly [bigint, bigint, bigint, bigint];
 
-function describe(kind: Kind, detail: bigint, [a, b, c, d]: Words, registerName: (key: number) => string) {
+function describe(kind: TraceKind, detail: bigint, [a, b, c, d]: Words, registerName: (key: number) => string) {
   switch (kind) {
     case 'exception': {
       const exceptionClass = Number((a >> 26n) & 0x3fn);
@@ -167,7 +151,7 @@ export function traceEvents(records: BigUint64Array, registerName: (key: number)
       at,
       at + recordWords,
     );
-    const name = kinds[Number(kind)];
+    const name = traceKinds[Number(kind)];
     if (name === undefined) continue;
     const own = describe(name, detail, [a, b, c, d], registerName);
     events.push({ cpu: Number(cpu), number: Number(number), time: Number(time), kind: name, ...own });

@@ -1,7 +1,7 @@
 // Domain trace: what the CPUs of guests go through, one record after the other.
 import { type Static, Type } from '@sinclair/typebox';
 import { method } from '../declare.js';
-import { defaultTraceRecords, mostTraceEvents, mostTraceRecords, traceCategories } from '../trace-limits.js';
+import { defaultTraceRecords, mostTraceEvents, mostTraceRecords, traceCategories, traceKinds } from '../trace-limits.js';
 import { closed, count, Hex, noResult, nullable, oneOf, Time, VmName } from '../types.js';
 
 const Categories = Type.Array(
@@ -47,22 +47,7 @@ export const TraceEvent = Type.Object(
       description: "Of the CPU's records, counted from 0: where one is missing, it was lost.",
     }),
     time: Type.Integer({ minimum: 0, description: 'Time of the guest in nanoseconds, in steps of 16.' }),
-    kind: oneOf(
-      [
-        'exception',
-        'interrupt',
-        'acknowledge',
-        'return',
-        'call',
-        'sleep',
-        'wake',
-        'deviceRead',
-        'deviceWrite',
-        'maintenance',
-        'register',
-      ],
-      'What it is; which of the others there are follows from it.',
-    ),
+    kind: oneOf(traceKinds, 'What it is; which of the others there are follows from it.'),
     name: Type.Optional(
       Type.String({
         description:
