@@ -1,7 +1,13 @@
 // Domain trace: what the CPUs of guests go through, one record after the other.
 import { type Static, Type } from '@sinclair/typebox';
 import { method } from '../declare.js';
-import { defaultTraceRecords, mostTraceEvents, mostTraceRecords, traceCategories, traceKinds } from '../trace-limits.js';
+import {
+  defaultTraceRecords,
+  mostTraceEvents,
+  mostTraceRecords,
+  traceCategories,
+  traceKinds,
+} from '../trace-limits.js';
 import { closed, count, Hex, noResult, nullable, oneOf, Time, VmName } from '../types.js';
 
 const Categories = Type.Array(
