@@ -2,18 +2,14 @@ import { strict as assert } from 'node:assert';
 import { writeFileSync } from 'node:fs';
 import type { VmStatus } from '../../src/monitor/domains/vm.js';
 import { beeline } from '../support/cli.js';
-import { eventually, TestDaemon } from '../support/daemon.js';
-import { TemporaryFolder } from '../support/temporary.js';
+import { daemonForEachTest, eventually, type TestDaemon } from '../support/daemon.js';
 import { tinyGuest } from '../support/tiny-guests.js';
 
 describe('guests on the command line', function () {
   this.timeout(120_000);
   let daemon: TestDaemon;
-  const folder = new TemporaryFolder(() => daemon?.destroy());
-
-  beforeEach(async () => {
-    daemon = new TestDaemon(folder.path);
-    await daemon.start();
+  const folder = daemonForEachTest((started) => {
+    daemon = started;
   });
 
   async function good(...args: string[]): Promise<string> {

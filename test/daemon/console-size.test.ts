@@ -2,24 +2,18 @@ import { strict as assert } from 'node:assert';
 import { spawn } from 'node:child_process';
 import type { MonitorClient } from '../../src/monitor/client.js';
 import { cliPath } from '../support/cli.js';
-import { eventually, TestDaemon } from '../support/daemon.js';
-import { TemporaryFolder } from '../support/temporary.js';
+import { daemonForEachTest, eventually, type TestDaemon } from '../support/daemon.js';
+import { refusedWith } from '../support/throws.js';
 import { tinyGuest } from '../support/tiny-guests.js';
-
-const code = (wanted: string) => (error: unknown) => error instanceof Error && 'code' in error && error.code === wanted;
 
 describe('console.resize', function () {
   this.timeout(150_000);
   let daemon: TestDaemon;
-  const folder = new TemporaryFolder(() => daemon?.destroy());
   let client: MonitorClient;
-
-  beforeEach(async () => {
-    daemon = new TestDaemon(folder.path);
-    await daemon.start();
+  const folder = daemonForEachTest(async (started) => {
+    daemon = started;
     client = await daemon.client();
   });
-  afterEach(() => client.close());
 
   const create = (name: string, ports: object[]) =>
     client.call('vm.create', {
@@ -33,12 +27,10 @@ describe('console.resize', function () {
   /** Behind the prompt the shell may ask a terminal without a size for its cursor. */
   async function waitsForCommands(vm: string): Promise<void> {
     const prompt = /# (\x1b\[6n)?$/;
-    let text = '';
-    for (let attempt = 0; attempt < 300 && !prompt.test(text); attempt++) {
-      await new Promise((resolve) => setTimeout(resolve, 100));
-      text = Buffer.from((await client.call('console.read', { vm, length: 500 })).base64, 'base64').toString();
-    }
-    assert.match(text, prompt);
+    await eventually('a prompt', async () => {
+      const { base64 } = await client.call('console.read', { vm, length: 500 });
+      return prompt.test(Buffer.from(base64, 'base64').toString());
+    });
   }
 
   /** What the guest's shell finds, which may hear of a new size a moment later. */
@@ -85,7 +77,7 @@ describe('console.resize', function () {
     await hasSize('alone', '24 80');
     await client.call('snapshot.load', { vm: 'alone', name: 'wide' });
     await hasSize('alone', '24 80');
-    await assert.rejects(resize('alone', 80, 24, 1), code('BEELINE_E_CONSOLE_UNKNOWN'));
+    await assert.rejects(resize('alone', 80, 24, 1), refusedWith('BEELINE_E_CONSOLE_UNKNOWN'));
     await attachHasSizes();
   });
 
@@ -108,13 +100,11 @@ describe('console.resize', function () {
 
   it('says that a serial port has no size, and refuses what is none', async () => {
     await client.call('vm.create', { name: 'serial', config: tinyGuest('idle', folder.at('idle')), start: true });
-    await assert.rejects(resize('serial', 80, 24), (error) => {
-      assert.match(String(error), /its PL011 serial port, which has no size/);
-      return code('BEELINE_E_CONSOLE_SIZE')(error);
-    });
+    const serialPort = refusedWith('BEELINE_E_CONSOLE_SIZE', /its PL011 serial port, which has no size/);
+    await assert.rejects(resize('serial', 80, 24), serialPort);
     assert.equal((await client.call('console.attach', { vm: 'serial' })).resizable, false);
-    await assert.rejects(resize('serial', 80, 24, 0), code('BEELINE_E_CONSOLE_UNKNOWN'));
-    await assert.rejects(resize('nobody', 80, 24), code('BEELINE_E_VM_UNKNOWN'));
+    await assert.rejects(resize('serial', 80, 24, 0), refusedWith('BEELINE_E_CONSOLE_UNKNOWN'));
+    await assert.rejects(resize('nobody', 80, 24), refusedWith('BEELINE_E_VM_UNKNOWN'));
     for (const [columns, rows] of [
       [0, 24],
       [80, 0],
@@ -122,7 +112,7 @@ describe('console.resize', function () {
       [80, -1],
       [80.5, 24],
     ] as const) {
-      await assert.rejects(resize('serial', columns, rows), code('BEELINE_E_PARAMS'));
+      await assert.rejects(resize('serial', columns, rows), refusedWith('BEELINE_E_PARAMS'));
     }
   });
 });

@@ -3,18 +3,26 @@ import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import type { MonitorClient } from '../../src/monitor/client.js';
 import type { EventNotice } from '../../src/monitor/follow.js';
-import { eventually, TestDaemon } from '../support/daemon.js';
-import { TemporaryFolder } from '../support/temporary.js';
+import { daemonForEachTest, eventually, type TestDaemon } from '../support/daemon.js';
+import { refusedWith } from '../support/throws.js';
 import { type TinyGuest, tinyGuest } from '../support/tiny-guests.js';
-
-const code = (wanted: string) => (error: unknown) => error instanceof Error && 'code' in error && error.code === wanted;
 
 describe('beeline daemon', function () {
   this.timeout(90_000);
   let daemon: TestDaemon;
-  const folder = new TemporaryFolder(() => daemon?.destroy());
   let client: MonitorClient;
   let events: EventNotice[];
+  const limits = ['--max-guests', '4', '--max-memory', '128M', '--max-cpus', '4'];
+  const folder = daemonForEachTest(
+    async (started) => {
+      daemon = started;
+      client = await daemon.client();
+      events = [];
+      client.on('monitor.event', (event) => events.push(event));
+      await client.call('monitor.subscribe', {});
+    },
+    ...limits,
+  );
 
   const tiny = (name: TinyGuest) => tinyGuest(name, folder.at(name));
   const states = (vm: string) =>
@@ -22,16 +30,6 @@ describe('beeline daemon', function () {
       about?.name === vm && event === 'vm.state' ? [(data as { to: string }).to] : [],
     );
   const has = (event: string, vm: string) => events.some((one) => one.event === event && one.vm?.name === vm);
-
-  beforeEach(async () => {
-    daemon = new TestDaemon(folder.path, '--max-guests', '4', '--max-memory', '128M', '--max-cpus', '4');
-    await daemon.start();
-    client = await daemon.client();
-    events = [];
-    client.on('monitor.event', (event) => events.push(event));
-    await client.call('monitor.subscribe', {});
-  });
-  afterEach(() => client.close());
 
   it('keeps its folder to itself', () => {
     assert.equal(statSync(daemon.state).mode & 0o777, 0o700);
@@ -82,11 +80,14 @@ describe('beeline daemon', function () {
       socket.on('error', reject);
     });
     await client.call('vm.create', { name: 'b', config });
-    await assert.rejects(client.call('vm.start', { vm: 'b' }), code('BEELINE_E_DISK'));
+    await assert.rejects(client.call('vm.start', { vm: 'b' }), refusedWith('BEELINE_E_DISK'));
     const odd = { ...config, networks: [{ kind: 'tap' as const }] };
-    await assert.rejects(client.call('vm.create', { name: 'c', config: odd }), code('BEELINE_E_PARAMS'));
+    await assert.rejects(client.call('vm.create', { name: 'c', config: odd }), refusedWith('BEELINE_E_PARAMS'));
     const missing = { ...config, drives: [{ path: '/nowhere' }] };
-    await assert.rejects(client.call('vm.create', { name: 'c', config: missing }), code('BEELINE_E_FILE_MISSING'));
+    await assert.rejects(
+      client.call('vm.create', { name: 'c', config: missing }),
+      refusedWith('BEELINE_E_FILE_MISSING'),
+    );
   });
 
   it('pauses, resumes, measures, types to, and resets a guest', async () => {
@@ -132,17 +133,17 @@ describe('beeline daemon', function () {
     assert.deepEqual(await client.call('cpu.step', { vm: 'echo', count: 2 }), { cpu: 0, pc: '0x40080004' });
     await client.call('cpu.setBreakpoints', { vm: 'echo', breakpoints: [], watchpoints: [] });
     await client.call('vm.resume', { vm: 'echo' });
-    await assert.rejects(client.call('cpu.step', { vm: 'echo' }), code('BEELINE_E_VM_STATE'));
+    await assert.rejects(client.call('cpu.step', { vm: 'echo' }), refusedWith('BEELINE_E_VM_STATE'));
     assert.equal((await client.call('cpu.halt', { vm: 'echo' })).cpus.length, 1);
     // 1: b 1b in place of the loop; the second word behind it stays.
     const base64 = Buffer.from([0x00, 0x00, 0x00, 0x14]).toString('base64');
     const registers = await client.call('cpu.registers', { vm: 'echo' });
     assert.deepEqual(await client.call('memory.write', { vm: 'echo', address: registers.pc, base64 }), { written: 4 });
     assert.deepEqual(await client.call('cpu.step', { vm: 'echo', count: 5 }), { cpu: 0, pc: registers.pc });
-    await assert.rejects(client.call('cpu.step', { vm: 'echo', cpu: 3 }), code('BEELINE_E_CPU_UNKNOWN'));
+    await assert.rejects(client.call('cpu.step', { vm: 'echo', cpu: 3 }), refusedWith('BEELINE_E_CPU_UNKNOWN'));
     await assert.rejects(
       client.call('memory.write', { vm: 'echo', address: '0x9000000', base64, space: 'physical' }),
-      code('BEELINE_E_ADDRESS'),
+      refusedWith('BEELINE_E_ADDRESS'),
     );
   });
 
@@ -157,8 +158,11 @@ describe('beeline daemon', function () {
     assert.ok(statSync(path).size > config.memoryBytes);
     assert.equal((await client.call('vm.status', { vm: 'echo' })).state, 'running');
     for (let n = 0; n < 15; n++) await client.call('memory.dump', { vm: 'echo', name: `more-${n}` });
-    await assert.rejects(client.call('memory.dump', { vm: 'echo', name: 'too-many' }), code('BEELINE_E_MEMORY_DUMP'));
-    await assert.rejects(client.call('memory.dump', { vm: 'echo', name: '../up' }), code('BEELINE_E_PARAMS'));
+    await assert.rejects(
+      client.call('memory.dump', { vm: 'echo', name: 'too-many' }),
+      refusedWith('BEELINE_E_MEMORY_DUMP'),
+    );
+    await assert.rejects(client.call('memory.dump', { vm: 'echo', name: '../up' }), refusedWith('BEELINE_E_PARAMS'));
     const { disks } = await client.call('disk.list', { vm: 'echo' });
     const [only] = disks;
     assert.equal(disks.length, 1);
@@ -169,7 +173,7 @@ describe('beeline daemon', function () {
       { of: disk, format: 'raw', bytes: 1 << 20, readonly: true, writes: 0 },
     );
     await client.call('vm.stop', { vm: 'echo', timeout: 0 });
-    await assert.rejects(client.call('disk.list', { vm: 'echo' }), code('BEELINE_E_VM_STATE'));
+    await assert.rejects(client.call('disk.list', { vm: 'echo' }), refusedWith('BEELINE_E_VM_STATE'));
   });
 
   it('halts one CPU alone until it is resumed or the machine reset', async () => {
@@ -204,7 +208,7 @@ describe('beeline daemon', function () {
     assert.deepEqual(await halted(), []);
     client.type(stream, Buffer.from('L'));
     await eventually('it answers again', () => output === 'IBM');
-    await assert.rejects(client.call('cpu.halt', { vm: 'echo', cpu: 2 }), code('BEELINE_E_CPU_UNKNOWN'));
+    await assert.rejects(client.call('cpu.halt', { vm: 'echo', cpu: 2 }), refusedWith('BEELINE_E_CPU_UNKNOWN'));
     const told = events
       .filter(({ event }) => /^cpu\./.test(event))
       .map(({ event, data }) => [event, (data as { cpu: number }).cpu]);
@@ -231,7 +235,9 @@ describe('beeline daemon', function () {
       'the first instruction is still to come',
     );
     await client.call('vm.resume', { vm: 'echo' });
-    while (((await client.call('perf.counters', { vm: 'echo' })).cpus[0]?.instructions ?? 0) === 0);
+    await eventually('it executes', async () => {
+      return ((await client.call('perf.counters', { vm: 'echo' })).cpus[0]?.instructions ?? 0) > 0;
+    });
     await client.call('vm.pause', { vm: 'echo' });
     const program = readFileSync(folder.at('echo'));
     const read = async (
@@ -245,12 +251,12 @@ describe('beeline daemon', function () {
     assert.ok((await read({})).equals(program));
     assert.ok((await read({ space: 'physical' })).equals(program));
     assert.equal((await read({ space: 'physical' }, '0x41fffffc', 100)).length, 4, 'up to the end of memory');
-    await assert.rejects(read({}, '0x9000000'), code('BEELINE_E_ADDRESS'));
-    await assert.rejects(read({ space: 'physical' }, '0xffffffffffffffff'), code('BEELINE_E_ADDRESS'));
-    await assert.rejects(read({ cpu: 1 }), code('BEELINE_E_CPU_UNKNOWN'));
+    await assert.rejects(read({}, '0x9000000'), refusedWith('BEELINE_E_ADDRESS'));
+    await assert.rejects(read({ space: 'physical' }, '0xffffffffffffffff'), refusedWith('BEELINE_E_ADDRESS'));
+    await assert.rejects(read({ cpu: 1 }), refusedWith('BEELINE_E_CPU_UNKNOWN'));
     await client.call('vm.resume', { vm: 'echo' });
-    await assert.rejects(read({}), code('BEELINE_E_VM_STATE'));
-    await assert.rejects(client.call('cpu.registers', { vm: 'echo' }), code('BEELINE_E_VM_STATE'));
+    await assert.rejects(read({}), refusedWith('BEELINE_E_VM_STATE'));
+    await assert.rejects(client.call('cpu.registers', { vm: 'echo' }), refusedWith('BEELINE_E_VM_STATE'));
     assert.ok((await read({ space: 'physical' })).equals(program));
     await client.call('vm.pause', { vm: 'echo' });
     const registers = await client.call('cpu.registers', { vm: 'echo' });
@@ -277,7 +283,7 @@ describe('beeline daemon', function () {
     const { subscription } = await client.call('perf.subscribe', { vm: 'echo', interval: 0.2 });
     await eventually('two samples', () => samples >= 2);
     await client.call('perf.unsubscribe', { subscription });
-    await assert.rejects(client.call('perf.unsubscribe', { subscription }), code('BEELINE_E_STREAM_UNKNOWN'));
+    await assert.rejects(client.call('perf.unsubscribe', { subscription }), refusedWith('BEELINE_E_STREAM_UNKNOWN'));
   });
 
   it('tells resets that the guest does by itself', async () => {
@@ -296,14 +302,14 @@ describe('beeline daemon', function () {
     await client.call('vm.create', { name: 'idle', config: tiny('idle'), start: true });
     await assert.rejects(
       client.call('vm.stop', { vm: 'idle', timeout: 0.2, force: false }),
-      code('BEELINE_E_VM_TIMEOUT'),
+      refusedWith('BEELINE_E_VM_TIMEOUT'),
     );
     await eventually('the button is told', () => has('vm.powerdown', 'idle'));
     const status = await client.call('vm.stop', { vm: 'idle', timeout: 0 });
     assert.equal(status.state, 'stopped');
     assert.equal(status.cause, 'request');
     assert.equal((await client.call('vm.start', { vm: 'idle' })).state, 'running');
-    await assert.rejects(client.call('vm.delete', { vm: 'idle' }), code('BEELINE_E_VM_STATE'));
+    await assert.rejects(client.call('vm.delete', { vm: 'idle' }), refusedWith('BEELINE_E_VM_STATE'));
     await client.call('vm.delete', { vm: 'idle', force: true });
     assert.ok(!existsSync(`${daemon.state}/guests/idle`));
     await eventually('that is told', () => has('vm.deleted', 'idle'));
@@ -313,37 +319,40 @@ describe('beeline daemon', function () {
     const config = { ...tiny('idle'), memoryBytes: 64 * 1024 * 1024 };
     const create = (name: string, more: object = {}) =>
       client.call('vm.create', { name, config: { ...config, ...more } });
-    await assert.rejects(create('big', { memoryBytes: 256 * 1024 * 1024 }), code('BEELINE_E_LIMIT'));
-    await assert.rejects(create('wide', { cpus: 5 }), code('BEELINE_E_LIMIT'));
+    await assert.rejects(create('big', { memoryBytes: 256 * 1024 * 1024 }), refusedWith('BEELINE_E_LIMIT'));
+    await assert.rejects(create('wide', { cpus: 5 }), refusedWith('BEELINE_E_LIMIT'));
     for (const name of ['a', 'b', 'c', 'd']) await create(name, { cpus: name === 'd' ? 3 : 1 });
-    await assert.rejects(create('e'), code('BEELINE_E_LIMIT'));
-    await assert.rejects(create('a'), code('BEELINE_E_VM_EXISTS'));
+    await assert.rejects(create('e'), refusedWith('BEELINE_E_LIMIT'));
+    await assert.rejects(create('a'), refusedWith('BEELINE_E_VM_EXISTS'));
     await client.call('vm.start', { vm: 'a' });
     await client.call('vm.start', { vm: 'b' });
-    await assert.rejects(client.call('vm.start', { vm: 'c' }), code('BEELINE_E_LIMIT'));
-    await assert.rejects(client.call('vm.start', { vm: 'd' }), code('BEELINE_E_LIMIT'));
+    await assert.rejects(client.call('vm.start', { vm: 'c' }), refusedWith('BEELINE_E_LIMIT'));
+    await assert.rejects(client.call('vm.start', { vm: 'd' }), refusedWith('BEELINE_E_LIMIT'));
     await client.call('vm.stop', { vm: 'b', timeout: 0 });
     await client.call('vm.start', { vm: 'c' });
   });
 
   it('says what is wrong with what it is asked', async () => {
-    await assert.rejects(client.call('vm.status', { vm: 'nobody' }), code('BEELINE_E_VM_UNKNOWN'));
-    await assert.rejects(client.call('vm.status', { vm: 'nobody', x: 1 } as never), code('BEELINE_E_PARAMS'));
-    await assert.rejects(client.call('vm.frobnicate' as never, {} as never), code('BEELINE_E_METHOD_UNKNOWN'));
-    await assert.rejects(client.call('vm.create', { name: 'a', config: {} }), code('BEELINE_E_PARAMS'));
+    await assert.rejects(client.call('vm.status', { vm: 'nobody' }), refusedWith('BEELINE_E_VM_UNKNOWN'));
+    await assert.rejects(client.call('vm.status', { vm: 'nobody', x: 1 } as never), refusedWith('BEELINE_E_PARAMS'));
+    await assert.rejects(client.call('vm.frobnicate' as never, {} as never), refusedWith('BEELINE_E_METHOD_UNKNOWN'));
+    await assert.rejects(client.call('vm.create', { name: 'a', config: {} }), refusedWith('BEELINE_E_PARAMS'));
     const missing = { loads: [{ path: '/nowhere', address: 0 }] };
-    await assert.rejects(client.call('vm.create', { name: 'a', config: missing }), code('BEELINE_E_FILE_MISSING'));
+    await assert.rejects(
+      client.call('vm.create', { name: 'a', config: missing }),
+      refusedWith('BEELINE_E_FILE_MISSING'),
+    );
     await assert.rejects(
       client.call('vm.create', { name: 'a', config: { image: 'x' } }),
-      code('BEELINE_E_IMAGE_UNKNOWN'),
+      refusedWith('BEELINE_E_IMAGE_UNKNOWN'),
     );
     await client.call('vm.create', { name: 'a', config: tiny('idle') });
-    await assert.rejects(client.call('vm.pause', { vm: 'a' }), code('BEELINE_E_VM_STATE'));
+    await assert.rejects(client.call('vm.pause', { vm: 'a' }), refusedWith('BEELINE_E_VM_STATE'));
     const outside = { ...tiny('idle'), loads: [{ path: folder.at('idle'), address: 0xffff_ffff_0000 }] };
     await client.call('vm.create', { name: 'b', config: outside });
     await assert.rejects(client.call('vm.start', { vm: 'b' }), /loads|--load|address/);
     assert.equal((await client.call('vm.status', { vm: 'b' })).state, 'crashed');
-    await assert.rejects(client.call('monitor.subscribe', { cursor: 'ab:1' }), code('BEELINE_E_CURSOR'));
+    await assert.rejects(client.call('monitor.subscribe', { cursor: 'ab:1' }), refusedWith('BEELINE_E_CURSOR'));
   });
 
   it('reports a crash with last lines and counters, and starts the guest again where that is asked for', async () => {
@@ -351,8 +360,7 @@ describe('beeline daemon', function () {
     const { pid } = await client.call('vm.create', { name: 'echo', config, start: true });
     await client.call('vm.create', { name: 'other', config: tiny('idle'), start: true });
     await client.call('console.write', { vm: 'echo', base64: Buffer.from('HAL').toString('base64') });
-    let end = 0;
-    while (end < 3) ({ end } = await client.call('console.read', { vm: 'echo' }));
+    await eventually('its answers', async () => (await client.call('console.read', { vm: 'echo' })).end >= 3);
     process.kill(pid ?? 0, 'SIGKILL');
     const crash = await eventually('the report', () => events.find(({ event }) => event === 'vm.crashed'));
     const { detail, lastLines, counters } = crash.data as {

@@ -1,17 +1,15 @@
 import { strict as assert } from 'node:assert';
 import type { MonitorClient } from '../../src/monitor/client.js';
-import type { Result } from '../../src/monitor/protocol.js';
-import { TestDaemon } from '../support/daemon.js';
-import { TemporaryFolder } from '../support/temporary.js';
+import { daemonForEachTest, eventually } from '../support/daemon.js';
+import { refusedWith } from '../support/throws.js';
 import { tinyGuest } from '../support/tiny-guests.js';
-
-const code = (wanted: string) => (error: unknown) => error instanceof Error && 'code' in error && error.code === wanted;
 
 describe('perf.hotBlocks', function () {
   this.timeout(90_000);
-  let daemon: TestDaemon;
-  const folder = new TemporaryFolder(() => daemon?.destroy());
   let client: MonitorClient;
+  const folder = daemonForEachTest(async (daemon) => {
+    client = await daemon.client();
+  });
 
   const hot = (params: object = {}) => client.call('perf.hotBlocks', { vm: 'echo', ...params });
   const create = (config: object) =>
@@ -21,18 +19,12 @@ describe('perf.hotBlocks', function () {
       start: true,
     });
 
-  beforeEach(async () => {
-    daemon = new TestDaemon(folder.path);
-    await daemon.start();
-    client = await daemon.client();
-  });
-  afterEach(() => client.close());
-
   it('tells where a guest that runs or is paused spends its time', async () => {
     await create({ countBlocks: true });
-    let found: Result<'perf.hotBlocks'>;
-    do found = await hot();
-    while ((found.blocks[0]?.executions ?? 0) < 1000);
+    const found = await eventually('a block is hot', async () => {
+      const blocks = await hot();
+      return (blocks.blocks[0]?.executions ?? 0) >= 1000 && blocks;
+    });
     assert.equal((await client.call('vm.status', { vm: 'echo' })).state, 'running');
     const first = found.blocks[0];
     assert.ok(first !== undefined && found.count >= found.blocks.length);
@@ -53,17 +45,13 @@ describe('perf.hotBlocks', function () {
     );
     assert.equal(sizes.length, paused.count);
     await client.call('vm.stop', { vm: 'echo', timeout: 0 });
-    await assert.rejects(hot(), code('BEELINE_E_VM_STATE'));
+    await assert.rejects(hot(), refusedWith('BEELINE_E_VM_STATE'));
   });
 
   it('is refused for guests that do not count', async () => {
     await create({});
-    await assert.rejects(hot(), (error: unknown) => {
-      assert.ok(code('BEELINE_E_BLOCKS_UNCOUNTED')(error) && error instanceof Error);
-      assert.match(error.message, /--count-blocks/);
-      return true;
-    });
+    await assert.rejects(hot(), refusedWith('BEELINE_E_BLOCKS_UNCOUNTED', /--count-blocks/));
     await client.call('vm.delete', { vm: 'echo', force: true });
-    await assert.rejects(create({ countBlocks: true, tier: 'interpreter' }), code('BEELINE_E_PARAMS'));
+    await assert.rejects(create({ countBlocks: true, tier: 'interpreter' }), refusedWith('BEELINE_E_PARAMS'));
   });
 });

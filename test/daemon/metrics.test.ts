@@ -1,18 +1,17 @@
 // What Prometheus' own tool says of /metrics.
 import { strict as assert } from 'node:assert';
 import { spawnSync } from 'node:child_process';
-import { TestDaemon } from '../support/daemon.js';
-import { TemporaryFolder } from '../support/temporary.js';
+import { daemonForEachTest, type TestDaemon } from '../support/daemon.js';
 import { tinyGuest } from '../support/tiny-guests.js';
 
 describe('/metrics', function () {
   this.timeout(60_000);
   let daemon: TestDaemon;
-  const folder = new TemporaryFolder(() => daemon?.destroy());
+  const folder = daemonForEachTest((started) => {
+    daemon = started;
+  });
 
   it('is as promtool wants it', async () => {
-    daemon = new TestDaemon(folder.path);
-    await daemon.start();
     const owner = await daemon.client();
     await owner.call('vm.create', { name: 'a', config: tinyGuest('idle', folder.at('idle')), start: true });
     await owner.call('vm.create', { name: 'never-started', config: tinyGuest('idle', folder.at('idle')) });

@@ -2,11 +2,9 @@ import { strict as assert } from 'node:assert';
 import { once } from 'node:events';
 import { type AddressInfo, createConnection, createServer } from 'node:net';
 import type { MonitorClient } from '../../src/monitor/client.js';
-import { TestDaemon } from '../support/daemon.js';
-import { TemporaryFolder } from '../support/temporary.js';
+import { daemonForEachTest } from '../support/daemon.js';
+import { refusedWith } from '../support/throws.js';
 import { tinyGuest } from '../support/tiny-guests.js';
-
-const code = (wanted: string) => (error: unknown) => error instanceof Error && 'code' in error && error.code === wanted;
 
 const hostAddress = '127.0.0.1';
 
@@ -33,22 +31,16 @@ function connects(port: number): Promise<boolean> {
 
 describe('network cards of guests of the daemon', function () {
   this.timeout(90_000);
-  let daemon: TestDaemon;
-  const folder = new TemporaryFolder(() => daemon?.destroy());
   let client: MonitorClient;
+  const folder = daemonForEachTest(async (daemon) => {
+    client = await daemon.client();
+  });
 
   const cards = async () => (await client.call('network.list', { vm: 'idle' })).cards;
   const events = async () =>
     (await client.call('monitor.events', {})).events
       .filter(({ event }) => event.startsWith('network.'))
       .map(({ event, data }) => ({ event, data }));
-
-  beforeEach(async () => {
-    daemon = new TestDaemon(folder.path);
-    await daemon.start();
-    client = await daemon.client();
-  });
-  afterEach(() => client.close());
 
   const create = (config: object) =>
     client.call('vm.create', {
@@ -79,7 +71,7 @@ describe('network cards of guests of the daemon', function () {
     );
     await assert.rejects(
       client.call('network.setLink', { vm: 'idle', card: 2, link: 'up' }),
-      code('BEELINE_E_CARD_UNKNOWN'),
+      refusedWith('BEELINE_E_CARD_UNKNOWN'),
     );
   });
 
@@ -92,14 +84,17 @@ describe('network cards of guests of the daemon', function () {
     await client.call('network.addForward', { vm: 'idle', ...forward });
     assert.deepEqual((await cards())[0]?.forwards, [forward]);
     assert.equal(await connects(forward.hostPort), true);
-    await assert.rejects(client.call('network.addForward', { vm: 'idle', ...forward }), code('BEELINE_E_FORWARD'));
+    await assert.rejects(
+      client.call('network.addForward', { vm: 'idle', ...forward }),
+      refusedWith('BEELINE_E_FORWARD'),
+    );
 
     await client.call('network.removeForward', { vm: 'idle', ...end });
     assert.deepEqual((await cards())[0]?.forwards, []);
     assert.equal(await connects(forward.hostPort), false);
     await assert.rejects(
       client.call('network.removeForward', { vm: 'idle', ...end }),
-      code('BEELINE_E_FORWARD_UNKNOWN'),
+      refusedWith('BEELINE_E_FORWARD_UNKNOWN'),
     );
     assert.deepEqual(await events(), [
       { event: 'network.forwardAdded', data: { card: 0, ...forward } },
@@ -108,7 +103,7 @@ describe('network cards of guests of the daemon', function () {
 
     await client.call('network.addForward', { vm: 'idle', ...forward });
     await client.call('vm.stop', { vm: 'idle', timeout: 0 });
-    await assert.rejects(cards(), code('BEELINE_E_VM_STATE'));
+    await assert.rejects(cards(), refusedWith('BEELINE_E_VM_STATE'));
     assert.equal(await connects(forward.hostPort), false);
     await client.call('vm.start', { vm: 'idle' });
     assert.deepEqual((await cards())[0]?.forwards, []);
@@ -117,11 +112,10 @@ describe('network cards of guests of the daemon', function () {
   it('of a restricted guest get no forwards when its process makes no sockets any more', async () => {
     await create({ networks: [{ kind: 'user', restrict: true }] });
     const forward = { protocol: 'udp', hostAddress, hostPort: await freePort(), guestPort: 22 } as const;
-    await assert.rejects(client.call('network.addForward', { vm: 'idle', ...forward }), (error: unknown) => {
-      assert.ok(code('BEELINE_E_FORWARD')(error) && error instanceof Error);
-      assert.match(error.message, /when the guest is started/);
-      return true;
-    });
+    await assert.rejects(
+      client.call('network.addForward', { vm: 'idle', ...forward }),
+      refusedWith('BEELINE_E_FORWARD', /when the guest is started/),
+    );
     assert.deepEqual((await cards())[0]?.forwards, []);
   });
 });

@@ -2,8 +2,7 @@ import { strict as assert } from 'node:assert';
 import { truncateSync, writeFileSync } from 'node:fs';
 import { createConnection, type Socket } from 'node:net';
 import { WebSocket } from 'ws';
-import { eventually, TestDaemon } from '../support/daemon.js';
-import { TemporaryFolder } from '../support/temporary.js';
+import { daemonForEachTest, eventually, type TestDaemon } from '../support/daemon.js';
 import { tinyGuest } from '../support/tiny-guests.js';
 
 type Message = Readonly<Record<string, unknown>>;
@@ -45,11 +44,8 @@ class QmpClient {
 describe('QMP of a guest', function () {
   this.timeout(60_000);
   let daemon: TestDaemon;
-  const folder = new TemporaryFolder(() => daemon?.destroy());
-
-  beforeEach(async () => {
-    daemon = new TestDaemon(folder.path);
-    await daemon.start();
+  const folder = daemonForEachTest((started) => {
+    daemon = started;
   });
 
   it('drives it for several clients at once, with the daemon or without', async () => {

@@ -2,20 +2,16 @@ import { strict as assert } from 'node:assert';
 import { renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { identify, isAlive } from '../../src/daemon/process-identity.js';
-import { eventually, TestDaemon } from '../support/daemon.js';
+import { daemonForEachTest, eventually, type TestDaemon } from '../support/daemon.js';
 import { EventHistory } from '../support/event-history.js';
-import { TemporaryFolder } from '../support/temporary.js';
 import { tinyGuest } from '../support/tiny-guests.js';
 
 describe('a daemon that is killed', function () {
   this.timeout(120_000);
   let daemon: TestDaemon;
-  const folder = new TemporaryFolder(() => daemon?.destroy());
   let history: EventHistory;
-
-  beforeEach(async () => {
-    daemon = new TestDaemon(folder.path);
-    await daemon.start();
+  const folder = daemonForEachTest(async (started) => {
+    daemon = started;
     history = new EventHistory(daemon.socket);
     await eventually('it follows', () => history.isFollowing);
   });
@@ -81,12 +77,10 @@ describe('a daemon that is killed', function () {
     await Promise.all(calls);
     await daemon.start();
     const again = await daemon.client();
-    for (;;) {
-      const { vms } = await again.call('vm.list', {});
-      if (vms.every(({ state }) => state !== 'starting')) break;
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
-    const { vms } = await again.call('vm.list', {});
+    const vms = await eventually('all have started or have not', async () => {
+      const list = await again.call('vm.list', {});
+      return list.vms.every(({ state }) => state !== 'starting') && list.vms;
+    });
     assert.ok(vms.length >= 2);
     for (const { name } of vms) await again.call('vm.delete', { vm: name, force: true });
     await eventually('that is told', () => history.count('vm.deleted') === vms.length);

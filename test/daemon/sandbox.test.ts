@@ -15,7 +15,6 @@ import {
 } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { createConnection, createServer } from 'node:net';
-import { setTimeout } from 'node:timers/promises';
 import { identify } from '../../src/daemon/process-identity.js';
 import { connect } from '../../src/monitor/connect.js';
 import { beeline, cliPath } from '../support/cli.js';
@@ -193,7 +192,7 @@ describe("a guest's process", function () {
       const again = await daemon.client();
       assert.equal((await again.call('vm.status', { vm: 'a' })).pid, pid);
       process.kill(pid ?? 0, 'SIGKILL');
-      while ((await again.call('vm.status', { vm: 'a' })).state !== 'crashed') await setTimeout(50);
+      await eventually('its end', async () => (await again.call('vm.status', { vm: 'a' })).state === 'crashed');
       await again.call('vm.start', { vm: 'a' });
       again.close();
       assert.equal(other.exitCode ?? other.signalCode, null, 'the other lives');

@@ -6,9 +6,8 @@ import { connect } from '../../src/monitor/connect.js';
 import { writeRequest } from '../../src/monitor/json-rpc.js';
 import { eventually, TestDaemon } from '../support/daemon.js';
 import { TemporaryFolder } from '../support/temporary.js';
+import { refusedWith } from '../support/throws.js';
 import { tinyGuest } from '../support/tiny-guests.js';
-
-const code = (wanted: string) => (error: unknown) => error instanceof Error && 'code' in error && error.code === wanted;
 
 describe('the monitor against those who mean harm', function () {
   this.timeout(60_000);
@@ -72,25 +71,28 @@ describe('the monitor against those who mean harm', function () {
     const { view, control, admin } = daemon.tokens;
     assert.equal(new Set([view, control, admin]).size, 3);
     assert.equal(await handshake(bearer('wrong')), 401);
-    await assert.rejects(withToken('wrong'), code('BEELINE_E_UNAUTHORIZED'));
+    await assert.rejects(withToken('wrong'), refusedWith('BEELINE_E_UNAUTHORIZED'));
 
     const silent = await connect({ kind: 'url', url: daemon.url, token: undefined });
-    await assert.rejects(silent.call('vm.list', {}), code('BEELINE_E_UNAUTHORIZED'));
+    await assert.rejects(silent.call('vm.list', {}), refusedWith('BEELINE_E_UNAUTHORIZED'));
     assert.deepEqual(await silent.call('monitor.authenticate', { token: view }), { role: 'view' });
     assert.deepEqual(await silent.call('vm.list', {}), { vms: [] });
     silent.close();
 
     const stranger = await connect({ kind: 'url', url: daemon.url, token: undefined });
-    await assert.rejects(stranger.call('monitor.authenticate', { token: 'wrong' }), code('BEELINE_E_UNAUTHORIZED'));
+    await assert.rejects(
+      stranger.call('monitor.authenticate', { token: 'wrong' }),
+      refusedWith('BEELINE_E_UNAUTHORIZED'),
+    );
     await stranger.closed;
 
     const config = tinyGuest('echo', folder.at('echo'));
     const viewer = await withToken(view);
-    await assert.rejects(viewer.call('vm.create', { name: 'a', config }), code('BEELINE_E_FORBIDDEN'));
-    await assert.rejects(viewer.call('monitor.shutdown', {}), code('BEELINE_E_FORBIDDEN'));
+    await assert.rejects(viewer.call('vm.create', { name: 'a', config }), refusedWith('BEELINE_E_FORBIDDEN'));
+    await assert.rejects(viewer.call('monitor.shutdown', {}), refusedWith('BEELINE_E_FORBIDDEN'));
     const controller = await withToken(control);
-    await assert.rejects(controller.call('vm.create', { name: 'a', config }), code('BEELINE_E_FORBIDDEN'));
-    await assert.rejects(controller.call('monitor.clients', {}), code('BEELINE_E_FORBIDDEN'));
+    await assert.rejects(controller.call('vm.create', { name: 'a', config }), refusedWith('BEELINE_E_FORBIDDEN'));
+    await assert.rejects(controller.call('monitor.clients', {}), refusedWith('BEELINE_E_FORBIDDEN'));
     const master = await withToken(admin);
     await master.call('vm.create', { name: 'a', config, start: true });
     const { stream } = await viewer.attach({ vm: 'a' }, () => undefined);
@@ -190,9 +192,7 @@ describe('the monitor against those who mean harm', function () {
     await start();
     const owner = await daemon.client();
     await owner.call('vm.create', { name: 'flood', config: tinyGuest('flood', folder.at('flood')), start: true });
-    while ((await owner.call('vm.status', { vm: 'flood' })).state !== 'stopped') {
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
+    await eventually('it stops', async () => (await owner.call('vm.status', { vm: 'flood' })).state === 'stopped');
     const lazy = await open(bearer(daemon.tokens.view));
     let told = false;
     lazy.on('message', (data: Buffer, isBinary: boolean) => {

@@ -2,11 +2,9 @@ import { strict as assert } from 'node:assert';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { MonitorClient } from '../../src/monitor/client.js';
-import { eventually, TestDaemon } from '../support/daemon.js';
-import { TemporaryFolder } from '../support/temporary.js';
+import { daemonForEachTest, eventually, type TestDaemon } from '../support/daemon.js';
+import { refusedWith } from '../support/throws.js';
 import { tinyGuest } from '../support/tiny-guests.js';
-
-const code = (wanted: string) => (error: unknown) => error instanceof Error && 'code' in error && error.code === wanted;
 
 /** A place in memory that the guest does not use. */
 const place = { address: '0x40300000', space: 'physical' as const };
@@ -14,8 +12,12 @@ const place = { address: '0x40300000', space: 'physical' as const };
 describe('snapshots of the daemon', function () {
   this.timeout(90_000);
   let daemon: TestDaemon;
-  const folder = new TemporaryFolder(() => daemon?.destroy());
   let client: MonitorClient;
+  const folder = daemonForEachTest(async (started) => {
+    daemon = started;
+    client = await daemon.client();
+    await client.call('vm.create', { name: 'echo', config: tinyGuest('echo', folder.at('echo')), start: true });
+  });
 
   const write = async (text: string) =>
     await client.call('memory.write', { vm: 'echo', ...place, base64: Buffer.from(text).toString('base64') });
@@ -33,14 +35,6 @@ describe('snapshots of the daemon', function () {
     await eventually(`${text} is answered by ${answer}`, () => output === answer);
     await client.call('console.detach', { stream });
   };
-
-  beforeEach(async () => {
-    daemon = new TestDaemon(folder.path);
-    await daemon.start();
-    client = await daemon.client();
-    await client.call('vm.create', { name: 'echo', config: tinyGuest('echo', folder.at('echo')), start: true });
-  });
-  afterEach(() => client.close());
 
   it('are saved, listed, loaded into a guest that runs or not, and deleted', async () => {
     const names = async () =>
@@ -69,10 +63,10 @@ describe('snapshots of the daemon', function () {
 
     await client.call('snapshot.delete', { vm: 'echo', name: 'first' });
     assert.deepEqual(await names(), ['second']);
-    const unknown = code('BEELINE_E_SNAPSHOT_UNKNOWN');
+    const unknown = refusedWith('BEELINE_E_SNAPSHOT_UNKNOWN');
     await assert.rejects(client.call('snapshot.load', { vm: 'echo', name: 'first' }), unknown);
     await assert.rejects(client.call('snapshot.delete', { vm: 'echo', name: 'first' }), unknown);
-    await assert.rejects(client.call('snapshot.save', { vm: 'echo', name: '../x' }), code('BEELINE_E_PARAMS'));
+    await assert.rejects(client.call('snapshot.save', { vm: 'echo', name: '../x' }), refusedWith('BEELINE_E_PARAMS'));
   });
 
   it('are refused when damaged, and the guest goes on', async () => {
@@ -82,7 +76,10 @@ describe('snapshots of the daemon', function () {
     bytes[bytes.length >> 1] = (bytes[bytes.length >> 1] ?? 0) ^ 1;
     writeFileSync(file, bytes);
     await write('now');
-    await assert.rejects(client.call('snapshot.load', { vm: 'echo', name: 'first' }), code('BEELINE_E_SNAPSHOT'));
+    await assert.rejects(
+      client.call('snapshot.load', { vm: 'echo', name: 'first' }),
+      refusedWith('BEELINE_E_SNAPSHOT'),
+    );
     assert.equal(await read(), 'now');
     await answers('HAL', 'IBM');
   });
@@ -91,8 +88,7 @@ describe('snapshots of the daemon', function () {
     const at = async (command: string) => (await daemon.cli(['exec', 'linux', command])).stdout;
     const create = ['create', '--share', `${folder.path},tag=work`, 'linux', 'debian-generic', '--start'];
     assert.equal((await daemon.cli(create)).status, 0);
-    let console = '';
-    while (!/beeline:.*# /.test(console)) console = (await daemon.cli(['logs', 'linux'])).stdout;
+    await eventually('a prompt', async () => /beeline:.*# /.test((await daemon.cli(['logs', 'linux'])).stdout), 60);
     assert.equal((await daemon.cli(['snapshot', 'save', 'linux', 'first'])).status, 0);
     await at('modprobe 9p; mount -t 9p -o trans=virtio,version=9p2000.L work /mnt; echo kept > /mnt/file');
     const refused = await daemon.cli(['snapshot', 'load', 'linux', 'first']);

@@ -3,11 +3,9 @@ import { writeFileSync } from 'node:fs';
 import type { MonitorClient } from '../../src/monitor/client.js';
 import { connect } from '../../src/monitor/connect.js';
 import type { TraceEvent } from '../../src/monitor/domains/trace.js';
-import { eventually, TestDaemon } from '../support/daemon.js';
-import { TemporaryFolder } from '../support/temporary.js';
+import { daemonForEachTest, eventually, type TestDaemon } from '../support/daemon.js';
+import { refusedWith } from '../support/throws.js';
 import { tinyGuest } from '../support/tiny-guests.js';
-
-const code = (wanted: string) => (error: unknown) => error instanceof Error && 'code' in error && error.code === wanted;
 
 /**
  * Sets VBAR_EL1 to 0x40080000 and then calls PSCI_VERSION, reads UARTFR, writes UARTDR, executes TLBI VMALLE1 and IC IALLU,
@@ -24,15 +22,11 @@ const handler = [0xd5385209, 0xd35afd29, 0xf100553f, 0x54000080, 0xd5384029, 0x9
 describe('trace', function () {
   this.timeout(120_000);
   let daemon: TestDaemon;
-  const folder = new TemporaryFolder(() => daemon?.destroy());
   let client: MonitorClient;
-
-  beforeEach(async () => {
-    daemon = new TestDaemon(folder.path);
-    await daemon.start();
+  const folder = daemonForEachTest(async (started) => {
+    daemon = started;
     client = await daemon.client();
   });
-  afterEach(() => client.close());
 
   async function create(config = {}): Promise<void> {
     const image = new Uint32Array(256);
@@ -54,11 +48,10 @@ describe('trace', function () {
       const begun = await client.call('trace.start', { vm: 'traced', categories: [...categories], records: 1000 });
       assert.deepEqual([begun.tracing, begun.records, begun.categories], [true, 1024, [...categories]]);
       await client.call('vm.resume', { vm: 'traced' });
-      let events: TraceEvent[] = [];
-      for (let attempt = 0; attempt < 200 && events.at(-1)?.kind !== 'sleep'; attempt++) {
-        await new Promise((resolve) => setTimeout(resolve, 20));
-        events = (await client.call('trace.read', { vm: 'traced' })).events;
-      }
+      const events = await eventually('it sleeps', async () => {
+        const read = await client.call('trace.read', { vm: 'traced' });
+        return read.events.at(-1)?.kind === 'sleep' && read.events;
+      });
       const vector = '0x40080200';
       assert.deepEqual(events.map(shown), [
         {
@@ -92,18 +85,17 @@ describe('trace', function () {
   it('loses what nobody reads, says how much, and goes on', async () => {
     await client.call('vm.create', { name: 'echo', config: tinyGuest('echo', folder.at('echo')), start: true });
     const read = (params: object = {}) => client.call('trace.read', { vm: 'echo', ...params });
-    await assert.rejects(read(), code('BEELINE_E_TRACE_OFF'));
-    await assert.rejects(client.call('trace.stop', { vm: 'echo' }), code('BEELINE_E_TRACE_OFF'));
+    await assert.rejects(read(), refusedWith('BEELINE_E_TRACE_OFF'));
+    await assert.rejects(client.call('trace.stop', { vm: 'echo' }), refusedWith('BEELINE_E_TRACE_OFF'));
     assert.equal((await client.call('trace.status', { vm: 'echo' })).tracing, false);
     await client.call('trace.start', { vm: 'echo', categories: ['devices'], records: 16 });
-    await assert.rejects(client.call('trace.start', { vm: 'echo' }), code('BEELINE_E_TRACE_ON'));
+    await assert.rejects(client.call('trace.start', { vm: 'echo' }), refusedWith('BEELINE_E_TRACE_ON'));
     const first = await read({ limit: 1 });
     assert.equal(first.events.length, 1);
     // It polls its serial port.
-    for (let attempt = 0; attempt < 100; attempt++) {
-      if (((await client.call('trace.status', { vm: 'echo' })).written[0] ?? 0) > 10_000) break;
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
+    await eventually('it has polled', async () => {
+      return ((await client.call('trace.status', { vm: 'echo' })).written[0] ?? 0) > 10_000;
+    });
     await client.call('vm.pause', { vm: 'echo' });
     const second = await read({ cursor: first.cursor });
     const { written } = await client.call('trace.status', { vm: 'echo' });
@@ -114,15 +106,18 @@ describe('trace', function () {
     assert.equal((second.events.at(-1)?.number ?? 0) + 1, written[0]);
     assert.deepEqual((await read({ cursor: second.cursor })).events, []);
     assert.deepEqual((await read()).events, second.events, 'another reader has its own place');
-    await assert.rejects(read({ cursor: '1:0' }), code('BEELINE_E_TRACE_CURSOR'));
-    await assert.rejects(read({ cursor: 'x' }), code('BEELINE_E_PARAMS'));
-    await assert.rejects(read({ limit: 0 }), code('BEELINE_E_PARAMS'));
+    await assert.rejects(read({ cursor: '1:0' }), refusedWith('BEELINE_E_TRACE_CURSOR'));
+    await assert.rejects(read({ cursor: 'x' }), refusedWith('BEELINE_E_PARAMS'));
+    await assert.rejects(read({ limit: 0 }), refusedWith('BEELINE_E_PARAMS'));
     for (const wrong of [{ categories: [] }, { categories: ['x'] }, { records: 1 }, { records: 1e9 }]) {
-      await assert.rejects(client.call('trace.start', { vm: 'echo', ...wrong } as never), code('BEELINE_E_PARAMS'));
+      await assert.rejects(
+        client.call('trace.start', { vm: 'echo', ...wrong } as never),
+        refusedWith('BEELINE_E_PARAMS'),
+      );
     }
     const viewer = await connect({ kind: 'url', url: daemon.url, token: daemon.tokens.view });
     assert.equal((await viewer.call('trace.read', { vm: 'echo' })).events.length, 15);
-    await assert.rejects(viewer.call('trace.stop', { vm: 'echo' }), code('BEELINE_E_FORBIDDEN'));
+    await assert.rejects(viewer.call('trace.stop', { vm: 'echo' }), refusedWith('BEELINE_E_FORBIDDEN'));
     viewer.close();
     await client.call('vm.resume', { vm: 'echo' });
     await client.call('trace.stop', { vm: 'echo' });
@@ -134,13 +129,7 @@ describe('trace', function () {
     await client.call('vm.create', { name: 'linux', config });
     await client.call('vm.start', { vm: 'linux', paused: true });
     const traced = daemon.cli(['trace', 'linux', '--categories', 'interrupts,calls', '--count', '400', '--json']);
-    let tracing = false;
-    await eventually('the trace', () => {
-      void client.call('trace.status', { vm: 'linux' }).then((status) => {
-        tracing = status.tracing;
-      });
-      return tracing;
-    });
+    await eventually('the trace', async () => (await client.call('trace.status', { vm: 'linux' })).tracing);
     await client.call('vm.resume', { vm: 'linux' });
     const { status, stdout, stderr } = await traced;
     assert.equal(status, 0, stderr);

@@ -7,11 +7,17 @@ import { readTokens, type Tokens } from '../../src/daemon/tokens.js';
 import type { MonitorClient } from '../../src/monitor/client.js';
 import { connect } from '../../src/monitor/connect.js';
 import { beeline, type CliOptions, type CliResult, cliPath } from './cli.js';
+import { TemporaryFolder } from './temporary.js';
 
-export async function eventually<T>(what: string, look: () => T | undefined | false, seconds = 30): Promise<T> {
+/** Looks again and again, until it finds something or the time is over. */
+export async function eventually<T>(
+  what: string,
+  look: () => T | undefined | false | Promise<T | undefined | false>,
+  seconds = 30,
+): Promise<T> {
   const deadline = Date.now() + seconds * 1000;
   for (;;) {
-    const found = look();
+    const found = await look();
     if (found !== undefined && found !== false) return found;
     if (Date.now() > deadline) throw new Error(`${what}: not within ${seconds} s`);
     await new Promise((resolve) => setTimeout(resolve, 20));
@@ -23,6 +29,7 @@ export class TestDaemon {
   readonly #args: readonly string[];
   #process: ChildProcess | undefined;
   #log = '';
+  readonly #clients: MonitorClient[] = [];
 
   /** `folder` must not outlast the test. */
   constructor(folder: string, ...args: string[]) {
@@ -72,8 +79,11 @@ export class TestDaemon {
     return readTokens(this.state);
   }
 
-  client(): Promise<MonitorClient> {
-    return connect({ kind: 'unix', path: this.socket });
+  /** Closed by destroy(), if not before. */
+  async client(): Promise<MonitorClient> {
+    const client = await connect({ kind: 'unix', path: this.socket });
+    this.#clients.push(client);
+    return client;
   }
 
   cli(args: readonly string[], options: CliOptions = {}): Promise<CliResult> {
@@ -92,6 +102,7 @@ export class TestDaemon {
   /** Ends it and every guest. */
   async destroy(): Promise<void> {
     await this.end('SIGKILL');
+    for (const client of this.#clients) client.close();
     const guests = join(this.state, 'guests');
     if (!existsSync(guests)) return;
     for (const name of readdirSync(guests)) {
@@ -106,4 +117,22 @@ export class TestDaemon {
       }
     }
   }
+}
+
+/**
+ * Call in a describe block: every test gets a daemon that runs, in a new folder, which is returned. `take` is given it, and
+ * does what else is to be done before each test.
+ */
+export function daemonForEachTest(
+  take: (daemon: TestDaemon) => Promise<void> | void,
+  ...args: string[]
+): TemporaryFolder {
+  let daemon: TestDaemon | undefined;
+  const folder = new TemporaryFolder(() => daemon?.destroy());
+  beforeEach(async () => {
+    daemon = new TestDaemon(folder.path, ...args);
+    await daemon.start();
+    await take(daemon);
+  });
+  return folder;
 }

@@ -2,8 +2,7 @@
 import { strict as assert } from 'node:assert';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import type { MonitorClient } from '../../src/monitor/client.js';
-import { eventually, TestDaemon } from '../support/daemon.js';
-import { TemporaryFolder } from '../support/temporary.js';
+import { daemonForEachTest, eventually, type TestDaemon } from '../support/daemon.js';
 import { tinyGuest } from '../support/tiny-guests.js';
 
 /** Without them the browser looks for its maker's hosts. */
@@ -12,10 +11,6 @@ const quiet = ['--disable-quic', '--no-first-run', '--disable-background-network
 describe('web console', function () {
   this.timeout(120_000);
   let daemon: TestDaemon;
-  const folder = new TemporaryFolder(async () => {
-    await browser?.close();
-    await daemon?.destroy();
-  });
   let browser: Browser | undefined;
   let page: Page;
   let client: MonitorClient;
@@ -35,9 +30,10 @@ describe('web console', function () {
     assert.fail(`${wanted} does not come: ${last}`);
   }
 
-  beforeEach(async () => {
-    daemon = new TestDaemon(folder.path);
-    await daemon.start();
+  // Before its daemon is gone, which it would complain of.
+  afterEach(() => browser?.close());
+  const folder = daemonForEachTest(async (started) => {
+    daemon = started;
     client = await daemon.client();
     for (const name of ['one', 'two']) {
       await client.call('vm.create', { name, config: tinyGuest('echo', folder.at(name)), start: true });
@@ -53,7 +49,6 @@ describe('web console', function () {
     });
     page.on('pageerror', (error) => troubles.push(error.message));
   });
-  afterEach(() => client.close());
 
   it('wants a token', async () => {
     await page.goto(address());

@@ -1,17 +1,16 @@
 // A connection whose other end is there no more, or sleeps: nothing says so but that it does not answer.
 import { strict as assert } from 'node:assert';
 import { WebSocket } from 'ws';
-import { eventually, TestDaemon } from '../../support/daemon.js';
-import { TemporaryFolder } from '../../support/temporary.js';
+import { daemonForEachTest, eventually, type TestDaemon } from '../../support/daemon.js';
 
 describe('a half-open connection', function () {
   this.timeout(180_000);
   let daemon: TestDaemon;
-  const folder = new TemporaryFolder(() => daemon?.destroy());
+  daemonForEachTest((started) => {
+    daemon = started;
+  });
 
   it('is dropped when it does not answer, and one that does is kept', async () => {
-    daemon = new TestDaemon(folder.path);
-    await daemon.start();
     const headers = { authorization: `Bearer ${daemon.tokens.view}` };
     const open = async (autoPong: boolean) => {
       const socket = new WebSocket(new URL('/monitor', daemon.url), { headers, autoPong });

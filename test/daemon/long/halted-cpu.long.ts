@@ -1,7 +1,6 @@
 // One CPU of a Debian guest halted alone: the other goes on, and the kernel finds nothing amiss afterwards.
 import { strict as assert } from 'node:assert';
-import { eventually, TestDaemon } from '../../support/daemon.js';
-import { TemporaryFolder } from '../../support/temporary.js';
+import { daemonForEachTest, eventually, type TestDaemon } from '../../support/daemon.js';
 
 /** Something to do for each CPU that needs nothing of the other. */
 const busy = 'for cpu in 1 2; do (taskset $cpu sh -c "while :; do :; done" > /dev/null 2>&1 &); done';
@@ -10,11 +9,11 @@ const sleep = (seconds: number) => new Promise((resolve) => setTimeout(resolve, 
 describe('a CPU that is halted alone', function () {
   this.timeout(300_000);
   let daemon: TestDaemon;
-  const folder = new TemporaryFolder(() => daemon?.destroy());
+  daemonForEachTest((started) => {
+    daemon = started;
+  });
 
   it('leaves the other alone, and comes back', async () => {
-    daemon = new TestDaemon(folder.path);
-    await daemon.start();
     const owner = await daemon.client();
     const vm = 'smp';
     const config = { image: 'debian-busybox', cpus: 2, memoryBytes: 256 * 1024 * 1024 };
