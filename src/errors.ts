@@ -341,6 +341,11 @@ export const errorTable = {
     remedy: 'wait for another dump to end, make room, or give a name that is there already',
     status: ExitStatus.failure,
   },
+  BEELINE_E_FILE_USER: {
+    cause: '{option}: {user}, whom guests run as, may not {action} {path} ({detail})',
+    remedy: 'let {user} do that (chmod, chgrp, setfacl), or name another user in the configuration',
+    status: ExitStatus.usage,
+  },
   BEELINE_E_SANDBOX: {
     cause: "the guest's process cannot be confined ({detail})",
     remedy: 'use Linux 5.13 or newer with Landlock, or set sandbox = "off"',

@@ -56,7 +56,7 @@ export const ConfigSchema = Type.Object(
       Type.String({
         pattern: '^([A-Za-z_][A-Za-z0-9_.-]*)?$',
         description:
-          "Who guests' processes run as when the daemon is root's; the files that guests are made of have to be accessible to it. Empty: as the daemon.",
+          "Who guests' processes run as when the daemon is root's; the program, the state folder and the files that guests are made of have to be accessible to it; images are handed to it. Empty: as the daemon.",
       }),
     ),
     sandbox: Type.Optional(oneOf(['on', 'off'], "Whether guests' processes are confined by Landlock and seccomp.")),

@@ -44,7 +44,7 @@ export function launchGuest(folder: GuestFolder, vm: string, { sandbox, user }: 
     child = spawn(process.execPath, [`--max-old-space-size=${heapMebibytes}`, program, folder.path], {
       cwd: folder.path,
       detached: true,
-      ...user,
+      ...(user !== undefined && { uid: user.uid, gid: user.gid }),
       stdio: ['ignore', log, log, 'pipe'],
       env: {
         ...process.env,

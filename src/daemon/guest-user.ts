@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { BeelineError } from '../errors.js';
 
 export interface GuestUser {
+  readonly name: string;
   readonly uid: number;
   readonly gid: number;
 }
@@ -18,7 +19,7 @@ export function findUser(name: string): GuestUser {
   const { stdout } = spawnSync('getent', ['passwd', name], { encoding: 'utf8' });
   const [, , uid, gid] = (stdout ?? '').split(':');
   if (uid === undefined || gid === undefined) refuse('there is no such user');
-  return { uid: Number(uid), gid: Number(gid) };
+  return { name, uid: Number(uid), gid: Number(gid) };
 }
 
 /** Lets others pass through the folder, to what they may use inside; they cannot look what there is. */

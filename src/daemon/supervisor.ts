@@ -8,8 +8,11 @@ import type { EventName } from '../monitor/protocol.js';
 import type { Limits } from './config.js';
 import type { DaemonLog } from './daemon-log.js';
 import type { EventLog, LoggedEvent } from './event-log.js';
+import type { StartFile } from './guest/protocol.js';
+import { checkGuestFiles, checkSurroundings } from './guest-access.js';
 import { GuestFolder, removeGuest } from './guest-folder.js';
 import { type GuestUser, letPass } from './guest-user.js';
+import { HandedImages } from './handed-images.js';
 import { recoveryOf, takeOverRecords } from './old-records.js';
 import { Vm, type VmHost } from './vm.js';
 import { nativeConfig } from './vm-config.js';
@@ -28,6 +31,7 @@ export class Supervisor implements VmHost {
   /** Whether guests' processes give up what their guests do not need. */
   readonly sandbox: boolean;
   readonly user: GuestUser | undefined;
+  readonly #images: HandedImages;
   readonly #events: EventLog;
   readonly #log: DaemonLog;
   readonly #vms = new Map<string, Vm>();
@@ -40,7 +44,11 @@ export class Supervisor implements VmHost {
     this.#events = events;
     this.#log = log;
     mkdirSync(folder, { recursive: true, mode: 0o700 });
-    if (user !== undefined) letPass(folder);
+    if (user !== undefined) {
+      letPass(folder);
+      checkSurroundings(user, folder);
+    }
+    this.#images = new HandedImages(join(dirname(folder), 'images'));
     const old = takeOverRecords(folder, join(dirname(folder), 'records'));
     if (old.length > 0) log.info({ guests: old }, 'guests of an earlier version are taken over');
   }
@@ -57,6 +65,10 @@ export class Supervisor implements VmHost {
       after = last.seq;
     }
     let running = 0;
+    const images = [...records.values()].flatMap(({ config }) => config.image?.split('/')[0] ?? []);
+    this.#images.keepOnly(new Set(images)).catch((error: unknown) => {
+      this.#log.warn({ err: error }, 'images that no guest uses any more cannot be removed');
+    });
     for (const [folder, record] of records) {
       if (record.deleted) {
         removeGuest(new GuestFolder(folder));
@@ -115,6 +127,12 @@ export class Supervisor implements VmHost {
     }
   }
 
+  async handOver(config: StartFile['config']): Promise<StartFile['config']> {
+    if (this.user === undefined) return config;
+    checkGuestFiles(this.user, config);
+    return this.#images.handOver(config);
+  }
+
   log(level: 'info' | 'warn' | 'error', vm: string, message: string): void {
     this.#log[level]({ vm }, message);
   }
@@ -143,7 +161,9 @@ export class Supervisor implements VmHost {
         remedy: 'delete one, or raise limits.guests',
       });
     }
-    const { memoryBytes, cpus } = nativeConfig(config);
+    const machine = nativeConfig(config);
+    if (this.user !== undefined) checkGuestFiles(this.user, machine);
+    const { memoryBytes, cpus } = machine;
     if (memoryBytes > this.#limits.memoryBytes || cpus > this.#limits.cpus) {
       throw new BeelineError('BEELINE_E_LIMIT', {
         detail: `${name} with ${formatBytes(memoryBytes)} and ${cpus} CPUs is more than the limits allow`,

@@ -48,6 +48,8 @@ export interface VmHost {
   readonly sandbox: boolean;
   /** Whose the processes of guests are. */
   readonly user: GuestUser | undefined;
+  /** Throws what that user may not do with the files that the machine is made of; returns it with those that it may. */
+  handOver(config: StartFile['config']): Promise<StartFile['config']>;
   /** Writes to the journal; the event comes back through apply(). */
   emit(vm: Vm, event: EventName, data: unknown, from?: { readonly time: string; readonly source: number }): void;
   /** Throws BEELINE_E_LIMIT when the host has no room for another guest. */
@@ -168,7 +170,8 @@ export class Vm {
   async #start(cause: StateCause, { paused = false, snapshot, acceptFiles = false }: StartOptions): Promise<void> {
     if (this.isLiving) throw this.#refusal('started', 'stop it first');
     await this.#endLastProcess();
-    const config = { ...nativeConfig(this.#record.config), ...(snapshot !== undefined && { snapshot }) };
+    const machine = await this.#host.handOver(nativeConfig(this.#record.config));
+    const config = { ...machine, ...(snapshot !== undefined && { snapshot }) };
     const backing = this.#settleFiles(config.drives ?? [], acceptFiles);
     this.#host.admit(this);
     clearTimeout(this.#restartTimer);

@@ -3,23 +3,28 @@ import { strict as assert } from 'node:assert';
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import {
   chmodSync,
+  cpSync,
   existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   symlinkSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { createConnection, createServer } from 'node:net';
+import { join } from 'node:path';
 import { identify } from '../../src/daemon/process-identity.js';
+import { cachedFolder } from '../../src/images/cache.js';
 import { connect } from '../../src/monitor/connect.js';
 import { beeline, cliPath } from '../support/cli.js';
 import { eventually, TestDaemon } from '../support/daemon.js';
 import { TemporaryFolder } from '../support/temporary.js';
+import { refusedWith } from '../support/throws.js';
 import { tinyGuest } from '../support/tiny-guests.js';
 
 /** Of every thread: the values of a line of its status. */
@@ -30,6 +35,9 @@ function statusOf(pid: number, name: string): string[] {
   });
   return [...new Set(values)];
 }
+
+const asNobody = (...command: string[]) =>
+  spawnSync('setpriv', ['--reuid=nobody', '--regid=nogroup', '--clear-groups', ...command]).status === 0;
 
 describe("a guest's process", function () {
   this.timeout(240_000);
@@ -226,17 +234,15 @@ describe("a guest's process", function () {
       return;
     }
     await assert.rejects(daemon.start({ BEELINE_USER: 'no-such-user' }), /there is no such user/);
+    await assert.rejects(daemon.start({ BEELINE_USER: 'nobody' }), /guests could not .* does not let others pass\)/);
     chmodSync(folder.path, 0o711);
+    if (!asNobody('test', '-r', cliPath)) {
+      await assert.rejects(daemon.start({ BEELINE_USER: 'nobody' }), /guests could not .* install it elsewhere/);
+      return;
+    }
     await daemon.start({ BEELINE_USER: 'nobody' });
     const owner = await daemon.client();
     await owner.call('vm.create', { name: 'a', config: tinyGuest('echo', folder.at('echo')) });
-    const asNobody = (...command: string[]) =>
-      spawnSync('setpriv', ['--reuid=nobody', '--regid=nogroup', '--clear-groups', ...command]).status === 0;
-    if (!asNobody('test', '-r', cliPath)) {
-      await assert.rejects(owner.call('vm.start', { vm: 'a' }), /process of a failed/);
-      owner.close();
-      return;
-    }
     const { pid } = await owner.call('vm.start', { vm: 'a' });
     const uid = execFileSync('id', ['-u', 'nobody'], { encoding: 'utf8' }).trim();
     assert.deepEqual(statusOf(pid ?? 0, 'Uid'), [Array(4).fill(uid).join('\t')]);
@@ -257,6 +263,62 @@ describe("a guest's process", function () {
     }
     await owner.call('vm.delete', { vm: 'a', force: true });
     owner.close();
+  });
+
+  it('of another user is handed images; what else that user may not use is refused before it starts', async () => {
+    // Only root starts processes of others, and those have to get at the program.
+    if (process.getuid?.() !== 0 || !asNobody('test', '-r', cliPath)) return;
+    await beeline(['image', 'build', '--quiet', 'debian-busybox'], { limit: 100 });
+    chmodSync(folder.path, 0o711);
+    const home = folder.at('home');
+    const cached = join(home, '.cache/beeline/images/debian-busybox');
+    cpSync(cachedFolder('debian-busybox'), cached, { recursive: true, preserveTimestamps: true });
+    chmodSync(join(cached, 'vmlinuz'), 0o644);
+    chmodSync(join(cached, 'initrd.img'), 0o600);
+    chmodSync(home, 0o700);
+    daemon = new TestDaemon(folder.path);
+    const env = { BEELINE_USER: 'nobody', XDG_CACHE_HOME: join(home, '.cache') };
+    await daemon.start(env);
+    const owner = await daemon.client();
+    const config = { image: 'debian-busybox', memoryBytes: 256 << 20 };
+    await owner.call('vm.create', { name: 'a', config, start: true });
+    let console = '';
+    await owner.attach({ vm: 'a', from: 0 }, (bytes) => {
+      console += Buffer.from(bytes).toString();
+    });
+    await eventually('a prompt', () => /beeline:~# /.test(console), 90);
+    console = '';
+    await owner.call('vm.reset', { vm: 'a' });
+    await eventually('a prompt after a reset', () => /beeline:~# /.test(console), 90);
+    const handed = `${daemon.state}/images/debian-busybox`;
+    const inode = (path: string) => statSync(path).ino;
+    assert.equal(inode(`${handed}/vmlinuz`), inode(join(cached, 'vmlinuz')), 'a link suffices');
+    assert.notEqual(inode(`${handed}/initrd.img`), inode(join(cached, 'initrd.img')), 'a link could not be read');
+    for (const name of ['vmlinuz', 'initrd.img']) assert.ok(!asNobody('test', '-w', `${handed}/${name}`), name);
+    const copy = inode(`${handed}/initrd.img`);
+    await owner.call('vm.stop', { vm: 'a', timeout: 0 });
+    await owner.call('vm.start', { vm: 'a' });
+    assert.equal(inode(`${handed}/initrd.img`), copy, 'it is copied once');
+
+    const disk = folder.at('disk.img');
+    writeFileSync(disk, Buffer.alloc(1 << 20), { mode: 0o644 });
+    const { loads } = tinyGuest('idle', join(home, 'idle'));
+    const create = (more: object) => owner.call('vm.create', { name: 'b', config: { ...config, ...more } });
+    const refused = (detail: RegExp) => refusedWith('BEELINE_E_FILE_USER', detail);
+    const closed = /loads: nobody, whom guests run as, may not read .*idle \(.*home does not let others pass\); let/;
+    await assert.rejects(create({ loads }), refused(closed));
+    const own = /drives: .* may not write to .*disk\.img \(its own permissions do not allow it\)/;
+    await assert.rejects(create({ drives: [{ path: disk }] }), refused(own));
+    const port = { name: 'log', kind: 'file', path: join(home, 'log') };
+    await assert.rejects(create({ ports: [port] }), refused(/ports: .* may not write to .*home/));
+    await create({ drives: [{ path: disk, readonly: true }] });
+    chmodSync(disk, 0o600);
+    await assert.rejects(owner.call('vm.start', { vm: 'b' }), refused(/drives: .* may not read .*disk\.img/));
+    assert.equal((await owner.call('vm.status', { vm: 'b' })).state, 'created');
+    for (const vm of ['a', 'b']) await owner.call('vm.delete', { vm, force: true });
+    await daemon.end('SIGTERM');
+    await daemon.start(env);
+    await eventually('images that no guest uses are removed', () => !existsSync(handed));
   });
 
   it('is not confined where the configuration says so', async () => {

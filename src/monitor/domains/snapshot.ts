@@ -54,6 +54,8 @@ export const snapshot = {
         'BEELINE_E_SNAPSHOT_UNKNOWN',
         'BEELINE_E_FILE_CHANGED',
         'BEELINE_E_FILE_UNREADABLE',
+        'BEELINE_E_FILE_USER',
+        'BEELINE_E_STATE_FOLDER',
       ],
     }),
     list: method({
