@@ -1,9 +1,10 @@
 // beeline attach: this terminal as a guest's console, for as long as one likes.
 import { BeelineError, ExitStatus } from '../errors.js';
+import type { ConsoleSize } from '../monitor/domains/console.js';
 import { onEndingSignal, signalStatus } from '../signals.js';
 import { type ClientOptions, withDaemon } from './client.js';
 import { EscapeKeys } from './escape-keys.js';
-import { Terminal } from './terminal.js';
+import { followTerminalSize, Terminal } from './terminal.js';
 
 const help = [
   'Ctrl-A x       leave the console; the guest goes on',
@@ -25,12 +26,6 @@ export function attach(name: string, options: AttachOptions): Promise<number> {
     client.on('console.detached', () => leave(ExitStatus.ok));
     const params = { vm: name, ...(options.history !== undefined && { history: options.history }) };
     const { stream, resizable } = await client.attach(params, (bytes) => process.stdout.write(bytes));
-    const tellSize = () => {
-      const { columns, rows } = process.stdout;
-      // A terminal that does not know its size says 0.
-      if (columns > 0 && rows > 0) client.call('console.resize', { vm: name, columns, rows }).catch(() => undefined);
-    };
-    const tellsSize = resizable && process.stdout.isTTY;
     const terminal = new Terminal();
     const keys = new EscapeKeys({
       onData: (data) => client.type(stream, data),
@@ -46,10 +41,10 @@ export function attach(name: string, options: AttachOptions): Promise<number> {
     if (terminal.isTerminal) process.stderr.write(`beeline: ${name}; Ctrl-A x leaves, Ctrl-A ? shows help\n`);
     process.stdin.on('data', onData);
     terminal.enterRaw();
-    if (tellsSize) {
-      tellSize();
-      process.stdout.on('resize', tellSize);
-    }
+    const tellSize = (size: ConsoleSize) => {
+      client.call('console.resize', { vm: name, ...size }).catch(() => undefined);
+    };
+    const leaveSize = resizable ? followTerminalSize(tellSize) : () => undefined;
     const forget = onEndingSignal((signal) => leave(signalStatus(signal)));
     const lost = client.closed.then((detail) => {
       throw new BeelineError('BEELINE_E_CONNECTION_LOST', { detail });
@@ -58,7 +53,7 @@ export function attach(name: string, options: AttachOptions): Promise<number> {
       return await Promise.race([left, lost]);
     } finally {
       forget();
-      process.stdout.off('resize', tellSize);
+      leaveSize();
       terminal.leaveRaw();
       process.stdin.off('data', onData);
       process.stdin.pause();

@@ -58,9 +58,9 @@ without the first address it is a port of every address of the host. restrict le
 uses a tap interface that exists and is yours. mac= gives the card an address other than 52:54:00:12:34:56, 57 and on.
 
 --console and --port lead bytes of the guest to socket=PATH, a Unix socket that one client at a time connects to, or to the
-end of file=PATH (truncate empties it first). stdio is where --serial goes, and what is typed then goes there. A console
-never makes the guest wait: its latest 64 KiB are kept for a client that does not read, or is yet to come. What is written to
-a port waits in the guest for a client to read it.
+end of file=PATH (truncate empties it first). stdio is where --serial goes, and what is typed then goes there; on a terminal
+such a console has the terminal's size. A console never makes the guest wait: its latest 64 KiB are kept for a client that
+does not read, or is yet to come. What is written to a port waits in the guest for a client to read it.
 
 --share PATH,tag=TAG gives the guest the folder PATH and what is in it, and nothing else: it mounts it with
 mount -t 9p -o trans=virtio,version=9p2000.L TAG /mnt. Symbolic links are the guest's to follow; special files, extended

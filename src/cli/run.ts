@@ -39,7 +39,7 @@ import { openSerial, type SerialOutput } from './serial.js';
 import { checkShares } from './share-option.js';
 import { statsTable } from './stats-table.js';
 import { summaryLine } from './summary.js';
-import { Terminal } from './terminal.js';
+import { followTerminalSize, Terminal } from './terminal.js';
 
 export interface RunOptions extends JobRunOptions {
   readonly kernel?: string;
@@ -345,6 +345,12 @@ function connectInput(
   };
 }
 
+/** Gives a virtio console that is on this terminal the terminal's size; returns what ends that. */
+function connectSize(session: Session, ports: readonly Port[]): () => void {
+  const port = ports.findIndex(({ kind, console }) => kind === 'serial' && console);
+  return port === -1 ? () => undefined : followTerminalSize((size) => session.resizeConsole(port, size));
+}
+
 /** Runs a guest to its end and returns the exit status. Throws BeelineError before the guest has started. */
 export async function run(imageName: string | undefined, options: RunOptions): Promise<number> {
   checkOptions(options, imageName);
@@ -439,7 +445,9 @@ async function runMachine(
     for (const address of options.qmp) await qmp.listen(address);
   }
   serial = await openSerial(target, (data) => session?.write(data));
-  const disconnect = target.kind === 'stdio' ? connectInput(addon, session, new Terminal(), options) : () => undefined;
+  const isHere = target.kind === 'stdio';
+  const leaveSize = isHere ? connectSize(session, config.ports) : () => undefined;
+  const disconnect = isHere ? connectInput(addon, session, new Terminal(), options) : () => undefined;
 
   let result: SessionResult;
   try {
@@ -448,6 +456,7 @@ async function runMachine(
     gdb?.close(result.outcome.status);
   } finally {
     disconnect();
+    leaveSize();
     process.off('SIGCONT', onContinue);
     serial.close();
     qmp?.close();

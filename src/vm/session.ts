@@ -1,6 +1,7 @@
 // One run of one machine in this process, from start to its outcome.
 import { performance } from 'node:perf_hooks';
 import { BeelineError } from '../errors.js';
+import type { ConsoleSize } from '../monitor/domains/console.js';
 import type {
   Addon,
   ExitReason,
@@ -207,6 +208,11 @@ export class Session {
     if (this.#outcome !== undefined) return;
     this.#machine.powerdown();
     this.#tell({ kind: 'powerdown' });
+  }
+
+  /** `port` is its place in the config. */
+  resizeConsole(port: number, { columns, rows }: ConsoleSize): void {
+    if (this.#outcome === undefined) this.#machine.resizeConsole(port, columns, rows);
   }
 
   setNoReboot(noReboot: boolean): void {
