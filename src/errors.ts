@@ -307,7 +307,12 @@ export const errorTable = {
   },
   BEELINE_E_DAEMON_UNREACHABLE: {
     cause: 'no daemon answers at {address} ({detail})',
-    remedy: 'start one with: beeline daemon',
+    remedy: '{remedy}',
+    status: ExitStatus.failure,
+  },
+  BEELINE_E_DAEMON_REFUSED: {
+    cause: 'the daemon at {address} refuses the connection: {detail}',
+    remedy: '{remedy}',
     status: ExitStatus.failure,
   },
   BEELINE_E_DAEMON_RUNNING: {

@@ -1,14 +1,13 @@
 // The daemon, put together.
-import { accessSync, constants, mkdirSync, readFileSync, statSync } from 'node:fs';
+import { accessSync, constants, mkdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Static, Type } from '@sinclair/typebox';
 import { writeFileAtomically } from '../atomic-file.js';
 import { BeelineError, messageOf, systemCode } from '../errors.js';
-import { accepts } from '../monitor/validation.js';
 import { loadAddon } from '../native/loader.js';
 import { onEndingSignal } from '../signals.js';
 import { version } from '../version.js';
 import type { Config } from './config.js';
+import { type DaemonFile, readDaemonFile } from './daemon-file.js';
 import { createDaemonLog, LogTail } from './daemon-log.js';
 import { EventLog } from './event-log.js';
 import { findUser, type GuestUser, letPass } from './guest-user.js';
@@ -18,19 +17,6 @@ import { MonitorServer } from './server.js';
 import { Supervisor } from './supervisor.js';
 import { activatedSockets, notifyServiceManager } from './systemd.js';
 import { ensureTokens } from './tokens.js';
-
-/** What a running daemon says about itself in STATE/daemon.json. */
-const DaemonFile = Type.Object({ pid: Type.Integer(), addresses: Type.Array(Type.String()) });
-export type DaemonFile = Static<typeof DaemonFile>;
-
-export function readDaemonFile(state: string): DaemonFile | undefined {
-  try {
-    const value: unknown = JSON.parse(readFileSync(join(state, 'daemon.json'), 'utf8'));
-    return accepts(DaemonFile, value) ? value : undefined;
-  } catch {
-    return undefined;
-  }
-}
 
 function prepareState(state: string, user: GuestUser | undefined): void {
   try {

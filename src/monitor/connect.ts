@@ -1,6 +1,6 @@
 // Opens connections to a daemon: its Unix socket, or ws:// and wss:// with a token.
 import { WebSocket } from 'ws';
-import { BeelineError, messageOf } from '../errors.js';
+import { BeelineError, messageOf, systemCode } from '../errors.js';
 import { MonitorClient, type Transport } from './client.js';
 
 export type Endpoint =
@@ -33,15 +33,50 @@ function openSocket(endpoint: Endpoint): WebSocket {
   });
 }
 
-/** Rejects with BEELINE_E_DAEMON_UNREACHABLE or BEELINE_E_UNAUTHORIZED. */
+const untrusted = new Set([
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_GET_ISSUER_CERT',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+]);
+
+function unreachable(endpoint: Endpoint, error: unknown): BeelineError {
+  const code = systemCode(error) ?? '';
+  const usesTls = endpoint.kind === 'url' && endpoint.url.startsWith('wss:');
+  let remedy =
+    endpoint.kind === 'url' ? 'check the address, and that a daemon listens there' : 'start one with: beeline daemon';
+  if (untrusted.has(code)) remedy = 'name who signed its certificate with --ca';
+  else if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') remedy = 'use a name that its certificate holds';
+  else if (code === 'CERT_HAS_EXPIRED') remedy = 'give the daemon a new certificate';
+  else if (code === 'EACCES') remedy = 'ask as the user of the daemon, or over TCP with a token';
+  else if (usesTls && (code === 'EPROTO' || code === 'ECONNRESET')) remedy = 'write ws:// if it serves no TLS';
+  else if (endpoint.kind === 'url' && code === 'ECONNRESET') remedy = 'write wss:// if it serves TLS';
+  const address = describeEndpoint(endpoint);
+  return new BeelineError('BEELINE_E_DAEMON_UNREACHABLE', { address, detail: messageOf(error), remedy }, error);
+}
+
+function refused(endpoint: Endpoint, status: number): BeelineError {
+  if (status === 401) return new BeelineError('BEELINE_E_UNAUTHORIZED');
+  const [detail, remedy] = refusals.get(status) ?? [`HTTP status ${status}`, 'see its log: beeline logs'];
+  return new BeelineError('BEELINE_E_DAEMON_REFUSED', { address: describeEndpoint(endpoint), detail, remedy });
+}
+
+const refusals: ReadonlyMap<number, readonly [detail: string, remedy: string]> = new Map([
+  [403, ['this origin may not connect', 'add it to origins in its configuration']],
+  [404, ['it serves no monitor', 'check the address']],
+  [429, ['too many wrong tokens were shown from this address', 'wait a minute, and use the right one']],
+  [503, ['too many clients are connected', 'try again later, or raise limits.clients in its configuration']],
+]);
+
+/** Rejects with BEELINE_E_DAEMON_UNREACHABLE, BEELINE_E_DAEMON_REFUSED or BEELINE_E_UNAUTHORIZED. */
 export function connect(endpoint: Endpoint): Promise<MonitorClient> {
   return new Promise((resolve, reject) => {
-    const address = describeEndpoint(endpoint);
     let socket: WebSocket;
     try {
       socket = openSocket(endpoint);
     } catch (error) {
-      reject(new BeelineError('BEELINE_E_DAEMON_UNREACHABLE', { address, detail: messageOf(error) }, error));
+      reject(unreachable(endpoint, error));
       return;
     }
     let lastError = '';
@@ -59,13 +94,11 @@ export function connect(endpoint: Endpoint): Promise<MonitorClient> {
     });
     socket.on('error', (error) => {
       lastError = error.message;
-      reject(new BeelineError('BEELINE_E_DAEMON_UNREACHABLE', { address, detail: error.message }, error));
+      reject(unreachable(endpoint, error));
     });
     socket.on('unexpected-response', (_request, response) => {
       socket.terminate();
-      if (response.statusCode === 401) reject(new BeelineError('BEELINE_E_UNAUTHORIZED'));
-      const detail = `HTTP status ${response.statusCode}`;
-      reject(new BeelineError('BEELINE_E_DAEMON_UNREACHABLE', { address, detail }));
+      reject(refused(endpoint, response.statusCode ?? 0));
     });
     socket.on('close', (code, reason) => {
       transport.onClose(lastError || reason.toString() || `status ${code}`);

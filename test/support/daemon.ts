@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { readDaemonFile } from '../../src/daemon/daemon.js';
+import { readDaemonFile } from '../../src/daemon/daemon-file.js';
 import { readTokens, type Tokens } from '../../src/daemon/tokens.js';
 import type { MonitorClient } from '../../src/monitor/client.js';
 import { connect } from '../../src/monitor/connect.js';
