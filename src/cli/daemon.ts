@@ -10,6 +10,7 @@ import {
   printConfig,
   readConfigFile,
 } from '../daemon/config.js';
+import { readCertificate } from '../daemon/tls-files.js';
 import { readTokens } from '../daemon/tokens.js';
 import { ExitStatus } from '../errors.js';
 import type { Role } from '../monitor/declare.js';
@@ -51,7 +52,8 @@ export async function daemon(flags: DaemonFlags): Promise<number> {
 
 export function checkConfiguration(flags: DaemonFlags): number {
   if (flags.config !== undefined) readConfigFile(flags.config);
-  gather(flags);
+  const { config } = gather(flags);
+  if (config.tls !== undefined) readCertificate(config.tls);
   process.stdout.write(`${flags.config ?? 'the configuration'} is good\n`);
   return ExitStatus.ok;
 }

@@ -1,11 +1,10 @@
 // HTTP and WebSocket: who may connect, and what is served.
-import { readFileSync, rmSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
-import { WebSocketServer } from 'ws';
+import { type WebSocket, WebSocketServer } from 'ws';
 import { BeelineError, messageOf, systemCode } from '../errors.js';
 import { includesRole, type Role } from '../monitor/declare.js';
 import { type Config, isLoopback, tcpAddress } from './config.js';
@@ -13,6 +12,8 @@ import type { DaemonLog } from './daemon-log.js';
 import { proxyQmp } from './qmp-proxy.js';
 import { Failures } from './rate.js';
 import { type Answer, closeStatus, Session } from './session.js';
+import { makeRoom, unixPathOf } from './socket-files.js';
+import { readCertificate } from './tls-files.js';
 import { roleOf, type Tokens } from './tokens.js';
 import { WebFiles } from './web-files.js';
 
@@ -31,6 +32,8 @@ const qmpPath = /^\/qmp\/([a-z0-9_.-]+)$/;
 
 /** A client has this long for its headers, and for its whole request, in milliseconds. */
 const requestLimit = 5000;
+/** And this long to take the answer. */
+const responseLimit = 30_000;
 const lookInterval = 1000;
 const failuresAllowed = 10;
 const failurePeriod = 60_000;
@@ -64,7 +67,7 @@ export class MonitorServer {
   readonly #web = new WebFiles();
   #unauthenticated = 0;
   /** Connections that are passed on to guests. */
-  #proxies = 0;
+  readonly #proxies = new Set<WebSocket>();
   #lastId = 0;
 
   constructor(context: ServerContext) {
@@ -101,7 +104,7 @@ export class MonitorServer {
         continue;
       }
       const path = item === 'unix' ? join(state, 'socket') : item.slice('unix:'.length);
-      rmSync(path, { force: true });
+      await makeRoom(path);
       // Made under this mask, the socket is never anybody else's to use.
       const mask = process.umask(0o177);
       try {
@@ -114,17 +117,18 @@ export class MonitorServer {
 
   #listenOn(name: string, where: { fd: number } | { path: string } | { host: string; port: number }): Promise<void> {
     const { tls } = this.#context.config;
-    const usesTls = 'host' in where && tls !== undefined;
+    const unixPath = 'fd' in where ? unixPathOf(where.fd) : 'path' in where ? where.path : undefined;
+    const isUnix = unixPath !== undefined;
+    const usesTls = !isUnix && tls !== undefined;
     const limits = {
       requestTimeout: requestLimit,
       headersTimeout: requestLimit,
       connectionsCheckingInterval: lookInterval,
     };
     const server = usesTls
-      ? createTlsServer({ ...limits, cert: readPem('tls.cert', tls.cert), key: readPem('tls.key', tls.key) })
+      ? createTlsServer({ ...limits, handshakeTimeout: requestLimit, ...readCertificate(tls) })
       : createServer(limits);
     server.maxConnections = 2 * this.#context.config.limits.clients + 64;
-    let isUnix = 'path' in where;
     server.on('request', (request, response) => {
       this.#onRequest(request, response, isUnix).catch((error: unknown) => {
         this.#context.log.error({ err: error, url: request.url }, 'a request failed');
@@ -134,11 +138,13 @@ export class MonitorServer {
     server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
       this.#onUpgrade(request, socket as Socket, head, isUnix);
     });
-    server.on('clientError', (error, socket) => {
+    const refuse = (error: Error, socket: Duplex) => {
       const from = 'remoteAddress' in socket ? socket.remoteAddress : undefined;
       this.#context.log.warn({ from: from ?? 'unix', reason: error.message }, 'refused: not a request');
       socket.destroy();
-    });
+    };
+    server.on('clientError', refuse);
+    server.on('tlsClientError', refuse);
     return new Promise((resolve, reject) => {
       server.once('error', (error) => {
         const detail = systemCode(error) ?? messageOf(error);
@@ -146,9 +152,15 @@ export class MonitorServer {
       });
       server.listen(where, () => {
         const address = server.address();
-        isUnix = typeof address === 'string' || address === null;
         this.#servers.push(server);
-        this.#addresses.push(describe(address, usesTls));
+        // What the configuration names was checked before; a service manager may hand anything over.
+        if (!usesTls && typeof address === 'object' && address !== null && !isLoopback(address.address)) {
+          server.close();
+          const detail = `${name}, ${describe(address, usesTls)}, is beyond loopback and needs tls`;
+          reject(new BeelineError('BEELINE_E_CONFIG', { path: 'the socket that was handed over', detail }));
+          return;
+        }
+        this.#addresses.push(unixPath === undefined ? describe(address, usesTls) : `unix:${unixPath}`);
         resolve();
       });
     });
@@ -209,6 +221,11 @@ export class MonitorServer {
       send(status, `${words}\n`);
     };
     request.resume();
+    const timer = setTimeout(() => {
+      this.#logRefusal(request, isUnix, 'it does not take the answer');
+      request.socket.destroy();
+    }, responseLimit);
+    response.once('close', () => clearTimeout(timer));
     if (request.method !== 'GET' && request.method !== 'HEAD') return refuse(405, 'Method Not Allowed', 'method');
     const admission = this.#admit(request, isUnix);
     if (isRefusal(admission)) return refuse(admission.status, admission.words, admission.reason);
@@ -234,17 +251,19 @@ export class MonitorServer {
   #admitClient(request: IncomingMessage, isUnix: boolean): Admission {
     const path = request.url?.split('?')[0] ?? '';
     const qmp = qmpPath.exec(path)?.[1];
-    if (path !== '/monitor' && (qmp === undefined || this.#context.qmpSocket(qmp) === undefined)) {
-      return { status: 404, words: 'Not Found', reason: 'path' };
-    }
+    const missing = { status: 404, words: 'Not Found', reason: 'path' };
+    if (path !== '/monitor' && qmp === undefined) return missing;
     const admission = this.#admit(request, isUnix);
     if (isRefusal(admission)) return admission;
     // QMP knows no tokens of its own, and everything in it may change the guest.
     if (qmp !== undefined && (admission.role === undefined || !includesRole(admission.role, 'control'))) {
       return { status: 401, words: 'Unauthorized', reason: 'QMP without the role control' };
     }
+    // Not before: which guests there are is for those with a token.
+    if (qmp !== undefined && this.#context.qmpSocket(qmp) === undefined) return missing;
     const full = (reason: string) => ({ status: 503, words: 'Service Unavailable', reason });
-    if (this.#sessions.size + this.#proxies >= this.#context.config.limits.clients) return full('too many connections');
+    if (this.#sessions.size + this.#proxies.size >= this.#context.config.limits.clients)
+      return full('too many connections');
     if (admission.role === undefined && this.#unauthenticated >= largestUnauthenticated) {
       return full('too many connections without a token');
     }
@@ -267,8 +286,8 @@ export class MonitorServer {
     this.#sockets.handleUpgrade(request, socket, head, (client) => {
       const qmpSocket = qmp === undefined ? undefined : this.#context.qmpSocket(qmp);
       if (qmpSocket !== undefined) {
-        this.#proxies++;
-        proxyQmp(client, qmpSocket, () => this.#proxies--);
+        this.#proxies.add(client);
+        proxyQmp(client, qmpSocket, () => this.#proxies.delete(client));
         return;
       }
       const { limits } = this.#context.config;
@@ -308,18 +327,10 @@ export class MonitorServer {
   async close(): Promise<void> {
     const closed = this.#servers.map((server) => new Promise((resolve) => server.close(resolve)));
     for (const session of this.#sessions) session.close(closeStatus.stopping, 'the daemon ends');
+    for (const client of this.#proxies) client.close(closeStatus.stopping, 'the daemon ends');
     for (const server of this.#servers) server.closeIdleConnections();
     const late = new Promise((resolve) => setTimeout(resolve, requestLimit).unref());
     await Promise.race([Promise.all(closed), late]);
-  }
-}
-
-function readPem(option: string, path: string): Buffer {
-  try {
-    return readFileSync(path);
-  } catch (error) {
-    const detail = systemCode(error) ?? messageOf(error);
-    throw new BeelineError('BEELINE_E_FILE_UNREADABLE', { option, path, detail }, error);
   }
 }
 

@@ -233,9 +233,12 @@ export class Session {
       this.close(closeStatus.flood, 'too many messages');
       return;
     }
-    const error = new BeelineError('BEELINE_E_RATE', { limit: rate });
-    const message = isBinary ? undefined : readMessage(data.toString()).messages[0];
-    this.#send(writeError(message !== undefined && 'id' in message ? message.id : null, error));
+    this.#send(this.#refuseHasty(isBinary ? undefined : readMessage(data.toString()).messages[0]));
+  }
+
+  #refuseHasty(message: Incoming | undefined): string {
+    const error = new BeelineError('BEELINE_E_RATE', { limit: this.#options.limits.rate });
+    return writeError(message !== undefined && 'id' in message ? message.id : null, error);
   }
 
   #onFrame(data: Buffer): void {
@@ -260,8 +263,9 @@ export class Session {
       if (reply !== undefined) this.#send(reply);
     } else {
       const replies: string[] = [];
-      for (const message of messages) {
-        const reply = await this.#reply(message);
+      for (const [index, message] of messages.entries()) {
+        // The first has been counted as the message that it came in.
+        const reply = index === 0 || this.#bucket.take() ? await this.#reply(message) : this.#refuseHasty(message);
         if (reply !== undefined) replies.push(reply);
       }
       if (replies.length > 0) this.#send(`[${replies.join(',')}]`);

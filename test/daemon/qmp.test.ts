@@ -172,4 +172,18 @@ describe('QMP of a guest', function () {
     await closed;
     owner.close();
   });
+
+  it('is told over WebSocket when the daemon ends, which does not wait for it', async () => {
+    const owner = await daemon.client();
+    await owner.call('vm.create', { name: 'a', config: tinyGuest('idle', folder.at('idle')), start: true });
+    owner.close();
+    const headers = { authorization: `Bearer ${daemon.tokens.control}` };
+    const socket = new WebSocket(`${daemon.url}/qmp/a`, { headers });
+    await new Promise((resolve) => socket.once('message', resolve));
+    const closed = new Promise<number>((resolve) => socket.once('close', resolve));
+    const begun = performance.now();
+    await daemon.end('SIGTERM');
+    assert.ok(performance.now() - begun < 4000, `${performance.now() - begun} ms`);
+    assert.equal(await closed, 1001);
+  });
 });

@@ -1,9 +1,13 @@
 import { strict as assert } from 'node:assert';
+import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { get, type IncomingMessage } from 'node:http';
-import { createConnection } from 'node:net';
+import { createConnection, createServer } from 'node:net';
 import { type ClientOptions, WebSocket } from 'ws';
 import { connect } from '../../src/monitor/connect.js';
 import { writeRequest } from '../../src/monitor/json-rpc.js';
+import { beeline } from '../support/cli.js';
 import { eventually, TestDaemon } from '../support/daemon.js';
 import { TemporaryFolder } from '../support/temporary.js';
 import { refusedWith } from '../support/throws.js';
@@ -124,9 +128,49 @@ describe('the monitor against those who mean harm', function () {
     await start();
     for (let i = 0; i < 10; i++) assert.equal(await handshake(bearer(`guess ${i}`)), 401);
     assert.equal(await handshake(bearer(daemon.tokens.admin)), 429);
+    await assert.rejects(withToken(daemon.tokens.admin), code('BEELINE_E_DAEMON_REFUSED'));
     const owner = await daemon.client();
     await owner.call('vm.list', {});
     owner.close();
+  });
+
+  it('tells nobody without a token which guests there are', async () => {
+    await start();
+    const owner = await daemon.client();
+    await owner.call('vm.create', { name: 'a', config: tinyGuest('idle', folder.at('idle')), start: true });
+    owner.close();
+    assert.equal(await handshake({}, '/qmp/a'), 401);
+    assert.equal(await handshake({}, '/qmp/b'), 401);
+    assert.equal(await handshake(bearer(daemon.tokens.view), '/qmp/b'), 401);
+    assert.equal(await handshake(bearer(daemon.tokens.control), '/qmp/b'), 404);
+    assert.equal(await handshake(bearer(daemon.tokens.control), '/qmp/a'), 101);
+  });
+
+  it('takes away no file but a socket that nobody serves', async () => {
+    writeFileSync(folder.at('precious'), 'data');
+    const served = createServer().listen(folder.at('served'));
+    await once(served, 'listening');
+    const left = spawnSync('python3', [
+      '-c',
+      'import socket, sys; socket.socket(socket.AF_UNIX).bind(sys.argv[1])',
+      folder.at('left'),
+    ]);
+    assert.equal(left.status, 0);
+    const refused = async (name: string, detail: RegExp) => {
+      const state = ['--state', folder.at('other')];
+      const result = await beeline(['daemon', ...state, '--listen', `unix:${folder.at(name)}`]);
+      assert.equal(result.status, 1);
+      assert.match(result.stderr, detail);
+    };
+    await refused(
+      'precious',
+      /cannot listen on unix:.*precious \(there is a file that is not a socket\); choose another/,
+    );
+    assert.equal(readFileSync(folder.at('precious'), 'utf8'), 'data');
+    await refused('served', /cannot listen on unix:.*served \(another process listens there\); choose another/);
+    served.close();
+    await start('--listen', `unix:${folder.at('left')}`);
+    assert.equal((await beeline(['ps', '--host', `unix:${folder.at('left')}`])).status, 0);
   });
 
   it('serves health to all and metrics to those with a token', async () => {
@@ -171,6 +215,33 @@ describe('the monitor against those who mean harm', function () {
     const dropped = closing(hasty);
     for (let id = 0; id < 2000; id++) hasty.send(writeRequest(id, 'vm.list', {}));
     assert.equal(await dropped, 4029);
+  });
+
+  it('counts each message of a batch', async () => {
+    await start();
+    const client = await open(bearer(daemon.tokens.view));
+    const answers: string[] = [];
+    client.on('message', (data: Buffer) => {
+      for (const answer of JSON.parse(data.toString()) as object[]) answers.push(JSON.stringify(answer));
+    });
+    const batch = Array.from({ length: 40 }, (_unused, id) => writeRequest(id, 'monitor.version', {}));
+    for (let i = 0; i < 10; i++) client.send(`[${batch.join(',')}]`);
+    await eventually('all are answered', () => answers.length >= 400);
+    const refused = answers.filter((answer) => answer.includes('BEELINE_E_RATE')).length;
+    assert.ok(refused > 200, `${refused} of 400 are refused`);
+    assert.ok(400 - refused >= 50, `${refused} of 400 are refused`);
+    client.terminate();
+  });
+
+  it('gives up on who does not take an answer', async () => {
+    await start();
+    const { hostname, port } = new URL(daemon.url);
+    const socket = createConnection({ host: hostname, port: Number(port) });
+    socket.on('error', () => undefined);
+    socket.pause();
+    for (let i = 0; i < 50; i++) socket.write('GET /main.js HTTP/1.1\r\nHost: x\r\n\r\n');
+    await eventually('it is dropped', () => /"reason":"it does not take the answer"/.test(daemon.log), 50);
+    socket.destroy();
   });
 
   it('gives up on half a request', async () => {
