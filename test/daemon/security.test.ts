@@ -128,7 +128,7 @@ describe('the monitor against those who mean harm', function () {
     await start();
     for (let i = 0; i < 10; i++) assert.equal(await handshake(bearer(`guess ${i}`)), 401);
     assert.equal(await handshake(bearer(daemon.tokens.admin)), 429);
-    await assert.rejects(withToken(daemon.tokens.admin), code('BEELINE_E_DAEMON_REFUSED'));
+    await assert.rejects(withToken(daemon.tokens.admin), { code: 'BEELINE_E_DAEMON_REFUSED' });
     const owner = await daemon.client();
     await owner.call('vm.list', {});
     owner.close();
