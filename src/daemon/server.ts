@@ -227,16 +227,20 @@ export class MonitorServer {
     }, responseLimit);
     response.once('close', () => clearTimeout(timer));
     if (request.method !== 'GET' && request.method !== 'HEAD') return refuse(405, 'Method Not Allowed', 'method');
-    const admission = this.#admit(request, isUnix);
-    if (isRefusal(admission)) return refuse(admission.status, admission.words, admission.reason);
     const path = request.url?.split('?')[0] ?? '';
+    const admission = this.#admit(request, isUnix);
+    // Health is told to who is blocked too: behind one address may be others, and what restarts an ill daemon.
+    const isBlocked = isRefusal(admission) && admission.status === 429;
+    if (isRefusal(admission) && !(isBlocked && (path === '/healthz' || path === '/readyz'))) {
+      return refuse(admission.status, admission.words, admission.reason);
+    }
     switch (path) {
       case '/healthz':
         return send(200, 'ok\n');
       case '/readyz':
         return this.#context.isReady() ? send(200, 'ready\n') : send(503, 'starting\n');
       case '/metrics':
-        if (admission.role === undefined) return refuse(401, 'Unauthorized', 'no token');
+        if (isRefusal(admission) || admission.role === undefined) return refuse(401, 'Unauthorized', 'no token');
         return send(200, await this.#context.metrics(), { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' });
       default: {
         // The console's files say nothing about guests: whoever reaches the daemon may have them.

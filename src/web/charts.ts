@@ -8,6 +8,8 @@ import { mostFrequent, type Rates, ratesBetween, short } from './rates.js';
 const interval = 1;
 /** Points of history: three minutes. */
 const mostPoints = 180;
+/** Seconds that a chart shows at least. */
+const shortestSpan = 10;
 const causesShown = 4;
 const height = 96;
 
@@ -58,7 +60,11 @@ class Chart {
           cursor: { show: false },
           legend: { show: false },
           padding: [6, 4, 0, 0],
-          scales: { y: { range: (_plot, _low, high) => [0, top ?? Math.max(high * 1.1, 1e-3)] } },
+          scales: {
+            // A single point has no width of its own.
+            x: { range: (_plot, first, last) => [Math.min(first, last - shortestSpan), last] },
+            y: { range: (_plot, _low, high) => [0, top ?? Math.max(high * 1.1, 1e-3)] },
+          },
           axes: [
             { ...axis, size: 18, space: 90, font: '10px system-ui', values: (_plot, ticks) => ticks.map(clock) },
             { ...axis, size: 46, space: 30, font: '10px system-ui', values: (_plot, ticks) => ticks.map(short) },

@@ -29,8 +29,21 @@ function open(): Promise<MonitorClient> {
   const client = new MonitorClient(transportOver(socket));
   return new Promise((resolve, reject) => {
     socket.addEventListener('open', () => resolve(client));
-    socket.addEventListener('error', () => reject(new Error('the daemon does not answer')));
+    socket.addEventListener('error', () => void whyNot().then((words) => reject(new Error(words))));
   });
+}
+
+/** What a browser does not tell of a connection that fails: whether the daemon is there, and refuses. */
+async function whyNot(): Promise<string> {
+  let status: number;
+  try {
+    ({ status } = await fetch('/', { cache: 'no-store' }));
+  } catch {
+    return 'the daemon does not answer';
+  }
+  if (status === 429) return 'too many wrong tokens were shown from this address; wait a minute';
+  if (status !== 200) return `the daemon does not answer (HTTP status ${status})`;
+  return `the daemon refuses this page: its origins do not name ${location.origin}, or it has too many clients`;
 }
 
 /** From behind # in the address, where it is not left. */

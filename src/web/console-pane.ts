@@ -27,7 +27,7 @@ export class ConsolePane {
   readonly #place = element('div', { class: 'screen' });
   readonly #query = element('input', {
     type: 'search',
-    placeholder: 'Search the console',
+    placeholder: 'Search',
     'aria-label': 'Search the console',
   });
   readonly #found = element('output');

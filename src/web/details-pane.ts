@@ -201,7 +201,9 @@ export class DetailsPane {
 
   async #readEvents(): Promise<void> {
     const { events } = await this.#client.call('monitor.events', { vms: [this.#vm], limit: eventsShown });
-    this.#events.unshift(...(events as EventNotice[]));
+    // Some may have come by themselves meanwhile.
+    const known = new Set(this.#events.map(({ cursor }) => cursor));
+    this.#events.unshift(...(events as EventNotice[]).filter(({ cursor }) => !known.has(cursor)));
     if (this.#tab === 'Events') void this.show();
   }
 

@@ -32,6 +32,14 @@ function signStyles(): void {
   };
 }
 
+function nameIn(hash: string): string {
+  try {
+    return decodeURIComponent(hash.slice(1));
+  } catch {
+    return '';
+  }
+}
+
 class Page {
   readonly #list = new GuestList(byId('guests'), { choose: (name) => this.#choose(name) });
   readonly #status = byId('connection');
@@ -76,16 +84,27 @@ class Page {
     client.on('monitor.event', (event) => {
       this.#cursor = event.cursor;
       if (event.vm?.name === this.#view?.name) this.#view?.take(event);
-      void this.#refresh();
+      // Fails with the connection, which is told where it ends.
+      this.#refresh().catch(() => undefined);
     });
     const { version } = await client.call('monitor.version', {});
-    const { cursor } = await client.call(
-      'monitor.subscribe',
-      this.#cursor === undefined ? {} : { cursor: this.#cursor },
-    );
+    const { cursor } = await this.#subscribe(client);
     this.#cursor ??= cursor;
     this.#tell('connected', `Connected to ${location.host} · ${version}`);
     await this.#refresh();
+  }
+
+  /** Where it left off; a daemon whose journal is another has nothing to go on with. */
+  async #subscribe(client: MonitorClient): Promise<{ cursor: string }> {
+    const cursor = this.#cursor;
+    if (cursor === undefined) return client.call('monitor.subscribe', {});
+    try {
+      return await client.call('monitor.subscribe', { cursor });
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'BEELINE_E_CURSOR')) throw error;
+      this.#cursor = undefined;
+      return client.call('monitor.subscribe', {});
+    }
   }
 
   async #refresh(): Promise<void> {
@@ -93,7 +112,7 @@ class Page {
     if (client === undefined) return;
     const { vms } = await client.call('vm.list', {});
     this.#guests = [...vms].sort((a, b) => a.name.localeCompare(b.name));
-    const wanted = decodeURIComponent(location.hash.slice(1));
+    const wanted = nameIn(location.hash);
     const chosen =
       this.#find(this.#chosen) ??
       this.#find(wanted) ??

@@ -128,6 +128,9 @@ describe('the monitor against those who mean harm', function () {
     await start();
     for (let i = 0; i < 10; i++) assert.equal(await handshake(bearer(`guess ${i}`)), 401);
     assert.equal(await handshake(bearer(daemon.tokens.admin)), 429);
+    assert.equal((await http('/metrics', bearer(daemon.tokens.view).headers)).status, 429);
+    assert.equal((await http('/')).status, 429);
+    for (const path of ['/healthz', '/readyz']) assert.equal((await http(path)).status, 200, path);
     await assert.rejects(withToken(daemon.tokens.admin), { code: 'BEELINE_E_DAEMON_REFUSED' });
     const owner = await daemon.client();
     await owner.call('vm.list', {});

@@ -1,8 +1,10 @@
 // The web console in Debian's Chromium.
 import { strict as assert } from 'node:assert';
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import type { MonitorClient } from '../../src/monitor/client.js';
-import { daemonForEachTest, eventually, type TestDaemon } from '../support/daemon.js';
+import { daemonForEachTest, eventually, TestDaemon } from '../support/daemon.js';
 import { tinyGuest } from '../support/tiny-guests.js';
 
 /** Without them the browser looks for its maker's hosts. */
@@ -172,6 +174,10 @@ describe('web console', function () {
     await page.setViewportSize({ width: 380, height: 700 });
     await page.waitForTimeout(300);
     assert.equal(await page.evaluate('document.documentElement.scrollWidth'), 380);
+    for (const control of await page.locator('button:visible, input:visible, select:visible').all()) {
+      const box = await control.boundingBox();
+      assert.ok(box !== null && box.x >= 0 && box.x + box.width <= 380, `${await control.textContent()} is cut off`);
+    }
     await page.evaluate('document.activeElement?.blur()');
     const areas: unknown[] = [];
     for (let round = 0; round < 4; round++) {
@@ -182,11 +188,41 @@ describe('web console', function () {
     assert.deepEqual(troubles, []);
   });
 
-  it('comes back when the daemon does', async () => {
+  it('comes back when the daemon does, with the events of before or without', async () => {
+    const listen = ['--listen', `tcp:127.0.0.1:${new URL(daemon.url).port}`];
+    const connection = () => page.locator('#connection').textContent();
+    const guests = () => page.locator('#guests').textContent();
     await page.goto(`${address()}/#token=${encodeURIComponent(daemon.tokens.admin)}`);
     await becomes(state, /running/);
-    await daemon.end('SIGKILL');
-    await becomes(() => page.locator('#connection').textContent(), /does not answer|lost/i);
+    const restarted = new TestDaemon(folder.path, ...listen);
+    for (const isAnother of [false, true]) {
+      await (isAnother ? restarted : daemon).end('SIGKILL');
+      await becomes(connection, /does not answer|lost/i);
+      if (isAnother) rmSync(join(daemon.state, 'events'), { recursive: true });
+      await restarted.start();
+      await becomes(connection, /^Connected/);
+      const again = await restarted.client();
+      await again.call('vm.pause', { vm: 'two' });
+      await becomes(guests, /two.*paused/s);
+      await again.call('vm.resume', { vm: 'two' });
+      await becomes(guests, /two.*running/s);
+      again.close();
+    }
+    await restarted.end('SIGKILL');
+    assert.deepEqual(
+      troubles.filter((text) => !/WebSocket|ERR_CONNECTION_REFUSED|Failed to load/.test(text)),
+      [],
+    );
+  });
+
+  it('says why it may not connect', async () => {
+    await page.goto(address());
+    for (let i = 0; i < 10; i++) {
+      await fetch(`${address()}/metrics`, { headers: { authorization: `Bearer guess ${i}` } });
+    }
+    await page.getByLabel('Token').fill(daemon.tokens.view);
+    await page.keyboard.press('Enter');
+    await becomes(() => page.locator('#connection').textContent(), /too many wrong tokens .*; wait a minute/);
   });
 
   it('is served with a policy that lets nothing else in', async () => {
