@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import type { MonitorClient } from '../../src/monitor/client.js';
 import { cliPath } from '../support/cli.js';
 import { daemonForEachTest, eventually, type TestDaemon } from '../support/daemon.js';
+import { inGuest, waitForPrompt } from '../support/linux-guests.js';
 import { refusedWith } from '../support/throws.js';
 import { tinyGuest } from '../support/tiny-guests.js';
 
@@ -24,20 +25,10 @@ describe('console.resize', function () {
   const resize = (vm: string, columns: number, rows: number, console?: number) =>
     client.call('console.resize', { vm, columns, rows, ...(console !== undefined && { console }) });
 
-  /** Behind the prompt the shell may ask a terminal without a size for its cursor. */
-  async function waitsForCommands(vm: string): Promise<void> {
-    const prompt = /# (\x1b\[6n)?$/;
-    await eventually('a prompt', async () => {
-      const { base64 } = await client.call('console.read', { vm, length: 500 });
-      return prompt.test(Buffer.from(base64, 'base64').toString());
-    });
-  }
-
   /** What the guest's shell finds, which may hear of a new size a moment later. */
   async function hasSize(vm: string, wanted: string, terminal = '/dev/hvc0'): Promise<void> {
     const script = `until [ "$(stty size < ${terminal})" = "${wanted}" ]; do usleep 10000; done`;
-    const { status, stderr } = await daemon.cli(['exec', '--timeout', '30', vm, script]);
-    assert.equal(status, 0, `${wanted} of ${terminal}: ${stderr}`);
+    await inGuest(daemon, vm, script);
   }
 
   /** beeline attach in a terminal, whose size changes. */
@@ -66,7 +57,7 @@ describe('console.resize', function () {
     await create('alone', [{ kind: 'serial', console: true }]);
     await resize('alone', 101, 37);
     await client.call('vm.start', { vm: 'alone' });
-    await waitsForCommands('alone');
+    await waitForPrompt(client, 'alone');
     await hasSize('alone', '37 101');
     // More than a shell can deal with.
     await resize('alone', 65_535, 1);
@@ -89,7 +80,7 @@ describe('console.resize', function () {
     ]);
     await client.call('vm.start', { vm: 'several' });
     await resize('several', 91, 31);
-    await waitsForCommands('several');
+    await waitForPrompt(client, 'several');
     await resize('several', 92, 32, 1);
     await hasSize('several', '31 91');
     await hasSize('several', '32 92', '/dev/hvc1');

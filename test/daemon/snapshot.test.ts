@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { MonitorClient } from '../../src/monitor/client.js';
 import { daemonForEachTest, eventually, type TestDaemon } from '../support/daemon.js';
+import { waitForPrompt } from '../support/linux-guests.js';
 import { refusedWith } from '../support/throws.js';
 import { tinyGuest } from '../support/tiny-guests.js';
 
@@ -88,7 +89,7 @@ describe('snapshots of the daemon', function () {
     const at = async (command: string) => (await daemon.cli(['exec', 'linux', command])).stdout;
     const create = ['create', '--share', `${folder.path},tag=work`, 'linux', 'debian-generic', '--start'];
     assert.equal((await daemon.cli(create)).status, 0);
-    await eventually('a prompt', async () => /beeline:.*# /.test((await daemon.cli(['logs', 'linux'])).stdout), 60);
+    await waitForPrompt(client, 'linux');
     assert.equal((await daemon.cli(['snapshot', 'save', 'linux', 'first'])).status, 0);
     await at('modprobe 9p; mount -t 9p -o trans=virtio,version=9p2000.L work /mnt; echo kept > /mnt/file');
     const refused = await daemon.cli(['snapshot', 'load', 'linux', 'first']);
