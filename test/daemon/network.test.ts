@@ -2,7 +2,8 @@ import { strict as assert } from 'node:assert';
 import { once } from 'node:events';
 import { type AddressInfo, createConnection, createServer } from 'node:net';
 import type { MonitorClient } from '../../src/monitor/client.js';
-import { daemonForEachTest } from '../support/daemon.js';
+import { daemonForEachTest, eventually, type TestDaemon } from '../support/daemon.js';
+import { inGuest, waitForPrompt } from '../support/linux-guests.js';
 import { refusedWith } from '../support/throws.js';
 import { tinyGuest } from '../support/tiny-guests.js';
 
@@ -28,6 +29,67 @@ function connects(port: number): Promise<boolean> {
     socket.once('error', () => finish(false));
   });
 }
+
+describe("a network card's link", function () {
+  this.timeout(240_000);
+  const vm = 'linux';
+  let daemon: TestDaemon;
+  let client: MonitorClient;
+  daemonForEachTest(async (started) => {
+    daemon = started;
+    client = await daemon.client();
+  });
+
+  for (const bus of ['mmio', 'pci'] as const) {
+    it(`is the carrier that Linux sees on ${bus}, and carries its frames or does not`, async () => {
+      const shell = (command: string) => inGuest(daemon, vm, command);
+      const setLink = (link: 'up' | 'down') => client.call('network.setLink', { vm, link });
+      const carrier = '/sys/class/net/eth0/carrier';
+      /** It hears of it by an interrupt, a moment later. */
+      const becomes = (value: 0 | 1) => shell(`until [ "$(cat ${carrier})" = ${value} ]; do usleep 10000; done`);
+      /** The network answers for this address by itself. */
+      const reaches = () => shell('ping -c 1 -W 2 10.0.2.2 > /dev/null && echo yes || echo no');
+      const changes = async () => Number(await shell('cat /sys/class/net/eth0/carrier_changes'));
+
+      const networks = [{ kind: 'user' as const, bus }];
+      await client.call('vm.create', { name: vm, config: { image: 'debian-busybox', networks } });
+      await client.call('vm.start', { vm, paused: true });
+      await setLink('down');
+      await client.call('vm.resume', { vm });
+      await waitForPrompt(client, vm);
+      await shell('ip link set eth0 up; ip address add 10.0.2.15/24 dev eth0');
+      assert.equal(await shell(`cat ${carrier}`), '0', 'the cable was out before Linux looked');
+      assert.equal(await reaches(), 'no');
+
+      await setLink('up');
+      await becomes(1);
+      assert.equal(await reaches(), 'yes');
+      const before = await changes();
+      await setLink('up');
+      await setLink('down');
+      await becomes(0);
+      assert.equal(await shell('cat /sys/class/net/eth0/operstate'), 'down');
+      assert.equal(await reaches(), 'no');
+      assert.equal((await changes()) - before, 1, 'what was so already is no change');
+
+      // The cable stays where it is.
+      await client.call('snapshot.save', { vm, name: 'out' });
+      await setLink('up');
+      await becomes(1);
+      await client.call('snapshot.load', { vm, name: 'out' });
+      const [card] = (await client.call('network.list', { vm })).cards;
+      await becomes(card?.link === 'up' ? 1 : 0);
+      await setLink('down');
+      await becomes(0);
+      const { end } = await client.call('console.read', { vm });
+      await client.call('vm.reset', { vm });
+      await eventually('it boots', async () => (await client.call('console.read', { vm })).end > end + 1000, 60);
+      await waitForPrompt(client, vm);
+      await shell('ip link set eth0 up');
+      assert.equal(await shell(`cat ${carrier}`), '0', 'a reset does not put it in');
+    });
+  }
+});
 
 describe('network cards of guests of the daemon', function () {
   this.timeout(90_000);
