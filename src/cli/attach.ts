@@ -3,6 +3,7 @@ import { BeelineError, ExitStatus } from '../errors.js';
 import type { ConsoleSize } from '../monitor/domains/console.js';
 import { onEndingSignal, signalStatus } from '../signals.js';
 import { type ClientOptions, withDaemon } from './client.js';
+import { ConsoleOutput } from './console-output.js';
 import { EscapeKeys } from './escape-keys.js';
 import { followTerminalSize, Terminal } from './terminal.js';
 
@@ -22,10 +23,11 @@ export function attach(name: string, options: AttachOptions): Promise<number> {
     const left = new Promise<number>((resolve) => {
       leave = resolve;
     });
-    client.on('console.missed', ({ from, to }) => process.stderr.write(`\r\n[${to - from} bytes missed]\r\n`));
+    const output = new ConsoleOutput(options.json ?? false);
+    client.on('console.missed', ({ from, to }) => output.miss(from, to, `\r\n[${to - from} bytes missed]\r\n`));
     client.on('console.detached', () => leave(ExitStatus.ok));
     const params = { vm: name, ...(options.history !== undefined && { history: options.history }) };
-    const { stream, resizable } = await client.attach(params, (bytes) => process.stdout.write(bytes));
+    const { stream, resizable } = await client.attach(params, output.take);
     const terminal = new Terminal();
     const keys = new EscapeKeys({
       onData: (data) => client.type(stream, data),

@@ -10,6 +10,7 @@ import { isMethodName, type MethodName, type Params, type Result } from '../moni
 import type { Drive, Network, Port, RawLoad, Share, Tier } from '../native/addon.js';
 import { onEndingSignal, signalStatus } from '../signals.js';
 import { type ClientOptions, endpointOf, withDaemon } from './client.js';
+import { ConsoleOutput } from './console-output.js';
 import { joinPorts } from './port-option.js';
 import { checkShares } from './share-option.js';
 
@@ -250,18 +251,19 @@ export async function logs(name: string | undefined, options: LogsOptions): Prom
     });
   }
   return withDaemon(options, async (client) => {
+    const output = new ConsoleOutput(options.json ?? false);
     if (options.follow !== true) {
       for (let from = 0, first = true; ; first = false) {
-        const piece = await client.call('console.read', { vm: name, from });
-        if (!first && piece.missed > 0) process.stderr.write(`beeline: ${piece.missed} bytes are not kept any more\n`);
-        const bytes = Buffer.from(piece.base64, 'base64');
-        process.stdout.write(bytes);
-        from = piece.offset + bytes.length;
-        if (bytes.length === 0 || from >= piece.end) return ExitStatus.ok;
+        const { offset, end, missed, base64 } = await client.call('console.read', { vm: name, from });
+        if (!first && missed > 0) output.miss(from, offset, `beeline: ${missed} bytes are not kept any more\n`);
+        const bytes = Buffer.from(base64, 'base64');
+        if (bytes.length > 0) output.take(bytes, offset);
+        from = offset + bytes.length;
+        if (bytes.length === 0 || from >= end) return ExitStatus.ok;
       }
     }
-    client.on('console.missed', ({ from, to }) => process.stderr.write(`beeline: ${to - from} bytes were missed\n`));
-    await client.attach({ vm: name }, (bytes) => process.stdout.write(bytes));
+    client.on('console.missed', ({ from, to }) => output.miss(from, to, `beeline: ${to - from} bytes were missed\n`));
+    await client.attach({ vm: name }, output.take);
     return await untilSignal(client.closed);
   });
 }

@@ -138,13 +138,13 @@ export class MonitorServer {
     server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
       this.#onUpgrade(request, socket as Socket, head, isUnix);
     });
-    const refuse = (error: Error, socket: Duplex) => {
-      const from = 'remoteAddress' in socket ? socket.remoteAddress : undefined;
-      this.#context.log.warn({ from: from ?? 'unix', reason: error.message }, 'refused: not a request');
+    // Failed handshakes of TLS come here too.
+    server.on('clientError', (error, socket) => {
+      const address = 'remoteAddress' in socket ? socket.remoteAddress : undefined;
+      const from = isUnix ? 'unix' : (address ?? 'a connection that is gone');
+      this.#context.log.warn({ from, reason: error.message }, 'refused: not a request');
       socket.destroy();
-    };
-    server.on('clientError', refuse);
-    server.on('tlsClientError', refuse);
+    });
     return new Promise((resolve, reject) => {
       server.once('error', (error) => {
         const detail = systemCode(error) ?? messageOf(error);

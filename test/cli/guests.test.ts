@@ -40,6 +40,12 @@ describe('guests on the command line', function () {
     assert.equal(status?.name, 'a');
     await good('monitor', 'console.write', JSON.stringify({ vm: 'a', base64: Buffer.from('HAL').toString('base64') }));
     assert.equal(await good('logs', 'a'), 'IBM');
+    assert.equal(await good('logs', 'a', '--json'), '{"offset":0,"text":"IBM"}\n');
+    const written = { pattern: /"text"/, signal: 'SIGTERM' } as const;
+    for (const command of [['logs', '--follow'], ['attach']]) {
+      const { stdout } = await daemon.cli([...command, 'a', '--json'], { signalAfterOutput: written });
+      assert.equal(stdout, '{"offset":0,"text":"IBM"}\n', command.join(' '));
+    }
     assert.match(await good('logs', 'a', '--process'), /guest a runs, start 1/);
     assert.match(await good('logs'), /"ready"/);
     assert.equal(await good('pause', 'a'), 'a is paused\n');
