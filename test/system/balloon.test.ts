@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { createInterface } from 'node:readline';
 import { beeline, type CliResult } from '../support/cli.js';
+import { eventually } from '../support/daemon.js';
 import { TemporaryFolder } from '../support/temporary.js';
 
 const prompt = 'beeline:.*# $';
@@ -12,7 +13,7 @@ const mebibyte = 1024 * 1024;
 
 /** Asks a QMP server these, one after the other, as soon as there is one, and returns the answers. */
 async function ask(path: string, ...commands: readonly object[]): Promise<unknown[]> {
-  while (!existsSync(path)) await new Promise((resolve) => setTimeout(resolve, 50));
+  await eventually('the server', () => existsSync(path), limit);
   const socket = connect(path);
   const answers: unknown[] = [];
   const lines = createInterface({ input: socket })[Symbol.asyncIterator]();
@@ -30,14 +31,6 @@ async function ask(path: string, ...commands: readonly object[]): Promise<unknow
   }
   socket.destroy();
   return answers.slice(1);
-}
-
-async function eventually(what: string, holds: () => Promise<boolean> | boolean): Promise<void> {
-  const deadline = Date.now() + limit * 1000;
-  while (!(await holds())) {
-    if (Date.now() > deadline) throw new Error(`${what}: not within ${limit} s`);
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
 }
 
 const query = { execute: 'query-balloon' };
@@ -100,13 +93,13 @@ describe('the memory balloon', function () {
           },
         },
       );
-      await eventually('the guest fills its memory', () => pid !== 0 && resident() > 560);
+      await eventually('the guest fills its memory', () => pid !== 0 && resident() > 560, limit);
       await ask(qmp, keep(256));
-      await eventually('the guest follows', async () => (await actual(qmp)) <= 260);
-      await eventually('the host has it back', () => resident() < 460);
-      await eventually('the guest has seen it', () => /^taken/m.test(console));
+      await eventually('the guest follows', async () => (await actual(qmp)) <= 260, limit);
+      await eventually('the host has it back', () => resident() < 460, limit);
+      await eventually('the guest has seen it', () => /^taken/m.test(console), limit);
       await ask(qmp, keep(1024));
-      await eventually('the guest has it again', async () => (await actual(qmp)) === 1024);
+      await eventually('the guest has it again', async () => (await actual(qmp)) === 1024, limit);
       checkData(3, await running);
     });
   }
@@ -128,7 +121,7 @@ describe('the memory balloon', function () {
       ['run', '--snapshot-load', file, '--qmp', `unix:${qmp}`, ...options, '--timeout', String(limit)],
       { limit: limit + 20 },
     );
-    await eventually('there is a machine', async () => (await actual(qmp)) < 300);
+    await eventually('there is a machine', async () => (await actual(qmp)) < 300, limit);
     await ask(qmp, keep(1024));
     checkData(2, saved, await loading);
   });
