@@ -37,6 +37,10 @@ function firstRefused<N extends Pick<Need, 'path' | 'right'>>(user: GuestUser, n
   return stdout === '' ? undefined : needs[(words.length - Number(stdout)) / 2];
 }
 
+export function mayRead(user: GuestUser, path: string): boolean {
+  return firstRefused(user, [{ path, right: 'r' }]) === undefined;
+}
+
 /** From the root down. */
 function foldersAbove(path: string): string[] {
   const folder = dirname(path);

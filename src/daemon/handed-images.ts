@@ -31,12 +31,12 @@ export class HandedImages {
     this.#folder = folder;
   }
 
-  /** The same machine, of files that everybody may read. Throws BEELINE_E_STATE_FOLDER. */
-  async handOver(config: Config): Promise<Config> {
+  /** The same machine, of images that the user may read. Throws BEELINE_E_STATE_FOLDER. */
+  async handOver(config: Config, mayRead: (path: string) => boolean): Promise<Config> {
     const { kernel, initrd, firmware, drives = [] } = config;
     const handed = new Map<string, string>();
     for (const path of [kernel, initrd, firmware, ...drives.map((drive) => drive.path)]) {
-      if (isCached(path)) handed.set(path, await this.#exclusively(() => this.#take(path)));
+      if (isCached(path) && !mayRead(path)) handed.set(path, await this.#exclusively(() => this.#take(path)));
     }
     const at = (path: string) => handed.get(path) ?? path;
     return {

@@ -9,7 +9,7 @@ import type { Limits } from './config.js';
 import type { DaemonLog } from './daemon-log.js';
 import type { EventLog, LoggedEvent } from './event-log.js';
 import type { StartFile } from './guest/protocol.js';
-import { checkGuestFiles, checkSurroundings } from './guest-access.js';
+import { checkGuestFiles, checkSurroundings, mayRead } from './guest-access.js';
 import { GuestFolder, removeGuest } from './guest-folder.js';
 import { type GuestUser, letPass } from './guest-user.js';
 import { HandedImages } from './handed-images.js';
@@ -128,9 +128,10 @@ export class Supervisor implements VmHost {
   }
 
   async handOver(config: StartFile['config']): Promise<StartFile['config']> {
-    if (this.user === undefined) return config;
-    checkGuestFiles(this.user, config);
-    return this.#images.handOver(config);
+    const { user } = this;
+    if (user === undefined) return config;
+    checkGuestFiles(user, config);
+    return this.#images.handOver(config, (path) => mayRead(user, path));
   }
 
   log(level: 'info' | 'warn' | 'error', vm: string, message: string): void {

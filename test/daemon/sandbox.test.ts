@@ -300,6 +300,17 @@ describe("a guest's process", function () {
     await owner.call('vm.start', { vm: 'a' });
     assert.equal(inode(`${handed}/initrd.img`), copy, 'it is copied once');
 
+    // A cache that the user may read needs no other files.
+    const kernel = () =>
+      (JSON.parse(readFileSync(`${daemon.state}/guests/a/start.json`, 'utf8')) as { config: { kernel: string } }).config
+        .kernel;
+    assert.equal(kernel(), `${handed}/vmlinuz`);
+    await owner.call('vm.stop', { vm: 'a', timeout: 0 });
+    for (const path of [home, join(home, '.cache'), join(home, '.cache/beeline')]) chmodSync(path, 0o711);
+    await owner.call('vm.start', { vm: 'a' });
+    assert.equal(kernel(), join(cached, 'vmlinuz'));
+    chmodSync(home, 0o700);
+
     const disk = folder.at('disk.img');
     writeFileSync(disk, Buffer.alloc(1 << 20), { mode: 0o644 });
     const { loads } = tinyGuest('idle', join(home, 'idle'));
