@@ -14,6 +14,8 @@ import { ConsoleOutput } from './console-output.js';
 import { joinPorts } from './port-option.js';
 import { checkShares } from './share-option.js';
 
+const longestCell = 40;
+
 function print(line: string): void {
   process.stdout.write(`${line}\n`);
 }
@@ -51,6 +53,11 @@ function describeState({ state, cause, detail, panicked }: VmStatus): string {
   return words.join(' ');
 }
 
+/** A column beside others has room for the beginning; `beeline events` tells all. */
+function shorten(text: string): string {
+  return text.length > longestCell ? `${text.slice(0, longestCell - 1)}…` : text;
+}
+
 export function ps(options: ClientOptions): Promise<number> {
   return withDaemon(options, async (client) => {
     const { vms } = await client.call('vm.list', {});
@@ -60,7 +67,7 @@ export function ps(options: ClientOptions): Promise<number> {
     }
     const rows = vms.map((vm) => [
       vm.name,
-      describeState(vm),
+      shorten(describeState(vm)),
       age(vm.since),
       String(vm.cpus),
       formatBytes(vm.memoryBytes),

@@ -97,6 +97,16 @@ describe('guests on the command line', function () {
     await refuses(2, /is none of this journal/, 'events', '--cursor', 'a:1');
     await refuses(2, /--history: x is not a number/, 'attach', 'a', '--history', 'x');
     await refuses(2, /--restart: sometimes is not known/, 'create', 'a', 'x', '--restart', 'sometimes');
+    await refuses(
+      2,
+      /config\.restart\.when: Expected one of never, on-failure, always/,
+      ...['monitor', 'vm.create', '{"name":"a","config":{"restart":{"when":"x"}}}'],
+    );
+    writeFileSync(folder.at('large'), Buffer.alloc(4 * 1024 * 1024));
+    await good('create', 'large', '--load', `${folder.at('large')}@0x40000000`, '--memory', '2M');
+    const tooLarge = await daemon.cli(['start', 'large']);
+    assert.notEqual(tooLarge.status, 0);
+    for (const row of (await good('ps')).trimEnd().split('\n')) assert.ok(row.length < 110, row);
     await good('create', 'idle', ...load('idle'), '--start');
     await refuses(4, /idle has not stopped within 0 s/, 'stop', 'idle', '--timeout', '0', '--no-force');
     await refuses(4, /idle has not done it within 0\.5 s/, 'exec', '--timeout', '0.5', 'idle', 'true');
