@@ -159,7 +159,22 @@ function put(tree: Tree, path: readonly string[], value: unknown): void {
   put(inside, rest, value);
 }
 
+/** Throws BEELINE_E_CONFIG for a variable of a section that has no such option: it is misspelt. */
+function checkVariables(env: NodeJS.ProcessEnv): void {
+  const leaves = leavesOf(ConfigSchema).map(({ path }) => path);
+  const known = new Set(leaves.map(variableOf));
+  const sections = new Set(
+    leaves.filter(({ length }) => length > 1).map(([section = '']) => `${variableOf([section])}_`),
+  );
+  const wrong = Object.keys(env).find(
+    (name) => !known.has(name) && [...sections].some((start) => name.startsWith(start)),
+  );
+  if (wrong !== undefined)
+    throw new BeelineError('BEELINE_E_CONFIG', { path: wrong, detail: 'there is no such option' });
+}
+
 function fromEnvironment(env: NodeJS.ProcessEnv): Tree {
+  checkVariables(env);
   const tree: Tree = {};
   for (const { path, schema } of leavesOf(ConfigSchema)) {
     const text = env[variableOf(path)];

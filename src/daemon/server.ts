@@ -138,6 +138,12 @@ export class MonitorServer {
     server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
       this.#onUpgrade(request, socket as Socket, head, isUnix);
     });
+    server.on('drop', (data) => {
+      this.#context.log.warn(
+        { from: isUnix ? 'unix' : data?.remoteAddress, reason: 'too many connections' },
+        'refused',
+      );
+    });
     // Failed handshakes of TLS come here too.
     server.on('clientError', (error, socket) => {
       const address = 'remoteAddress' in socket ? socket.remoteAddress : undefined;

@@ -61,8 +61,13 @@ class Chart {
           legend: { show: false },
           padding: [6, 4, 0, 0],
           scales: {
-            // A single point has no width of its own.
-            x: { range: (_plot, first, last) => [Math.min(first, last - shortestSpan), last] },
+            // Of a single point uPlot would show a day.
+            x: {
+              range: ({ data: [times] }, first, last) => {
+                const end = times.at(-1) ?? last;
+                return [Math.min(times[0] ?? first, end - shortestSpan), end];
+              },
+            },
             y: { range: (_plot, _low, high) => [0, top ?? Math.max(high * 1.1, 1e-3)] },
           },
           axes: [

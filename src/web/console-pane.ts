@@ -39,13 +39,14 @@ export class ConsolePane {
   #resizing = false;
   #ended = false;
 
-  constructor(client: MonitorClient, vm: string) {
+  constructor(client: MonitorClient, vm: string, mayType: boolean) {
     this.#client = client;
     this.#vm = vm;
     this.#terminal = new Terminal({
       // The marks of a search are such.
       allowProposedApi: true,
       cursorBlink: false,
+      disableStdin: !mayType,
       fontFamily: '"DejaVu Sans Mono", ui-monospace, monospace',
       fontSize: 13,
       scrollback,

@@ -1,5 +1,6 @@
 // One guest: what it is, what can be done with it, its console, charts and details.
 import type { MonitorClient } from '../monitor/client.js';
+import { includesRole, type Role } from '../monitor/declare.js';
 import type { VmStatus } from '../monitor/domains/vm.js';
 import type { EventNotice } from '../monitor/follow.js';
 import type { VmState } from '../monitor/types.js';
@@ -47,10 +48,13 @@ export class GuestView {
   readonly #error = element('p', { class: 'error', role: 'alert' });
   readonly #buttons: readonly (readonly [Action, HTMLButtonElement])[];
 
-  constructor(client: MonitorClient, place: HTMLElement, status: VmStatus) {
+  readonly #mayControl: boolean;
+
+  constructor(client: MonitorClient, place: HTMLElement, status: VmStatus, role: Role) {
+    this.#mayControl = includesRole(role, 'control');
     this.name = status.name;
     this.id = status.id;
-    this.#console = new ConsolePane(client, status.name);
+    this.#console = new ConsolePane(client, status.name, this.#mayControl);
     this.#charts = new Charts(client, status.name);
     this.#details = new DetailsPane(client, status.name, status.cpus);
     this.#console.element.dataset.area = '';
@@ -98,11 +102,12 @@ export class GuestView {
     this.#state.className = `badge ${state}`;
     const what = config.image ?? config.kernel ?? config.firmware ?? 'files';
     const why = state === 'running' ? '' : ` · ${[cause, detail].filter((word) => word !== '').join(': ')}`;
+    const looks = this.#mayControl ? '' : ' · to look at only';
     const halted = haltedCpus.length === 0 ? '' : ` · halted: CPU ${haltedCpus.join(', ')}`;
-    this.#facts.textContent = `${what}${why}${halted}`;
+    this.#facts.textContent = `${what}${why}${halted}${looks}`;
     for (const [{ states }, button] of this.#buttons) {
       const was = document.activeElement === button;
-      button.hidden = !states.includes(state);
+      button.hidden = !this.#mayControl || !states.includes(state);
       if (was && button.hidden) this.#buttons.find(([, other]) => !other.hidden)?.[1].focus();
     }
   }

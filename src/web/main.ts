@@ -3,6 +3,7 @@ import '@xterm/xterm/css/xterm.css';
 import 'uplot/dist/uPlot.min.css';
 import './style.css';
 import type { MonitorClient } from '../monitor/client.js';
+import type { Role } from '../monitor/declare.js';
 import type { VmStatus } from '../monitor/domains/vm.js';
 import { connect } from './connection.js';
 import { byId, element } from './dom.js';
@@ -47,6 +48,7 @@ class Page {
   #chosen: string | undefined;
   #view: GuestView | undefined;
   #client: MonitorClient | undefined;
+  #role: Role = 'view';
   #cursor: string | undefined;
 
   retheme(): void {
@@ -87,9 +89,10 @@ class Page {
       // Fails with the connection, which is told where it ends.
       this.#refresh().catch(() => undefined);
     });
-    const { version } = await client.call('monitor.version', {});
+    const { version, role } = await client.call('monitor.version', {});
     const { cursor } = await this.#subscribe(client);
     this.#cursor ??= cursor;
+    this.#role = role;
     this.#tell('connected', `Connected to ${location.host} · ${version}`);
     await this.#refresh();
   }
@@ -147,7 +150,7 @@ class Page {
       return;
     }
     this.#view?.end();
-    if (this.#client !== undefined) this.#view = new GuestView(this.#client, byId('guest'), status);
+    if (this.#client !== undefined) this.#view = new GuestView(this.#client, byId('guest'), status, this.#role);
   }
 }
 
@@ -167,7 +170,11 @@ function walkAreas(event: KeyboardEvent, page: Page): void {
   const at = areas.findIndex((area) => area.contains(document.activeElement));
   const next = areas[(at + (event.shiftKey ? -1 : 1) + areas.length) % areas.length];
   if (next?.id === 'guests') page.focusList();
-  else (next?.querySelector<HTMLElement>('textarea, button:not([hidden]), [tabindex="0"]') ?? next)?.focus();
+  else if (next !== undefined) {
+    // Where there is nothing to act on, the area itself is the place to be.
+    next.tabIndex = -1;
+    (next.querySelector<HTMLElement>('textarea, button:not([hidden]), [tabindex="0"]') ?? next).focus();
+  }
 }
 
 signStyles();

@@ -63,6 +63,8 @@ describe("the daemon's configuration", () => {
     refuses(`state = "/${'x'.repeat(100)}"`, /Unix sockets allow/);
     throwsCode('BEELINE_E_FILE_MISSING', () => gather(folder.at('nowhere')));
     throwsCode('BEELINE_E_CONFIG', () => gather(undefined, {}, { BEELINE_LIMITS_GUESTS: 'x' }));
+    const misspelt = throwsCode('BEELINE_E_CONFIG', () => gather(undefined, {}, { BEELINE_LIMITS_GUEST: '4' }));
+    assert.match(misspelt.message, /^BEELINE_LIMITS_GUEST: there is no such option; /);
   });
 
   it('knows loopback when it sees it', () => {

@@ -111,6 +111,22 @@ describe('web console', function () {
     assert.deepEqual(troubles, []);
   });
 
+  it('lets a viewer look, and offers nothing else', async () => {
+    await page.goto(`${address()}/#token=${encodeURIComponent(daemon.tokens.view)}`);
+    await becomes(() => page.locator('.head').textContent(), /running.*to look at only/s);
+    assert.equal(await page.locator('.actions button:visible').count(), 0);
+    await page.locator('.xterm-helper-textarea').focus();
+    await page.keyboard.type('HAL');
+    const areas: unknown[] = [];
+    for (let round = 0; round < 4; round++) {
+      await page.keyboard.press('F6');
+      areas.push(await page.evaluate("document.activeElement?.closest('[data-area]')?.getAttribute('aria-label')"));
+    }
+    assert.deepEqual(areas, ['Details', 'Guests', 'Guest one', 'Console of one']);
+    assert.equal((await client.call('vm.status', { vm: 'one' })).consoleEnd, 0);
+    assert.deepEqual(troubles, []);
+  });
+
   it('gives a virtio console the size of its pane', async () => {
     const config = {
       image: 'debian-busybox',
