@@ -233,10 +233,13 @@ export class Session {
       this.close(closeStatus.flood, 'too many messages');
       return;
     }
-    this.#send(this.#refuseHasty(isBinary ? undefined : readMessage(data.toString()).messages[0]));
+    const reply = this.#refuseHasty(isBinary ? undefined : readMessage(data.toString()).messages[0]);
+    if (reply !== undefined) this.#send(reply);
   }
 
-  #refuseHasty(message: Incoming | undefined): string {
+  /** Notifications have no answer, not this one either. */
+  #refuseHasty(message: Incoming | undefined): string | undefined {
+    if (message?.kind === 'notification') return undefined;
     const error = new BeelineError('BEELINE_E_RATE', { limit: this.#options.limits.rate });
     return writeError(message !== undefined && 'id' in message ? message.id : null, error);
   }

@@ -1,6 +1,7 @@
 // Unix sockets as files, and as descriptors that were handed over.
-import { lstatSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
+import { existsSync, lstatSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { createConnection } from 'node:net';
+import { dirname } from 'node:path';
 import { BeelineError, messageOf, systemCode } from '../errors.js';
 
 function hasListener(path: string): Promise<boolean> {
@@ -27,6 +28,8 @@ export async function makeRoom(path: string): Promise<void> {
     if (error instanceof BeelineError) throw error;
     const code = systemCode(error);
     if (code !== 'ENOENT') refuse(code ?? messageOf(error), error);
+    // Listening there would fail with EACCES, which says little.
+    if (!existsSync(dirname(path))) refuse('its folder does not exist', error);
   }
 }
 

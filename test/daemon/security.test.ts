@@ -6,7 +6,7 @@ import { get, type IncomingMessage } from 'node:http';
 import { createConnection, createServer } from 'node:net';
 import { type ClientOptions, WebSocket } from 'ws';
 import { connect } from '../../src/monitor/connect.js';
-import { writeRequest } from '../../src/monitor/json-rpc.js';
+import { writeNotification, writeRequest } from '../../src/monitor/json-rpc.js';
 import { beeline } from '../support/cli.js';
 import { eventually, TestDaemon } from '../support/daemon.js';
 import { TemporaryFolder } from '../support/temporary.js';
@@ -172,6 +172,10 @@ describe('the monitor against those who mean harm', function () {
     assert.equal(readFileSync(folder.at('precious'), 'utf8'), 'data');
     await refused('served', /cannot listen on unix:.*served \(another process listens there\); choose another/);
     served.close();
+    await refused(
+      'nowhere/socket',
+      /cannot listen on unix:.*nowhere\/socket \(its folder does not exist\); choose another/,
+    );
     await start('--listen', `unix:${folder.at('left')}`);
     assert.equal((await beeline(['ps', '--host', `unix:${folder.at('left')}`])).status, 0);
   });
@@ -228,11 +232,14 @@ describe('the monitor against those who mean harm', function () {
       for (const answer of JSON.parse(data.toString()) as object[]) answers.push(JSON.stringify(answer));
     });
     const batch = Array.from({ length: 40 }, (_unused, id) => writeRequest(id, 'monitor.version', {}));
+    // What is refused of these is not told either.
+    batch.push(...Array.from({ length: 10 }, () => writeNotification('monitor.version', {})));
     for (let i = 0; i < 10; i++) client.send(`[${batch.join(',')}]`);
     await eventually('all are answered', () => answers.length >= 400);
     const refused = answers.filter((answer) => answer.includes('BEELINE_E_RATE')).length;
     assert.ok(refused > 200, `${refused} of 400 are refused`);
     assert.ok(400 - refused >= 50, `${refused} of 400 are refused`);
+    assert.equal(answers.length, 400);
     client.terminate();
   });
 
