@@ -183,6 +183,7 @@ std::unique_ptr<Translation> BlockTranslator::translate(arm64::GuestPa pa, uint8
     host_page_ = host_page;
     context_ = context;
     first_offset_ = pa.value & kPageMask;
+    in_upper_half_ = (cpu_.state.pc >> 55 & 1) != 0;
     decode(pa, context, host_page);
     find_live_flags();
     counted_ = 0;

@@ -5,6 +5,7 @@
 #include "translate/counters.h"
 #include "translate/emitter.h"
 #include "translate/float_run.h"
+#include "translate/given_up_sites.h"
 #include "translate/instruction_facts.h"
 #include "translate/memory_site.h"
 #include "translate/runtime.h"
@@ -15,7 +16,6 @@
 
 #include <functional>
 #include <memory>
-#include <unordered_set>
 #include <vector>
 
 namespace beeline::translate {
@@ -88,11 +88,11 @@ public:
     void set_miss_listener(MissListener* listener) { miss_listener_ = listener; }
     /// No other CPU accesses the guest's memory.
     void set_alone(bool alone) { alone_ = alone; }
-    /// The access at this physical address is to look into the TLB without a site of its own.
-    void give_up_site(uint64_t instruction) { missing_sites_.insert(instruction); }
+    /// Accesses that are to look into the TLB without a site of their own.
+    GivenUpSites& given_up_sites() { return given_up_sites_; }
     bool uses_site() const;
     MissCounter* new_miss_counter();
-    uint64_t instruction_address() const;
+    arm64::GuestPa instruction_address() const;
 
     // ---- grouped checks (emit_group.cpp) ----
     /// Accesses off one base that one check answers for.
@@ -234,7 +234,7 @@ private:
 
     MissListener* miss_listener_ = nullptr;
     bool alone_ = false;
-    std::unordered_set<uint64_t> missing_sites_;
+    GivenUpSites given_up_sites_;
 
     // ---- of the block under way ----
     std::vector<Instruction> block_;
@@ -242,6 +242,7 @@ private:
     const uint8_t* host_page_ = nullptr;
     uint8_t context_ = 0;
     uint64_t first_offset_ = 0;
+    bool in_upper_half_ = false; ///< Of the address space, where kernels live.
     unsigned index_ = 0;         ///< Instruction being emitted.
     unsigned counted_ = 0;       ///< Instructions that the count holds at this point of the code.
     bool stack_aligned_ = false; ///< SP was checked, and moved by multiples of 16 since.

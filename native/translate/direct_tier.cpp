@@ -278,7 +278,7 @@ void DirectTier::on_misses(arm64::Vcpu& cpu, MissCounter& counter) {
         return;
     }
     counter.left = ~uint32_t{0};
-    translator_.give_up_site(counter.instruction);
+    translator_.given_up_sites().add(counter.instruction);
     Translation& translation = *counter.owner;
     if (translation.discarded) return;
     const auto page = pages_.find(translation.pa.value >> kPageBits);
@@ -365,6 +365,7 @@ void DirectTier::evict_segment(unsigned segment) {
 }
 
 void DirectTier::invalidate_line(GuestPa address) {
+    translator_.given_up_sites().forget_line(address);
     const auto page = pages_.find(address.value >> kPageBits);
     if (page == pages_.end()) return;
     const uint64_t line = uint64_t{1} << ((address.value & kPageMask) >> 6);
@@ -378,6 +379,7 @@ void DirectTier::invalidate_line(GuestPa address) {
 }
 
 void DirectTier::invalidate_all() {
+    translator_.given_up_sites().clear();
     for (auto& [page, translations] : pages_) {
         for (Translation* translation : translations) {
             counters_.invalidated++;

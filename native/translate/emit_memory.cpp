@@ -63,13 +63,16 @@ void BlockTranslator::write_back(const Insn& insn) {
     if (insn.rn == arm64::kStackPointer && amount % 16 != 0) stack_aligned_ = false;
 }
 
-uint64_t BlockTranslator::instruction_address() const {
-    return (translation_->pa.value & ~arm64::kPageMask) + block_[index_].insn.page_offset;
+arm64::GuestPa BlockTranslator::instruction_address() const {
+    return {(translation_->pa.value & ~arm64::kPageMask) + block_[index_].insn.page_offset};
 }
 
-/// Sites that have missed much look into the TLB at once.
+/// Sites that have missed much look into the TLB at once, and so does the code of kernels, which live in the upper half
+/// of the address space: it is much, each piece of it is executed now and then and finds other pages each time, and the
+/// host's caches hold the pages of the TLB rather than sites by the thousand.
 bool BlockTranslator::uses_site() const {
-    return e_.techniques.has(Technique::SiteCache) && !missing_sites_.contains(instruction_address());
+    return e_.techniques.has(Technique::SiteCache) && !in_upper_half_ &&
+           !given_up_sites_.contains(instruction_address());
 }
 
 MissCounter* BlockTranslator::new_miss_counter() {

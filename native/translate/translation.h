@@ -32,8 +32,8 @@ struct MissCounter {
     static constexpr uint32_t kFirst = 2048;
     uint32_t left = kFirst;
     Translation* owner = nullptr;
-    uint64_t instruction = 0; ///< Physical address of the access.
-    uint64_t since = 0;       ///< Guest instructions executed when it began to count.
+    arm64::GuestPa instruction{};
+    uint64_t since = 0; ///< Guest instructions executed when it began to count.
     MissListener* listener = nullptr;
 };
 
