@@ -1,5 +1,5 @@
-// Access sites that are to look into the TLB at once, by the physical address of their instructions: verdicts on what was
-// code there. They are forgotten when the code is.
+// Access sites that are to look into the TLB at once, by the physical address of their instructions: verdicts on what
+// was code there. They are forgotten when the code is.
 #pragma once
 
 #include "arm64/types.h"
