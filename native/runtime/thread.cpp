@@ -7,14 +7,18 @@
 
 namespace beeline::runtime {
 
-void* Thread::enter(void* thread) {
+void* Thread::enter(void* argument) {
+    auto* const thread = static_cast<Thread*>(argument);
+    // From within: pthread_setname_np() for another thread writes a file in /proc, which confined processes may not.
+    prctl(PR_SET_NAME, thread->name_.c_str(), 0, 0, 0);
     // The default timer slack of 50 us would be added to every timed sleep.
     prctl(PR_SET_TIMERSLACK, 1000ul, 0, 0, 0);
-    static_cast<Thread*>(thread)->body_();
+    thread->body_();
     return nullptr;
 }
 
 bool Thread::start(const char* name, std::function<void()> body) {
+    name_ = name;
     body_ = std::move(body);
     sigset_t blocked, before;
     sigfillset(&blocked);
@@ -23,11 +27,7 @@ bool Thread::start(const char* name, std::function<void()> body) {
     const int error = pthread_create(&handle_, nullptr, enter, this);
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
     started_ = error == 0;
-    if (started_) {
-        pthread_setname_np(handle_, name);
-    } else {
-        errno = error;
-    }
+    if (!started_) errno = error;
     return started_;
 }
 

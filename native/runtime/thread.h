@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <string>
 #include <pthread.h>
 
 namespace beeline::runtime {
@@ -20,8 +21,9 @@ public:
     bool started() const { return started_; }
 
 private:
-    static void* enter(void* thread);
+    static void* enter(void* argument);
 
+    std::string name_;
     std::function<void()> body_;
     pthread_t handle_{};
     bool started_ = false;

@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
-import { defaultState } from '../daemon/config.js';
+import { defaultState, isLoopback } from '../daemon/config.js';
 import { readDaemonFile } from '../daemon/daemon-file.js';
 import { BeelineError } from '../errors.js';
 import type { MonitorClient } from '../monitor/client.js';
@@ -62,6 +62,14 @@ export function endpointOf(options: ClientOptions, env: NodeJS.ProcessEnv = proc
       option: '--host',
       detail: `${url} is no address of a daemon`,
       remedy: 'write ws://HOST:PORT, wss://HOST:PORT or unix:PATH',
+    });
+  }
+  const { protocol, hostname } = new URL(url);
+  if (protocol === 'ws:' && !isLoopback(hostname.replace(/^\[|\]$/g, ''))) {
+    throw new BeelineError('BEELINE_E_OPTION_VALUE', {
+      option: '--host',
+      detail: `${url} would carry the token across the network in clear`,
+      remedy: 'write wss://HOST:PORT, or reach it by an SSH tunnel',
     });
   }
   const token = readToken(options.tokenFile ?? env.BEELINE_TOKEN_FILE);

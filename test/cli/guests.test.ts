@@ -71,6 +71,13 @@ describe('guests on the command line', function () {
     await refuses(1, /vm\.create needs the role control/, 'create', 'a', 'x', ...afar);
     writeFileSync(folder.at('token'), 'wrong');
     await refuses(1, /the token is missing or wrong/, 'ps', ...afar);
+    await refuses(
+      2,
+      /--host: ws:\/\/192\.0\.2\.1:1 would carry the token across the network in clear; write wss/,
+      'ps',
+      '--host',
+      'ws://192.0.2.1:1',
+    );
     await refuses(2, /--host: http:\/\/x is no address/, 'ps', '--host', 'http://x');
     await refuses(2, /--token-file: \/nowhere does not exist/, 'ps', '--host', daemon.url, '--token-file', '/nowhere');
   });

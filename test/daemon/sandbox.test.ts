@@ -85,6 +85,7 @@ describe("a guest's process", function () {
     const { pid } = await owner.call('vm.status', { vm: 'a' });
     assert.deepEqual(statusOf(pid ?? 0, 'Seccomp'), ['2']);
     assert.deepEqual(statusOf(pid ?? 0, 'NoNewPrivs'), ['1']);
+    assert.ok(statusOf(pid ?? 0, 'Name').includes('beeline-cpu0'), 'its threads have their names');
     for (const set of ['CapInh', 'CapPrm', 'CapEff', 'CapAmb']) {
       assert.deepEqual(statusOf(pid ?? 0, set), ['0000000000000000'], set);
     }
