@@ -1,5 +1,5 @@
 // Many clients of a daemon in a process of their own: node observers.js SOCKET GUEST CLIENTS SECONDS. Each follows all
-// events, the guest's console and its counters; what came of it is told to the parent.
+// events, the guest's console and its counters. The parent is told 'ready' when all do, and then what came of it.
 import type { MonitorClient } from '../../src/monitor/client.js';
 import { connect } from '../../src/monitor/connect.js';
 
@@ -69,6 +69,7 @@ async function observe(path: string, vm: string, count: number, seconds: number)
   const observers: Observer[] = [];
   for (let n = 0; n < count; n++) observers.push(new Observer(await connect({ kind: 'unix', path })));
   await Promise.all(observers.map((observer) => observer.begin(vm)));
+  process.send?.('ready');
   await sleep(seconds);
   const { cursor } = await asker.call('monitor.events', { limit: 1 });
   const { consoleEnd } = await asker.call('vm.status', { vm });
