@@ -2,7 +2,7 @@
 // enter. Their files are linked into a folder of the daemon's where that does, and copied otherwise; they stay root's.
 import { constants, type Stats } from 'node:fs';
 import { chmod, copyFile, link, mkdir, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
-import { dirname, join, relative, sep } from 'node:path';
+import { dirname, join, relative, resolve, sep } from 'node:path';
 import { BeelineError, messageOf, systemCode } from '../errors.js';
 import { imageCache } from '../images/cache.js';
 import type { StartFile } from './guest/protocol.js';
@@ -14,8 +14,9 @@ const writableByOthers = 0o022;
 /** utimes(2) is given times that went through floating point. */
 const timeTolerance = 1;
 
+/** A path that leads out of the cache again is a client's attempt at files of the daemon's user. */
 export function isCached(path: string): boolean {
-  return path.startsWith(`${imageCache()}${sep}`);
+  return resolve(path) === path && path.startsWith(`${imageCache()}${sep}`);
 }
 
 function isSame(one: Stats, other: Stats): boolean {

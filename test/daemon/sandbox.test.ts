@@ -319,6 +319,12 @@ describe("a guest's process", function () {
     const refused = (detail: RegExp) => refusedWith('BEELINE_E_FILE_USER', detail);
     const closed = /loads: nobody, whom guests run as, may not read .*idle \(.*home does not let others pass\); let/;
     await assert.rejects(create({ loads }), refused(closed));
+    const outside = `${cached}/../../../../idle`;
+    await assert.rejects(
+      create({ kernel: outside }),
+      refused(/kernel: .* may not read .*idle/),
+      'no image, but by its name',
+    );
     const own = /drives: .* may not write to .*disk\.img \(its own permissions do not allow it\)/;
     await assert.rejects(create({ drives: [{ path: disk }] }), refused(own));
     const port = { name: 'log', kind: 'file', path: join(home, 'log') };
