@@ -19,7 +19,7 @@ export interface ClientOptions {
 
 export function addClientOptions(command: Command): Command {
   return command
-    .option('--host <URL>', 'a daemon elsewhere: ws://HOST:PORT, wss://HOST:PORT or unix:PATH (or $BEELINE_HOST)')
+    .option('--host <URL>', 'a daemon elsewhere: wss://HOST:PORT, unix:PATH, or ws://localhost:PORT (or $BEELINE_HOST)')
     .option('--token-file <FILE>', 'the token for --host (or $BEELINE_TOKEN_FILE)')
     .option('--ca <FILE>', 'certificate authority to trust for wss://, PEM')
     .option('--state <FOLDER>', "the daemon's folder, when it is not the default one (or $BEELINE_STATE)")
@@ -61,7 +61,7 @@ export function endpointOf(options: ClientOptions, env: NodeJS.ProcessEnv = proc
     throw new BeelineError('BEELINE_E_OPTION_VALUE', {
       option: '--host',
       detail: `${url} is no address of a daemon`,
-      remedy: 'write ws://HOST:PORT, wss://HOST:PORT or unix:PATH',
+      remedy: 'write wss://HOST:PORT, unix:PATH or ws://localhost:PORT',
     });
   }
   const { protocol, hostname } = new URL(url);
