@@ -233,8 +233,9 @@ export class Session {
       this.close(closeStatus.flood, 'too many messages');
       return;
     }
-    const reply = this.#refuseHasty(isBinary ? undefined : readMessage(data.toString()).messages[0]);
-    if (reply !== undefined) this.#send(reply);
+    const { batch, messages } = isBinary ? { batch: false, messages: [undefined] } : readMessage(data.toString());
+    const replies = messages.flatMap((message) => this.#refuseHasty(message) ?? []);
+    if (replies.length > 0) this.#send(batch ? `[${replies.join(',')}]` : replies.join());
   }
 
   /** Notifications have no answer, not this one either. */

@@ -234,6 +234,7 @@ describe('the monitor against those who mean harm', function () {
     const batch = Array.from({ length: 40 }, (_unused, id) => writeRequest(id, 'monitor.version', {}));
     // What is refused of these is not told either.
     batch.push(...Array.from({ length: 10 }, () => writeNotification('monitor.version', {})));
+    // Some come when nothing is left, and are refused whole.
     for (let i = 0; i < 10; i++) client.send(`[${batch.join(',')}]`);
     await eventually('all are answered', () => answers.length >= 400);
     const refused = answers.filter((answer) => answer.includes('BEELINE_E_RATE')).length;
