@@ -47,7 +47,11 @@ export const ConfigSchema = Type.Object(
           clients: whole(1, 10_000, 'Connections at once.'),
           message: whole(1024, 16 * 1024 * 1024, 'Bytes of the largest message of a client.'),
           rate: whole(1, 100_000, 'Messages of one client a second.'),
-          patience: whole(1, 3600, 'Seconds that a client may read nothing of what waits for it.'),
+          patience: whole(
+            1,
+            3600,
+            'Seconds that a client may read nothing of what waits for it, and has to take an HTTP answer.',
+          ),
         },
         closed,
       ),

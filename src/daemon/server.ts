@@ -32,8 +32,6 @@ const qmpPath = /^\/qmp\/([a-z0-9_.-]+)$/;
 
 /** A client has this long for its headers, and for its whole request, in milliseconds. */
 const requestLimit = 5000;
-/** And this long to take the answer. */
-const responseLimit = 30_000;
 const lookInterval = 1000;
 const failuresAllowed = 10;
 const failurePeriod = 60_000;
@@ -230,7 +228,7 @@ export class MonitorServer {
     const timer = setTimeout(() => {
       this.#logRefusal(request, isUnix, 'it does not take the answer');
       request.socket.destroy();
-    }, responseLimit);
+    }, this.#context.config.limits.patience * 1000);
     response.once('close', () => clearTimeout(timer));
     if (request.method !== 'GET' && request.method !== 'HEAD') return refuse(405, 'Method Not Allowed', 'method');
     const path = request.url?.split('?')[0] ?? '';
