@@ -44,7 +44,7 @@ describe('random instruction sequences against qemu-aarch64', function () {
   });
 
   it('the interpreter and the oracle agree', () => {
-    const { status, output } = run(['--time', '45']);
+    const { status, output } = run(['--cases', '200000']);
     assert.equal(status, 0, output);
     assert.match(output, /, 0 mismatches\n$/);
     const [, exercised, judgeable] = /(\d+) of (\d+) judgeable instructions exercised/.exec(output) ?? [];

@@ -28,17 +28,17 @@ function sample(seconds: number, args: string[], features?: string): void {
 describe('random instruction sequences', function () {
   this.timeout(150_000);
 
-  it('end alike in the interpreter and in qemu-aarch64', () => sample(30, []));
+  it('end alike in the interpreter and in qemu-aarch64', () => sample(15, []));
 
-  it('end alike translated and in qemu-aarch64', () => sample(20, ['--tier', 'direct']));
+  it('end alike translated and in qemu-aarch64', () => sample(15, ['--tier', 'direct']));
 
-  it('end alike translated and in the interpreter', () => sample(10, ['--tier', 'direct', '--judge', 'interpreter']));
+  it('end alike translated and in the interpreter', () => sample(8, ['--tier', 'direct', '--judge', 'interpreter']));
 
   it('end alike translated and in qemu-aarch64: FP, SIMD and cryptography', () =>
-    sample(15, ['--tier', 'direct', '--rows', '<vector>']));
+    sample(10, ['--tier', 'direct', '--rows', '<vector>']));
 
   it('end alike translated and in the interpreter: FP, SIMD and cryptography', () =>
-    sample(10, ['--tier', 'direct', '--judge', 'interpreter', '--rows', '<vector>']));
+    sample(8, ['--tier', 'direct', '--judge', 'interpreter', '--rows', '<vector>']));
 
   it('end alike near rounding ties: conversions, comparisons, roundings', () =>
     sample(5, ['--tier', 'direct', '--rows', '@(*CVT*|FCM*|FRINT*)', '--ties']));
