@@ -2,8 +2,8 @@
 #pragma once
 
 #include <functional>
-#include <string>
 #include <pthread.h>
+#include <string>
 
 namespace beeline::runtime {
 
